@@ -48,6 +48,7 @@ class Gguf:
         self.counts = {"tensorCount": tensors, "entryCount": entries}
         self.entries = 0
         self.data = []  # for each tensor: offset, bytes, padded bytes
+        self.data_size = 0  # the running sum of the padded bytes
         self.field("magic", magic)
         self.field("version", struct.pack("<I", version))
         self.field("tensorCount", struct.pack("<Q", tensors or 0))
@@ -92,8 +93,9 @@ class Gguf:
         for dimension in dims:
             elements *= dimension
         size = elements // block * block_bytes
-        start = sum(padded for _, _, padded in self.data)
-        self.data.append((start, size, round_up(size, self.alignment)))
+        start, padded = self.data_size, round_up(size, self.alignment)
+        self.data.append((start, size, padded))
+        self.data_size += padded
         self.field(f"{path}.name", string(name, name_size))
         self.field(f"{path}.dims", struct.pack("<I", len(dims) if dimensions is None else dimensions))
         self.at[f"{path}.dims[0]"] = len(self.bytes)  # also where there are no dimensions
@@ -121,7 +123,7 @@ class Gguf:
         at["required"] = at["dataStart"] + last_start + last_size
         at["allowed"] = at["dataStart"] + last_start + last_padded
         self._pad(found > 0 if padding is None else padding, at["dataStart"])
-        if data and sum(padded for _, _, padded in self.data) <= LARGEST_FILLED:
+        if data and self.data_size <= LARGEST_FILLED:
             for index, (start, size, padded) in enumerate(self.data):
                 at[f"data[{index}]"] = len(self.bytes)
                 self.bytes += tensor_bytes(index, size)

@@ -179,7 +179,8 @@ def no_tensors_trailing_allowed():
     return no_tensors().file(padding=True, after=b"tail!"), ADMITTED
 
 
-@case(24, about="allowed bytes do not reach into the padding, which is zero all the same", limits={"trailing_bytes": 100})
+@case(24, about="allowed bytes do not reach into the padding, which is zero all the same",
+      limits={"trailing_bytes": 100})
 def trailing_allowed_not_in_padding():
     g = two_tensors()
     contents = g.file(last_padding=b"\0tail")

@@ -90,7 +90,8 @@ def empty_arrays():
     return good(g)
 
 
-@case(9, about="a vocabulary-like array of 3,000 strings and their scores")
+@case(9, about="a vocabulary-like array of 3,000 strings and their scores",
+      attack="a vocabulary in chunks that makes a parser quadratic")
 def vocabulary():
     g = Gguf().array("tokenizer.ggml.tokens", "string", [f"token{n}" * (n % 5) for n in range(3000)])
     g.array("tokenizer.ggml.scores", "f32", [-n / 3 for n in range(3000)])

@@ -125,6 +125,13 @@ def padded_sum_wraps():
     return g.file(), refused(g, "layout", "tensors[1].offset")
 
 
+@case(15, 18, about="2^63-32 bytes fit, with one byte more and its padding they do not", attack=SUM_WRAPS,
+      cve=["CVE-2025-53630", "CVE-2026-27940"])
+def padded_sum_one_alignment_over():
+    g = Gguf().tensor("a", [2**63 - 32], "I8").tensor("b", [1], "I8")
+    return g.file(), refused(g, "layout", "tensors[1].offset")
+
+
 @case(15, 18, about="four tensors whose padded sizes add up to 2^64, which is 0", attack=SUM_WRAPS,
       cve=["CVE-2025-53630", "CVE-2026-27940"])
 def padded_sum_wraps_to_0():
@@ -238,7 +245,7 @@ def extent(*tensors):
     g = Gguf()
     for n, (dims, kind) in enumerate(tensors):
         g.tensor(f"t{n}", dims, kind)
-    assert g.data[-1][0] + g.data[-1][2] > LARGEST_FILLED
+    assert g.data_size > LARGEST_FILLED
     return g
 
 

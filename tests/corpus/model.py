@@ -20,8 +20,10 @@ def write(file, size):
     """Writes the model and returns its exact length: `size` or a row of the vocabulary less,
     more only where `size` cannot hold the smallest model."""
     layers, tokens = (LAYERS, VOCABULARY) if size >= 40 << 20 else (4, 1024)
-    g = _header(layers, tokens)
-    tensors = _tensors(layers, tokens, size - len(g.bytes) - 64 * 10 * layers)
+    header_bytes = len(_header(layers, tokens, 0, 0).bytes) + 64 * 10 * layers
+    tensors = _tensors(layers, tokens, size - header_bytes)
+    inner, width = next(dims for name, dims, _ in tensors if name == "blk.0.ffn_down.weight")
+    g = _header(layers, tokens, width, inner)
     for name, dims, kind in tensors:
         g.tensor(name, dims, kind)
     written = file.write(g.file(data=False))
@@ -47,14 +49,14 @@ class Pattern:
         return size
 
 
-def _header(layers, tokens):
+def _header(layers, tokens, width, inner):
     g = Gguf().entry("general.architecture", "string", "llama").entry("general.type", "string", "model")
     g.entry("general.name", "string", "Corpus Llama").entry("general.size_label", "string", "1B")
     g.entry("general.license", "string", "mit").array("general.tags", "string", ["text-generation", "test"])
     g.array("general.languages", "string", ["en", "de"]).entry("general.file_type", "u32", 15)
     g.entry("general.quantization_version", "u32", 2).entry("llama.block_count", "u32", layers)
-    g.entry("llama.context_length", "u32", 131_072).entry("llama.embedding_length", "u32", 4096)
-    g.entry("llama.feed_forward_length", "u32", 14_336).entry("llama.attention.head_count", "u32", 32)
+    g.entry("llama.context_length", "u32", 131_072).entry("llama.embedding_length", "u32", width)
+    g.entry("llama.feed_forward_length", "u32", inner).entry("llama.attention.head_count", "u32", 32)
     g.entry("llama.attention.head_count_kv", "u32", 8).entry("llama.attention.key_length", "u32", 128)
     g.entry("llama.attention.value_length", "u32", 128).entry("llama.rope.freq_base", "f32", 500_000.0)
     g.entry("llama.rope.dimension_count", "u32", 128).entry("llama.vocab_size", "u32", tokens)
@@ -101,7 +103,8 @@ def _table(layers, tokens, width, inner):
         table += [(f"blk.{n}.attn_norm.weight", [width], "F32"), (f"blk.{n}.attn_q.weight", [width, width], "Q4_K"),
                   (f"blk.{n}.attn_k.weight", [width, kv], "Q5_K"), (f"blk.{n}.attn_v.weight", [width, kv], "Q8_0"),
                   (f"blk.{n}.attn_output.weight", [width, width], "Q4_K"), (f"blk.{n}.ffn_norm.weight", [width], "F32"),
-                  (f"blk.{n}.ffn_gate.weight", [width, inner], "Q4_K"), (f"blk.{n}.ffn_up.weight", [width, inner], "Q4_K"),
+                  (f"blk.{n}.ffn_gate.weight", [width, inner], "Q4_K"),
+                  (f"blk.{n}.ffn_up.weight", [width, inner], "Q4_K"),
                   (f"blk.{n}.ffn_down.weight", [inner, width], down)]
     return table + [("output_norm.weight", [width], "F32"), ("output.weight", [width, tokens], "Q6_K"),
                     ("rope_freqs.weight", [64], "F32")]

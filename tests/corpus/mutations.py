@@ -69,29 +69,40 @@ def _bases():
 def _flip_bit(dice, contents, fields):
     changed = bytearray(contents)
     if changed:
-        changed[dice.randrange(len(changed))] ^= 1 << dice.randrange(8)
+        changed[_place(dice, contents)] ^= 1 << dice.randrange(8)
     return bytes(changed)
 
 
 def _set_byte(dice, contents, fields):
     changed = bytearray(contents)
     if changed:
-        changed[dice.randrange(len(changed))] = dice.choice([0, 1, 2, 0x7F, 0x80, 0xFF, dice.randrange(256)])
+        changed[_place(dice, contents)] = dice.choice([0, 1, 2, 0x7F, 0x80, 0xFF, dice.randrange(256)])
     return bytes(changed)
 
 
 def _lie_in_field(dice, contents, fields):
     """A nasty number at the start of a field, where counts, lengths, types and offsets stand."""
-    start, size = dice.choice(fields)
+    start, size = _field(dice, fields)
     width = dice.choice([4, 8]) if size >= 8 else min(size, 4)
     return _put(contents, start, dice.choice(NASTY), width)
 
 
 def _nudge_field(dice, contents, fields):
-    start, size = dice.choice(fields)
+    start, size = _field(dice, fields)
     width = 8 if size >= 8 else min(size, 4)
     value = int.from_bytes(contents[start:start + width], "little")
     return _put(contents, start, value + dice.choice([-32, -8, -1, 1, 8, 32]), width)
+
+
+def _field(dice, fields):
+    """Seldom one of the first four: a wrong magic or version ends every further question."""
+    return dice.choice(fields if dice.random() < 0.2 or len(fields) < 5 else fields[4:])
+
+
+def _place(dice, contents):
+    """The index of a byte, seldom of the first 24; 0 in an empty file."""
+    first = 24 if dice.random() < 0.8 and len(contents) > 24 else 0
+    return dice.randrange(first, max(len(contents), 1))
 
 
 def _put(contents, start, value, width):
@@ -106,24 +117,24 @@ def _truncate(dice, contents, fields):
 
 
 def _insert(dice, contents, fields):
-    at = dice.choice([len(contents), dice.randrange(len(contents) + 1)])
+    at = dice.choice([len(contents), _place(dice, contents)])
     inserted = dice.choice([bytes(1), bytes(32), b"\x01", dice.randbytes(dice.randrange(1, 40))])
     return contents[:at] + inserted + contents[at:]
 
 
 def _remove(dice, contents, fields):
-    at = dice.randrange(len(contents) + 1)
+    at = _place(dice, contents)
     return contents[:at] + contents[at + dice.choice([1, 4, 8, 32]):]
 
 
 def _duplicate(dice, contents, fields):
     """Repeats what lies between two fields: duplicate keys and names, shifted tables."""
-    start, end = sorted((dice.choice(fields)[0], sum(dice.choice(fields))))
+    start, end = sorted((_field(dice, fields)[0], sum(_field(dice, fields))))
     return contents[:end] + contents[start:end] + contents[end:]
 
 
 def _swap(dice, contents, fields):
-    (a, size), (b, other) = sorted((dice.choice(fields), dice.choice(fields)))
+    (a, size), (b, other) = sorted((_field(dice, fields), _field(dice, fields)))
     if a + size > b:
         return contents
     return contents[:a] + contents[b:b + other] + contents[a + size:b] + contents[a:a + size] + contents[b + other:]
@@ -131,8 +142,8 @@ def _swap(dice, contents, fields):
 
 def _copy_field(dice, contents, fields):
     """One field's bytes over another's, so that names and offsets come twice."""
-    (a, size), (b, _) = dice.choice(fields), dice.choice(fields)
-    return contents[:b] + contents[a:a + size] + contents[b + size:]
+    (a, size), (b, replaced) = _field(dice, fields), _field(dice, fields)
+    return contents[:b] + contents[a:a + size] + contents[b + replaced:]
 
 
 MUTATIONS = [_flip_bit, _set_byte, _lie_in_field, _lie_in_field, _lie_in_field, _nudge_field, _nudge_field,

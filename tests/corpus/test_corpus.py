@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -120,6 +121,27 @@ class Reports(unittest.TestCase):
     def test_type_tables_agree(self):
         self.assertEqual(TENSOR_TYPES, {name: (number, block, size)
                                         for number, (name, block, size) in oracle.TENSOR_TYPES.items()})
+
+
+class Batch(unittest.TestCase):
+    """One process that answers request after request."""
+
+    def ask(self, *requests):
+        asked = "".join(json.dumps(request) + "\n" for request in requests)
+        answer = subprocess.run([sys.executable, oracle.__file__, "--batch"], input=asked, capture_output=True,
+                                text=True, check=True)
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+    def test_it_judges_bytes_lengths_limits_sinks_and_cuts(self):
+        g = Gguf().entry("k", "u8", 1)
+        whole = g.file(after=bytes(27)).hex()
+        answers = self.ask({"hex": whole}, {"hex": whole, "truncate": 64, "values": True},
+                           {"hex": whole, "limits": {"trailing_bytes": 1}, "length": "unknown", "sink": "resident"},
+                           {"hex": whole, "truncate": 37}, {"path": "/does/not/exist"}, {"hex": ""})
+        self.assertEqual([answer.get("code", answer["verdict"]) if "error" not in answer else "error"
+                          for answer in answers],
+                         ["trailing", "admitted", "admitted", "truncated", "error", "argument"])
+        self.assertEqual(answers[1]["values"], [1])
 
 
 class DeclaredLengths(unittest.TestCase):
