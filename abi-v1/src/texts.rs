@@ -1,0 +1,176 @@
+//! v1's two texts. Their schema has a number of its own and never grows.
+
+use core::fmt::{self, Write};
+
+use gguf_admission::{Error, Json, Model, Registry, Text};
+
+/// What the text exports give after a trap.
+pub(crate) const POISONED: &str = r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"message":"an earlier call trapped"}"#;
+
+/// What the diagnostics say when there is no memory to say more.
+const NO_MEMORY: &str = r#"{"abi":"1","model":null,"error":{"call":"get_diagnostics","status":17,"code":"memory","offset":null,"path":"memory","message":"no memory for the diagnostics"}}"#;
+
+/// The calls that make a result.
+#[derive(Clone, Copy)]
+pub(crate) enum Call {
+    None,
+    InitRuntime,
+    LoadModel,
+    FreeModel,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Call::None => "none",
+            Call::InitRuntime => "init_runtime",
+            Call::LoadModel => "load_model",
+            Call::FreeModel => "free_model",
+        }
+    }
+}
+
+/// The answer to a call: what both texts are made of.
+#[derive(Clone)]
+struct Answer {
+    call: Call,
+    status: i32,
+    code: &'static str,
+    message: &'static str,
+    /// The core's own words, where it refused.
+    error: Option<Error>,
+}
+
+impl Answer {
+    const fn new(call: Call, status: i32, code: &'static str, message: &'static str) -> Self {
+        Answer { call, status, code, message, error: None }
+    }
+
+    fn write_fields(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.key("call")?;
+        json.str(self.call.name())?;
+        json.key("status")?;
+        json.display(&self.status)?;
+        json.key("code")?;
+        json.str(self.code)?;
+        if let Some(error) = &self.error {
+            return error.write_place(json);
+        }
+        json.key("offset")?;
+        json.null()?;
+        json.key("path")?;
+        json.null()?;
+        json.key("message")?;
+        json.str(self.message)
+    }
+}
+
+/// Both texts. `result` never allocates; `diagnostics` is made when it is asked for and something has changed.
+pub(crate) struct Texts {
+    latest: Answer,
+    latest_error: Option<Answer>,
+    result: Text<2048>,
+    diagnostics: Vec<u8>,
+    /// The change of the active model that `diagnostics` knows of; `None`: it is out of date.
+    change: Option<u64>,
+}
+
+impl Texts {
+    pub(crate) const fn new() -> Self {
+        Texts {
+            latest: Answer::new(Call::None, 0, "ok", "no call yet"),
+            latest_error: None,
+            result: Text::new(),
+            diagnostics: Vec::new(),
+            change: None,
+        }
+    }
+
+    /// Notes the answer to a call and gives its number: 0, or the v2 status without its sign.
+    pub(crate) fn answer(&mut self, call: Call, result: Result<&'static str, Error>) -> i32 {
+        self.note(match result {
+            Ok(message) => Answer::new(call, 0, "ok", message),
+            Err(error) => {
+                let (status, code) = (-error.code().status(), error.code().name());
+                Answer { error: Some(error), ..Answer::new(call, status, code, "") }
+            }
+        })
+    }
+
+    /// Notes a refusal that only v1 knows.
+    pub(crate) fn refuse(&mut self, call: Call, status: i32, code: &'static str, message: &'static str) -> i32 {
+        self.note(Answer::new(call, status, code, message))
+    }
+
+    fn note(&mut self, answer: Answer) -> i32 {
+        let status = answer.status;
+        if status != 0 {
+            self.latest_error = Some(answer.clone());
+        }
+        self.latest = answer;
+        self.result = Text::new();
+        self.change = None;
+        status
+    }
+
+    /// The latest result.
+    pub(crate) fn result(&mut self) -> &str {
+        if self.result.is_empty() {
+            let mut text = Text::new();
+            // Text is cut, never refused, and the longest result fits: a message has at most 200 bytes before escaping.
+            let _ = write_result(&self.latest, &mut text);
+            self.result = text;
+        }
+        &self.result
+    }
+
+    /// The active model and the latest error.
+    pub(crate) fn diagnostics(&mut self, registry: &Registry) -> &[u8] {
+        if self.change != Some(registry.changes()) {
+            self.diagnostics = Vec::new();
+            let model = registry.active_model();
+            let error = self.latest_error.as_ref();
+            self.diagnostics = gguf_admission::text(u64::MAX, Error::memory, |out| write_diagnostics(model, error, out))
+                .unwrap_or_default();
+            self.change = Some(registry.changes());
+        }
+        if self.diagnostics.is_empty() { NO_MEMORY.as_bytes() } else { &self.diagnostics }
+    }
+}
+
+fn write_result(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
+    let mut json = Json::new(out);
+    json.open('{')?;
+    json.key("abi")?;
+    json.str("1")?;
+    answer.write_fields(&mut json)?;
+    json.close('}')
+}
+
+fn write_diagnostics(model: Option<&Model>, error: Option<&Answer>, out: &mut dyn Write) -> fmt::Result {
+    let mut json = Json::new(out);
+    json.open('{')?;
+    json.key("abi")?;
+    json.str("1")?;
+    json.key("model")?;
+    match model {
+        Some(model) => {
+            json.open('{')?;
+            json.key("length")?;
+            json.u64(model.length())?;
+            model.write_sections(&mut json)?;
+            json.close('}')?;
+        }
+        None => json.null()?,
+    }
+    json.key("error")?;
+    match error {
+        Some(error) => {
+            json.open('{')?;
+            error.write_fields(&mut json)?;
+            json.close('}')?;
+        }
+        None => json.null()?,
+    }
+    json.close('}')
+}

@@ -1,0 +1,229 @@
+//! The one error of the crate. It is made without allocating, so that running out of memory can be told.
+
+use core::fmt::{self, Write};
+
+use crate::json::Json;
+use crate::session::State;
+use crate::status::Code;
+use crate::short::Text;
+
+/// Why a call was refused or a file rejected: the code, where in the file, and what was expected there.
+///
+/// Code, offset and path depend on the file's bytes, the limits and the declared length alone: not on how the file
+/// was cut into chunks. `message` is for people and may change.
+#[derive(Clone)]
+pub struct Error {
+    code: Code,
+    offset: Option<u64>,
+    path: Path,
+    message: Text<200>,
+    expected: Text<72>,
+    found: Text<72>,
+}
+
+/// Which field of the file (or of the transfer) an [`Error`] speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// None: the call itself was wrong.
+    None,
+    /// Bytes 0 to 3.
+    Magic,
+    /// Bytes 4 to 7.
+    Version,
+    /// Bytes 8 to 15.
+    TensorCount,
+    /// Bytes 16 to 23.
+    EntryCount,
+    /// The key of a metadata entry.
+    Key(u32),
+    /// The value type of a metadata entry.
+    ValueType(u32),
+    /// The value of a metadata entry.
+    Value(u32),
+    /// The name of a tensor.
+    Name(u32),
+    /// The dimension count of a tensor.
+    Dims(u32),
+    /// One dimension of a tensor.
+    Dim(u32, u32),
+    /// The element type of a tensor.
+    Type(u32),
+    /// The data offset of a tensor.
+    Offset(u32),
+    /// Zero bytes between the header, the tensors and the file's end.
+    Padding,
+    /// Bytes after the last padding.
+    Trailing,
+    /// The declared length of the file.
+    Length,
+    /// The file's SHA-256.
+    Sha256,
+    /// The file's BLAKE3.
+    Blake3,
+    /// The memory that admission needs.
+    Memory,
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::None => Ok(()),
+            Path::Magic => f.write_str("magic"),
+            Path::Version => f.write_str("version"),
+            Path::TensorCount => f.write_str("tensorCount"),
+            Path::EntryCount => f.write_str("entryCount"),
+            Path::Key(i) => write!(f, "metadata[{i}].key"),
+            Path::ValueType(i) => write!(f, "metadata[{i}].type"),
+            Path::Value(i) => write!(f, "metadata[{i}].value"),
+            Path::Name(i) => write!(f, "tensors[{i}].name"),
+            Path::Dims(i) => write!(f, "tensors[{i}].dims"),
+            Path::Dim(i, k) => write!(f, "tensors[{i}].dims[{k}]"),
+            Path::Type(i) => write!(f, "tensors[{i}].type"),
+            Path::Offset(i) => write!(f, "tensors[{i}].offset"),
+            Path::Padding => f.write_str("padding"),
+            Path::Trailing => f.write_str("trailing"),
+            Path::Length => f.write_str("length"),
+            Path::Sha256 => f.write_str("digests.sha256"),
+            Path::Blake3 => f.write_str("digests.blake3"),
+            Path::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+impl Error {
+    /// An error of the given code; a [`Sink`](crate::Sink) makes its own refusals with it.
+    pub fn new(code: Code, message: fmt::Arguments<'_>) -> Self {
+        let mut error = Error {
+            code,
+            offset: None,
+            path: Path::None,
+            message: Text::new(),
+            expected: Text::new(),
+            found: Text::new(),
+        };
+        error.message.put(message);
+        error
+    }
+
+    /// A fault of the file: what it is, where it stands, in which field.
+    pub(crate) fn at(code: Code, offset: u64, path: Path, message: fmt::Arguments<'_>) -> Self {
+        let mut error = Error::new(code, message);
+        error.offset = Some(offset);
+        error.path = path;
+        error
+    }
+
+    /// The allocator could not give `bytes`.
+    pub fn memory(bytes: u64) -> Self {
+        Error::new(Code::Memory, format_args!("no memory for {bytes} bytes")).on(Path::Memory)
+    }
+
+    /// Limit MEMORY is `limit`, and `needed` is needed.
+    pub(crate) fn budget(needed: u64, limit: u64) -> Self {
+        Error::new(Code::Budget, format_args!("{needed} bytes are needed, limit MEMORY is {limit}"))
+            .on(Path::Memory)
+            .with(format_args!("{needed}"), format_args!("{limit}"))
+    }
+
+    pub(crate) fn on(mut self, path: Path) -> Self {
+        self.path = path;
+        self
+    }
+
+    pub(crate) fn with(mut self, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>) -> Self {
+        self.expected.put(expected);
+        self.found.put(found);
+        self
+    }
+
+    pub(crate) fn offset_is(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// What went wrong; programs match on it.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The file offset of the first byte of the field at fault, where there is one.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+
+    /// The field at fault.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// A sentence for people. Text from the file is escaped and cut.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What should have stood there, where that can be said.
+    pub fn expected(&self) -> Option<&str> {
+        (!self.expected.is_empty()).then_some(&self.expected)
+    }
+
+    /// What stood there, where that can be said.
+    pub fn found(&self) -> Option<&str> {
+        (!self.found.is_empty()).then_some(&self.found)
+    }
+
+    /// Writes the detail as JSON; `state` is that of the session the call named.
+    pub fn write_json(&self, out: &mut dyn Write, state: Option<State>) -> fmt::Result {
+        let mut json = Json::new(out);
+        json.open('{')?;
+        json.key("status")?;
+        json.display(&self.code.status())?;
+        json.key("code")?;
+        json.str(self.code.name())?;
+        json.key("kind")?;
+        json.str(self.code.kind().name())?;
+        json.key("state")?;
+        json.str(state.map_or("none", State::name))?;
+        self.write_place(&mut json)?;
+        json.key("expected")?;
+        json.optional_str(self.expected())?;
+        json.key("found")?;
+        json.optional_str(self.found())?;
+        json.close('}')
+    }
+
+    /// Writes the fields `offset`, `path` and `message`: the part that both ABIs tell in the same words.
+    pub fn write_place(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.key("offset")?;
+        match self.offset {
+            Some(offset) => json.u64(offset)?,
+            None => json.null()?,
+        }
+        json.key("path")?;
+        let mut path = Text::<48>::new();
+        path.put(format_args!("{}", self.path));
+        json.optional_str((self.path != Path::None).then_some(&path))?;
+        json.key("message")?;
+        json.str(&self.message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code.name())?;
+        if self.path != Path::None {
+            write!(f, " in {}", self.path)?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, " at byte {offset}")?;
+        }
+        write!(f, ": {}", &*self.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,143 @@
+//! An admitted model.
+
+use std::io;
+
+use crate::digests::Digests;
+use crate::error::Error;
+use crate::header::{Header, Tensor};
+use crate::resident::Resident;
+use crate::sink::{Builtin, Storage};
+
+/// A file that passed every check: its header, its digests, and whatever its sink kept.
+pub struct Model<S = Builtin> {
+    pub(crate) header: Header,
+    pub(crate) length: u64,
+    pub(crate) digests: Digests,
+    pub(crate) sink: S,
+}
+
+impl<S> Model<S> {
+    /// Metadata and tensor table.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The length of the file in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The digests that were computed over the whole file.
+    pub fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// The sink, committed.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+
+    /// Takes the sink out.
+    pub fn into_sink(self) -> S {
+        self.sink
+    }
+}
+
+/// A sink whose models can be read in place.
+pub trait Read {
+    /// The data, when it is in memory.
+    fn resident(&self) -> Option<&Resident>;
+}
+
+impl Read for Resident {
+    fn resident(&self) -> Option<&Resident> {
+        Some(self)
+    }
+}
+
+impl Read for Builtin {
+    fn resident(&self) -> Option<&Resident> {
+        match self {
+            Builtin::Verify(_) => None,
+            Builtin::Resident(resident) => Some(resident),
+        }
+    }
+}
+
+impl Builtin {
+    pub(crate) fn is_resident(&self) -> bool {
+        self.storage() == Storage::Resident
+    }
+}
+
+impl<S: Read> Model<S> {
+    /// The bytes of tensor `index`, at an address that is a multiple of the file's alignment. `None` past the last
+    /// tensor, or when the model is not resident.
+    pub fn tensor(&self, index: usize) -> Option<&[u8]> {
+        let (offset, bytes) = self.header.extent(index)?;
+        self.sink.resident()?.slice(offset, bytes)
+    }
+
+    /// The tensor with this name: its record and its bytes.
+    pub fn tensor_named(&self, name: &str) -> Option<(Tensor, &[u8])> {
+        let index = self.header.tensor_index(name)?;
+        Some((self.header.tensor(index)?, self.tensor(index)?))
+    }
+
+    /// The whole file, byte for byte as it came; `None` when the model is not resident.
+    pub fn file(&self) -> Option<File<'_>> {
+        Some(File { header: &self.header, data: self.sink.resident()?, length: self.length, position: 0 })
+    }
+}
+
+/// `Read + Seek` over the file of a resident model, for readers that want one.
+pub struct File<'a> {
+    header: &'a Header,
+    data: &'a Resident,
+    length: u64,
+    position: u64,
+}
+
+impl File<'_> {
+    /// The bytes at the position that lie together; empty at the end of the file.
+    fn run(&self) -> &[u8] {
+        let header_end = self.header.layout().header_end;
+        let (run, end) = if self.position < header_end {
+            (self.header.pages.run(self.position), header_end)
+        } else {
+            (self.data.run(self.position), self.length)
+        };
+        let left = end.saturating_sub(self.position);
+        run.get(..usize::try_from(left).map_or(run.len(), |left| left.min(run.len()))).unwrap_or_default()
+    }
+}
+
+impl io::Read for File<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let run = self.run();
+        let (from, len) = (run.get(..run.len().min(to.len())).unwrap_or_default(), run.len().min(to.len()));
+        if let Some(to) = to.get_mut(..len) {
+            to.copy_from_slice(from);
+        }
+        self.position = self.position.saturating_add(len as u64);
+        Ok(len)
+    }
+}
+
+impl io::Seek for File<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::End(delta) => self.length.checked_add_signed(delta),
+            io::SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
+        };
+        self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// What a model's entry is asked for outside its range.
+pub(crate) fn past_the_end(what: &str, index: i64, count: usize) -> Error {
+    Error::new(crate::Code::Argument, format_args!("there are {count} {what}"))
+        .with(format_args!("0 to {}", count.saturating_sub(1)), format_args!("{index}"))
+}

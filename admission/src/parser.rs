@@ -1,0 +1,601 @@
+//! The resumable parser of the header. It appends what it is given to the pages and takes whole fields from there, so
+//! that a field may be cut anywhere, and no byte is looked at more than twice.
+//!
+//! Every field is judged in one order: its limits, whether the file can hold it, its own bound. The first fault in file
+//! order is the one reported.
+
+use core::fmt;
+
+use crate::error::{Error, Path};
+use crate::header::{Header, byte_size};
+use crate::layout::Layout;
+use crate::limits::{LimitId, Limits};
+use crate::status::Code;
+use crate::types::{TensorType, ValueType};
+
+/// What the fields are measured against.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) limits: &'a Limits,
+    /// The declared length of the file.
+    pub(crate) length: Option<u64>,
+}
+
+/// Invariants: `at` is the first byte of the field that `step` waits for; `at <= header.pages.len()`, but inside an
+/// array of strings or a long field it may wait for bytes far ahead.
+pub(crate) struct Parser {
+    pub(crate) header: Header,
+    at: u64,
+    step: Step,
+    tensor_count: u64,
+    entry_count: u64,
+    /// Whether the entry being read is `general.alignment`.
+    aligns: bool,
+    record: TensorRecord,
+    /// Sum of the padded sizes of the tensors read so far.
+    data_bytes: u64,
+    work: u64,
+}
+
+/// The field that comes next.
+#[derive(Clone, Copy)]
+enum Step {
+    Magic,
+    Version,
+    TensorCount,
+    EntryCount,
+    Key,
+    ValueType,
+    Value(ValueType),
+    ItemType,
+    ItemCount(ValueType),
+    Strings { left: u64 },
+    Items(Items),
+    Name,
+    DimCount,
+    Dim(u32),
+    TensorType,
+    Offset,
+    Done,
+}
+
+/// The elements of a fixed-size array, up to `end`.
+#[derive(Clone, Copy)]
+struct Items {
+    count_at: u64,
+    end: u64,
+    bools: bool,
+    /// Elements before this were looked at (bools only).
+    seen: u64,
+    /// The first that is neither 0 nor 1: a fault only once the whole array is in the file.
+    fault: Option<u64>,
+}
+
+/// What is known of the tensor record being read.
+#[derive(Clone, Copy, Default)]
+struct TensorRecord {
+    dims: [u64; 4],
+    dim_count: u32,
+    product: u64,
+    dims_at: u64,
+    padded: u64,
+    bytes: u64,
+}
+
+/// The shortest key, and the shortest entry after its key; the shortest tensor record.
+const SHORTEST_ENTRY: u64 = 8 + 1 + 4 + 1;
+const SHORTEST_TENSOR: u64 = 8 + 1 + 4 + 4 + 8;
+
+const MAX_KEY: u64 = 65_535;
+const MAX_NAME: u64 = 63;
+const MAX_DIMS: u32 = 4;
+const MAX_ALIGNMENT: u32 = 1 << 20;
+const I64_MAX: u64 = i64::MAX as u64;
+const ALIGNMENT_KEY: &str = "general.alignment";
+
+impl Parser {
+    pub(crate) fn new() -> Self {
+        Parser {
+            header: Header { alignment: 32, ..Header::default() },
+            at: 0,
+            step: Step::Magic,
+            tensor_count: 0,
+            entry_count: 0,
+            aligns: false,
+            record: TensorRecord::default(),
+            data_bytes: 0,
+            work: 0,
+        }
+    }
+
+    /// Bytes looked at so far.
+    pub(crate) fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// Records that `chunk` can complete at most: entries and tensors, and of how many that are declared.
+    fn records(&self, chunk: &[u8], limits: &Limits) -> [(usize, usize); 2] {
+        let known = self.header.pages.len();
+        let count = |at: u64, limit: LimitId| {
+            let mut bytes = [0; 8];
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                let at = at.saturating_add(index as u64);
+                *byte = match at.checked_sub(known) {
+                    None => self.header.pages.byte(at),
+                    Some(at) => usize::try_from(at).ok().and_then(|at| chunk.get(at)).copied().unwrap_or(0),
+                };
+            }
+            u64::from_le_bytes(bytes).min(limits.get(limit)) as usize
+        };
+        let bytes = known.saturating_sub(self.at).saturating_add(chunk.len() as u64);
+        let most = |shortest| bytes.checked_div(shortest).unwrap_or(0).saturating_add(1) as usize;
+        [
+            (most(SHORTEST_ENTRY), count(16, LimitId::MetadataEntries)),
+            (most(SHORTEST_TENSOR), count(8, LimitId::Tensors)),
+        ]
+    }
+
+    /// What the header will hold at most once `chunk` is read.
+    pub(crate) fn held_with(&self, chunk: &[u8], limits: &Limits) -> u64 {
+        let [(entries, entry_count), (tensors, tensor_count)] = self.records(chunk, limits);
+        let Header { pages, entries: keys, tensors: names, .. } = &self.header;
+        pages
+            .held_with(chunk.len())
+            .saturating_add(keys.held_with(entries, entry_count))
+            .saturating_add(names.held_with(tensors, tensor_count))
+    }
+
+    /// Reserves all that reading `chunk` can need.
+    pub(crate) fn reserve(&mut self, chunk: &[u8], limits: &Limits) -> Result<(), Error> {
+        let [(entries, entry_count), (tensors, tensor_count)] = self.records(chunk, limits);
+        self.header.pages.reserve(chunk.len())?;
+        self.header.entries.reserve(entries, entry_count)?;
+        self.header.tensors.reserve(tensors, tensor_count)
+    }
+
+    /// Reads a chunk that was reserved. `true`: the header is whole, and its layout says where it ended.
+    pub(crate) fn feed(&mut self, chunk: &[u8], bounds: Bounds<'_>) -> Result<bool, Error> {
+        self.header.pages.append(chunk);
+        while self.step(bounds)? {}
+        let done = matches!(self.step, Step::Done);
+        if done {
+            self.header.pages.truncate(self.at);
+        }
+        Ok(done)
+    }
+
+    /// The fault of a file that ends after `length` bytes, inside the header.
+    pub(crate) fn ends(&self, length: u64) -> Error {
+        let (at, path) = match self.step {
+            Step::Items(items) => (items.count_at, self.path()),
+            _ => (self.at, self.path()),
+        };
+        truncated(at, path, at.max(length).saturating_add(1), length)
+    }
+
+    /// The path of the field that comes next.
+    fn path(&self) -> Path {
+        let entry = (self.header.entries.len() as u32).saturating_sub(1);
+        let tensor = (self.header.tensors.len() as u32).saturating_sub(1);
+        match self.step {
+            Step::Magic => Path::Magic,
+            Step::Version => Path::Version,
+            Step::TensorCount => Path::TensorCount,
+            Step::EntryCount => Path::EntryCount,
+            Step::Key => Path::Key(self.header.entries.len() as u32),
+            Step::ValueType => Path::ValueType(entry),
+            Step::Value(_) | Step::ItemType | Step::ItemCount(_) | Step::Strings { .. } | Step::Items(_) => {
+                Path::Value(entry)
+            }
+            Step::Name => Path::Name(self.header.tensors.len() as u32),
+            Step::DimCount => Path::Dims(tensor),
+            Step::Dim(index) => Path::Dim(tensor, index),
+            Step::TensorType => Path::Type(tensor),
+            Step::Offset | Step::Done => Path::Offset(tensor),
+        }
+    }
+
+    /// Judges the field at `at` that ends at `end`; `true` when all of it is here.
+    fn need(&self, end: u64, bounds: Bounds<'_>) -> Result<bool, Error> {
+        let limit = bounds.limits.get(LimitId::HeaderBytes);
+        if end > limit {
+            return Err(over(self.at, self.path(), "HEADER_BYTES", limit, end));
+        }
+        if let Some(length) = bounds.length.filter(|length| end > *length) {
+            return Err(truncated(self.at, self.path(), end, length));
+        }
+        Ok(end <= self.header.pages.len())
+    }
+
+    /// A field of `size` bytes: whether it is here. Its bytes count as looked at.
+    fn fixed(&mut self, size: u64, bounds: Bounds<'_>) -> Result<bool, Error> {
+        let here = self.need(self.at.saturating_add(size), bounds)?;
+        if here {
+            self.work = self.work.saturating_add(size);
+        }
+        Ok(here)
+    }
+
+    /// The end of the string at `at`, once it is here.
+    fn string(&mut self, bounds: Bounds<'_>) -> Result<Option<u64>, Error> {
+        let first = self.at.saturating_add(8);
+        if !self.need(first, bounds)? {
+            return Ok(None);
+        }
+        self.work = self.work.saturating_add(8);
+        let len = self.header.pages.u64(self.at);
+        let limit = bounds.limits.get(LimitId::StringBytes);
+        if len > limit {
+            return Err(over(self.at, self.path(), "STRING_BYTES", limit, len));
+        }
+        let end = first.saturating_add(len);
+        Ok(self.need(end, bounds)?.then_some(end))
+    }
+
+    /// Takes one field (or a run of string elements); `false` when its bytes are not here yet.
+    fn step(&mut self, bounds: Bounds<'_>) -> Result<bool, Error> {
+        match self.step {
+            Step::Magic => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let magic = self.header.pages.array::<4>(0);
+                if &magic != b"GGUF" {
+                    return Err(self
+                        .fault(Code::Magic, format_args!("not a GGUF file"))
+                        .with(format_args!("GGUF"), format_args!("{}", magic.escape_ascii())));
+                }
+                self.go(4, Step::Version)
+            }
+            Step::Version => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let version = self.header.pages.u32(self.at);
+                if version != 2 && version != 3 {
+                    let message = match version {
+                        0x0100_0000.. if version & 0xffff == 0 => "a big-endian file is not read",
+                        _ => "this version is not read",
+                    };
+                    return Err(self
+                        .fault(Code::Version, format_args!("{message}"))
+                        .with(format_args!("2 or 3"), format_args!("{version}")));
+                }
+                self.header.version = version;
+                self.go(4, Step::TensorCount)
+            }
+            Step::TensorCount => {
+                let Some(count) = self.count(LimitId::Tensors, "TENSORS", bounds)? else { return Ok(false) };
+                self.tensor_count = count;
+                self.go(8, Step::EntryCount)
+            }
+            Step::EntryCount => {
+                let Some(count) = self.count(LimitId::MetadataEntries, "METADATA_ENTRIES", bounds)? else {
+                    return Ok(false);
+                };
+                self.entry_count = count;
+                self.at = self.at.saturating_add(8);
+                self.record_end()
+            }
+            Step::Key => {
+                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                self.named(end, MAX_KEY)?;
+                let key = self.header.pages.string(self.at);
+                self.aligns = key == *ALIGNMENT_KEY;
+                self.go_to(end, Step::ValueType)
+            }
+            Step::ValueType => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let number = self.header.pages.u32(self.at);
+                let Some(ty) = ValueType::from_number(number) else {
+                    return Err(self
+                        .fault(Code::Header, format_args!("there is no value type {number}"))
+                        .with(format_args!("0 to 12"), format_args!("{number}")));
+                };
+                if self.aligns && ty != ValueType::U32 {
+                    return Err(self
+                        .fault(Code::Header, format_args!("{ALIGNMENT_KEY} is not a u32"))
+                        .with(format_args!("u32"), format_args!("{}", ty.name())));
+                }
+                self.go(4, if ty == ValueType::Array { Step::ItemType } else { Step::Value(ty) })
+            }
+            Step::Value(ValueType::String) => {
+                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                self.at = end;
+                self.record_end()
+            }
+            Step::Value(ty) => {
+                if !self.fixed(ty.size(), bounds)? {
+                    return Ok(false);
+                }
+                if ty == ValueType::Bool {
+                    let byte = self.header.pages.byte(self.at);
+                    if byte > 1 {
+                        return Err(bad_bool(self.at, self.path(), byte));
+                    }
+                }
+                if self.aligns {
+                    self.align()?;
+                }
+                self.at = self.at.saturating_add(ty.size());
+                self.record_end()
+            }
+            Step::ItemType => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let number = self.header.pages.u32(self.at);
+                match ValueType::from_number(number) {
+                    None => Err(self
+                        .fault(Code::Header, format_args!("there is no value type {number}"))
+                        .with(format_args!("0 to 12"), format_args!("{number}"))),
+                    Some(ValueType::Array) => {
+                        Err(self.fault(Code::Header, format_args!("an array of arrays is not read")))
+                    }
+                    Some(ty) => self.go(4, Step::ItemCount(ty)),
+                }
+            }
+            Step::ItemCount(of) => {
+                let Some(count) = self.count(LimitId::ArrayItems, "ARRAY_ITEMS", bounds)? else { return Ok(false) };
+                let first = self.at.saturating_add(8);
+                if of == ValueType::String {
+                    return self.go_to(first, Step::Strings { left: count });
+                }
+                let end = first.saturating_add(count.saturating_mul(of.size()));
+                self.need(end, bounds)?;
+                let items =
+                    Items { count_at: self.at, end, bools: of == ValueType::Bool, seen: first, fault: None };
+                self.go_to(first, Step::Items(items))
+            }
+            Step::Strings { mut left } => {
+                while left > 0 {
+                    let Some(end) = self.string(bounds)? else {
+                        self.step = Step::Strings { left };
+                        return Ok(false);
+                    };
+                    self.at = end;
+                    left = left.saturating_sub(1);
+                }
+                self.record_end()
+            }
+            Step::Items(mut items) => {
+                let here = self.header.pages.len();
+                if items.bools {
+                    let unseen = self.header.pages.bytes(items.seen, here.min(items.end).saturating_sub(items.seen));
+                    if items.fault.is_none() {
+                        let mut at = items.seen;
+                        for run in unseen.runs() {
+                            if let Some(index) = run.iter().position(|byte| *byte > 1) {
+                                items.fault = Some(at.saturating_add(index as u64));
+                                break;
+                            }
+                            at = at.saturating_add(run.len() as u64);
+                        }
+                        self.work = self.work.saturating_add(unseen.len());
+                    }
+                    items.seen = here.min(items.end);
+                }
+                self.step = Step::Items(items);
+                if here < items.end {
+                    return Ok(false);
+                }
+                if let Some(at) = items.fault {
+                    return Err(bad_bool(at, self.path(), self.header.pages.byte(at)));
+                }
+                self.at = items.end;
+                self.record_end()
+            }
+            Step::Name => {
+                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                self.named(end, MAX_NAME)?;
+                self.go_to(end, Step::DimCount)
+            }
+            Step::DimCount => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let count = self.header.pages.u32(self.at);
+                if count > MAX_DIMS {
+                    return Err(self
+                        .fault(Code::Header, format_args!("a tensor has at most 4 dimensions"))
+                        .with(format_args!("0 to 4"), format_args!("{count}")));
+                }
+                self.record = TensorRecord {
+                    dim_count: count,
+                    product: 1,
+                    dims_at: self.at.saturating_add(4),
+                    ..TensorRecord::default()
+                };
+                self.go(4, if count == 0 { Step::TensorType } else { Step::Dim(0) })
+            }
+            Step::Dim(index) => {
+                if !self.fixed(8, bounds)? {
+                    return Ok(false);
+                }
+                let dim = self.header.pages.u64(self.at);
+                let product = self.record.product.checked_mul(dim.max(1)).filter(|product| *product <= I64_MAX);
+                let (Some(product), true) = (product, dim <= I64_MAX) else {
+                    return Err(self
+                        .fault(Code::Layout, format_args!("the dimensions multiply to more than 2^63 - 1"))
+                        .with(format_args!("at most {I64_MAX}"), format_args!("{dim}")));
+                };
+                self.record.product = product;
+                if let Some(slot) = self.record.dims.get_mut(index as usize) {
+                    *slot = dim;
+                }
+                let next = index.saturating_add(1);
+                self.go(8, if next < self.record.dim_count { Step::Dim(next) } else { Step::TensorType })
+            }
+            Step::TensorType => {
+                if !self.fixed(4, bounds)? {
+                    return Ok(false);
+                }
+                let number = self.header.pages.u32(self.at);
+                let Some(ty) = TensorType::from_number(number) else {
+                    let why = if TensorType::is_removed(number) { "was removed from" } else { "is not in" };
+                    return Err(self
+                        .fault(Code::Header, format_args!("tensor type {number} {why} the format"))
+                        .with(format_args!("a known type"), format_args!("{number}")));
+                };
+                self.measure(ty)?;
+                self.go(4, Step::Offset)
+            }
+            Step::Offset => {
+                if !self.fixed(8, bounds)? {
+                    return Ok(false);
+                }
+                let offset = self.header.pages.u64(self.at);
+                if offset != self.data_bytes {
+                    let name = self.header.tensors.len().checked_sub(1).and_then(|last| self.header.tensors.start(last));
+                    let name = self.header.pages.string(name.unwrap_or(0));
+                    let expected = self.data_bytes;
+                    return Err(self
+                        .fault(Code::Layout, format_args!("{name:?} starts at {offset}, expected {expected}"))
+                        .with(format_args!("{expected}"), format_args!("{offset}")));
+                }
+                self.header.layout.required_end = offset.saturating_add(self.record.bytes);
+                self.data_bytes = offset.saturating_add(self.record.padded);
+                if self.data_bytes > I64_MAX {
+                    return Err(self.fault(Code::Layout, format_args!("the sizes add up to more than 2^63 - 1")));
+                }
+                self.at = self.at.saturating_add(8);
+                self.record_end()
+            }
+            Step::Done => Ok(false),
+        }
+    }
+
+    fn go(&mut self, size: u64, next: Step) -> Result<bool, Error> {
+        self.go_to(self.at.saturating_add(size), next)
+    }
+
+    fn go_to(&mut self, at: u64, next: Step) -> Result<bool, Error> {
+        self.at = at;
+        self.step = next;
+        Ok(true)
+    }
+
+    /// Goes on behind a record: to the next one, or to the end of the header.
+    fn record_end(&mut self) -> Result<bool, Error> {
+        self.aligns = false;
+        self.step = if (self.header.entries.len() as u64) < self.entry_count {
+            Step::Key
+        } else if (self.header.tensors.len() as u64) < self.tensor_count {
+            Step::Name
+        } else {
+            self.lay_out();
+            Step::Done
+        };
+        Ok(true)
+    }
+
+    fn lay_out(&mut self) {
+        let header_end = self.at;
+        // The header is below 2^32 and the alignment a power of two: no overflow. `required_end` counted from the
+        // data start until now.
+        let data_start = header_end.next_multiple_of(self.header.alignment.max(1));
+        let layout = &mut self.header.layout;
+        *layout = Layout {
+            header_end,
+            data_start,
+            required_end: if self.tensor_count == 0 {
+                header_end
+            } else {
+                data_start.saturating_add(layout.required_end)
+            },
+            allowed_end: data_start.saturating_add(self.data_bytes),
+        };
+    }
+
+    /// A count within its limit.
+    fn count(&mut self, id: LimitId, name: &str, bounds: Bounds<'_>) -> Result<Option<u64>, Error> {
+        if !self.fixed(8, bounds)? {
+            return Ok(None);
+        }
+        let count = self.header.pages.u64(self.at);
+        let limit = bounds.limits.get(id);
+        if count > limit {
+            return Err(over(self.at, self.path(), name, limit, count));
+        }
+        Ok(Some(count))
+    }
+
+    /// Judges the key or name that ends at `end` and adds it to its index.
+    fn named(&mut self, end: u64, most: u64) -> Result<(), Error> {
+        let text = self.header.pages.string(self.at);
+        let len = text.len();
+        if len == 0 || len > most {
+            return Err(self
+                .fault(Code::Header, format_args!("a name of {len} bytes"))
+                .with(format_args!("1 to {most} bytes"), format_args!("{len}")));
+        }
+        self.work = self.work.saturating_add(end.saturating_sub(self.at));
+        if !text.is_plain_text() {
+            return Err(self.fault(Code::Header, format_args!("{text:?} is not UTF-8, or has control characters")));
+        }
+        let Header { pages, entries, tensors, .. } = &mut self.header;
+        let names = if matches!(self.step, Step::Key) { entries } else { tensors };
+        let mut work = self.work;
+        let fresh = names.insert(pages, self.at, &mut work);
+        self.work = work;
+        if !fresh {
+            return Err(self.fault(Code::Header, format_args!("{:?} is there twice", self.header.pages.string(self.at))));
+        }
+        Ok(())
+    }
+
+    fn align(&mut self) -> Result<(), Error> {
+        let alignment = self.header.pages.u32(self.at);
+        if !alignment.is_power_of_two() || !(8..=MAX_ALIGNMENT).contains(&alignment) {
+            return Err(self
+                .fault(Code::Header, format_args!("an alignment of {alignment}"))
+                .with(format_args!("a power of two from 8 to {MAX_ALIGNMENT}"), format_args!("{alignment}")));
+        }
+        self.header.alignment = u64::from(alignment);
+        Ok(())
+    }
+
+    /// The size of the tensor whose dimensions and type are known.
+    fn measure(&mut self, ty: TensorType) -> Result<(), Error> {
+        let TensorRecord { dims, dim_count, dims_at, .. } = self.record;
+        let dims = dims.get(..dim_count as usize).unwrap_or_default();
+        let path = Path::Dim((self.header.tensors.len() as u32).saturating_sub(1), 0);
+        let row = dims.first().copied().unwrap_or(1);
+        if !row.is_multiple_of(ty.block_elements()) {
+            let block = ty.block_elements();
+            let message = format_args!("a row of {row} elements is not whole {} blocks", ty.name());
+            return Err(Error::at(Code::Layout, dims_at, path, message)
+                .with(format_args!("a multiple of {block}"), format_args!("{row}")));
+        }
+        let size = byte_size(dims, ty);
+        let padded = size.and_then(|size| size.checked_next_multiple_of(self.header.alignment));
+        let (Some(bytes), Some(padded)) = (size, padded.filter(|padded| *padded <= I64_MAX)) else {
+            return Err(Error::at(Code::Layout, dims_at, path, format_args!("the tensor is larger than 2^63 - 1 bytes")));
+        };
+        self.record.bytes = bytes;
+        self.record.padded = padded;
+        Ok(())
+    }
+
+    /// A fault of the field that comes next.
+    fn fault(&self, code: Code, message: fmt::Arguments<'_>) -> Error {
+        Error::at(code, self.at, self.path(), message)
+    }
+}
+
+fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Error {
+    Error::at(Code::Limit, at, path, format_args!("{found} is above limit {limit}"))
+        .with(format_args!("at most {most}"), format_args!("{found}"))
+}
+
+fn bad_bool(at: u64, path: Path, byte: u8) -> Error {
+    Error::at(Code::Header, at, path, format_args!("a bool is 0 or 1")).with(format_args!("0 or 1"), format_args!("{byte}"))
+}
+
+/// The file has `length` bytes, and the field at `at` needs it to go on to `end`.
+pub(crate) fn truncated(at: u64, path: Path, end: u64, length: u64) -> Error {
+    Error::at(Code::Truncated, at, path, format_args!("the file ends at byte {length}, before byte {end}"))
+        .with(format_args!("at least {end} bytes"), format_args!("{length}"))
+}

@@ -1,0 +1,403 @@
+//! Every session and model of an instance under its handle, as a plain value: the ABI crates are thin shells over it.
+
+use crate::digests::{Algorithm, Digest};
+use crate::error::Error;
+use crate::json::Json;
+use crate::limits::{LimitId, Limits};
+use crate::memory;
+use crate::model::{Model, past_the_end};
+use crate::report;
+use crate::session::{Session, State};
+use crate::sink::{Builtin, Storage};
+use crate::status::Code;
+
+/// Slots for sessions and models that were opened with a handle.
+pub const SLOTS: usize = 64;
+
+/// A handle is `generation << 8 | slot`; it is positive, so a generation has 23 bits.
+const GENERATIONS: u32 = (1 << 23) - 1;
+
+/// The slots of whole-file loads: one is in use, the others are for when its generations have run out.
+const LOAD_SLOTS: core::ops::RangeInclusive<u32> = 64..=255;
+
+/// All sessions and models.
+///
+/// Invariants: `slots.len() <= SLOTS`; a slot's generation counts its sessions, so that no handle is given twice;
+/// `active` names an admitted model; `loaded` is some exactly while its handle is the active one.
+pub struct Registry {
+    slots: Vec<Slot>,
+    loaded: Option<Entry>,
+    load_slot: u32,
+    load_generation: u32,
+    active: i32,
+    /// Grows with every change of the active model.
+    changes: u64,
+    /// The text handed out last.
+    text: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+struct Entry {
+    session: Session<Builtin>,
+    storage: Storage,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry::new()
+    }
+}
+
+impl Registry {
+    /// No session, no model.
+    pub const fn new() -> Self {
+        Registry {
+            slots: Vec::new(),
+            loaded: None,
+            load_slot: *LOAD_SLOTS.start(),
+            load_generation: 0,
+            active: 0,
+            changes: 0,
+            text: Vec::new(),
+        }
+    }
+
+    /// Opens a session: the exact file length (1 to 2^53 - 1) or -1, and 1 to verify, 2 to keep. Gives its handle.
+    pub fn begin(&mut self, length: i64, sink: i32) -> Result<i32, Error> {
+        self.text = Vec::new();
+        let storage = match sink {
+            1 => Storage::Verify,
+            2 => Storage::Resident,
+            _ => return Err(argument("sink is 1 (verify) or 2 (resident)", i64::from(sink))),
+        };
+        let length = match length {
+            -1 => None,
+            1.. => Some(length.cast_unsigned()),
+            _ => return Err(argument("length is 1 to 2^53 - 1, or -1", length)),
+        };
+        let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
+        let index = self.free_slot()?;
+        let Some(slot) = self.slots.get_mut(index) else { return Err(sessions()) };
+        slot.generation = slot.generation.saturating_add(1);
+        slot.entry = Some(Entry { session, storage });
+        Ok(handle(slot.generation, index as u32))
+    }
+
+    fn free_slot(&mut self) -> Result<usize, Error> {
+        let free = |slot: &Slot| slot.entry.is_none() && slot.generation < GENERATIONS;
+        if let Some(index) = self.slots.iter().position(free) {
+            return Ok(index);
+        }
+        let index = self.slots.len();
+        if index >= SLOTS {
+            return Err(sessions());
+        }
+        memory::reserve(&mut self.slots, index.saturating_add(1))?;
+        memory::push_reserved(&mut self.slots, Slot::default());
+        Ok(index)
+    }
+
+    /// Sets a limit, or reads it with value -1; gives the value in effect.
+    pub fn limit(&mut self, handle: i32, id: i32, value: i64) -> Result<i64, Error> {
+        let id = LimitId::from_number(id);
+        let session = self.session(handle)?;
+        let rule = "a limit id is 1 to 8, a value not below -1";
+        match (id, session.state()) {
+            (Some(id), _) if value == -1 => Ok(session.limits().get(id).cast_signed()),
+            (Some(id), _) if value >= 0 => Ok(session.set_limit(id, value.cast_unsigned())?.cast_signed()),
+            // Where nothing may be set, that is the answer, whatever the arguments.
+            (_, State::Receiving | State::Admitted | State::Failed) if value != -1 => {
+                Err(Error::new(Code::State, format_args!("no limit may be set any more")))
+            }
+            _ => Err(argument(rule, value)),
+        }
+    }
+
+    /// Chooses the digests to compute; gives the state.
+    pub fn digests(&mut self, handle: i32, mask: i32) -> Result<State, Error> {
+        let session = self.session(handle)?;
+        // 255 is no mask: out of range comes after a wrong state.
+        session.set_digests(u8::try_from(mask).unwrap_or(u8::MAX))?;
+        Ok(session.state())
+    }
+
+    /// Requires a digest, as four big-endian words; gives the state.
+    pub fn expect_digest(&mut self, handle: i32, algorithm: i32, words: [i64; 4]) -> Result<State, Error> {
+        let session = self.session(handle)?;
+        let known = match algorithm {
+            1 => Algorithm::Sha256,
+            2 => Algorithm::Blake3,
+            _ if matches!(session.state(), State::Admitted | State::Failed) => Algorithm::Sha256,
+            _ => return Err(argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm))),
+        };
+        let mut digest = [0; 32];
+        for (to, word) in digest.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_be_bytes());
+        }
+        session.expect_digest(known, Digest(digest))?;
+        Ok(session.state())
+    }
+
+    /// Lends memory for the next file bytes. A window of 16 bytes or more that is newly lent starts with 16 bytes that
+    /// tell whether it was written.
+    pub fn window(&mut self, handle: i32) -> Result<&mut [u8], Error> {
+        let session = self.session(handle)?;
+        let stamp = session.lent().is_none().then(|| stamp(handle, session.position()));
+        let window = session.window()?;
+        if let (Some(stamp), Some(start)) = (stamp, window.first_chunk_mut()) {
+            *start = stamp;
+        }
+        Ok(window)
+    }
+
+    /// The first `len` bytes of the window are the file's bytes at `offset`; gives the state.
+    pub fn push_chunk(&mut self, handle: i32, offset: i64, len: i32) -> Result<State, Error> {
+        let session = self.session(handle)?;
+        if matches!(session.state(), State::Admitted | State::Failed) {
+            let state = session.state().name();
+            return Err(Error::new(Code::State, format_args!("push_chunk is not allowed in state {state}")));
+        }
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
+            return Err(argument("a chunk has at least 1 byte", i64::from(len)));
+        };
+        let position = session.position();
+        if offset != position.cast_signed() {
+            let error = Error::new(Code::Offset, format_args!("the chunk is for byte {offset}, the session at {position}"))
+                .with(format_args!("{position}"), format_args!("{offset}"));
+            return Err(if offset < 0 { error } else { error.offset_is(offset.cast_unsigned()) });
+        }
+        let lent = session.lent().unwrap_or(0);
+        if len > lent {
+            let message = match lent {
+                0 => format_args!("no window is lent"),
+                _ => format_args!("{len} bytes are more than the window"),
+            };
+            return Err(Error::new(Code::Window, message).with(format_args!("at most {lent}"), format_args!("{len}")));
+        }
+        if len >= 16 && session.lent_bytes().first_chunk() == Some(&stamp(handle, position)) {
+            let message = format_args!("the window was not written: a view from before another call?");
+            return Err(Error::new(Code::Unwritten, message).offset_is(position));
+        }
+        session.commit(len)?;
+        Ok(session.state())
+    }
+
+    /// Ends the file; from now on the handle names a model.
+    pub fn finish(&mut self, handle: i32) -> Result<State, Error> {
+        let session = self.session(handle)?;
+        session.finish()?;
+        Ok(session.state())
+    }
+
+    /// File bytes accepted so far.
+    pub fn position(&mut self, handle: i32) -> Result<i64, Error> {
+        Ok(self.session(handle)?.position().cast_signed())
+    }
+
+    /// The report, as JSON; good until the next call.
+    pub fn report(&mut self, handle: i32) -> Result<&[u8], Error> {
+        self.text = Vec::new();
+        let Entry { session, storage } = self.entry(handle)?;
+        let text = text(session, |out| report::write_report(session, *storage, out))?;
+        self.text = text;
+        Ok(&self.text)
+    }
+
+    /// Metadata value `index` in full, as JSON; good until the next call.
+    pub fn metadata(&mut self, handle: i32, index: i32) -> Result<&[u8], Error> {
+        self.text = Vec::new();
+        let Entry { session, .. } = self.entry(handle)?;
+        let Some(header) = session.header() else {
+            return Err(Error::new(Code::State, format_args!("the header is not known")));
+        };
+        let entry = usize::try_from(index).ok().and_then(|index| header.entry(index));
+        let Some(entry) = entry else {
+            return Err(past_the_end("entries", i64::from(index), header.entry_count()));
+        };
+        let text = text(session, |out| report::write_value(&entry.value(), &mut Json::new(out)))?;
+        self.text = text;
+        Ok(&self.text)
+    }
+
+    /// The bytes of a tensor of an admitted resident model.
+    pub fn tensor(&mut self, handle: i32, index: i32) -> Result<&[u8], Error> {
+        self.text = Vec::new();
+        let model = self.entry(handle)?.session.model();
+        let Some(model) = model.filter(|model| model.sink().is_resident()) else {
+            return Err(Error::new(Code::State, format_args!("only an admitted resident model has tensors to read")));
+        };
+        let bytes = usize::try_from(index).ok().and_then(|index| model.tensor(index));
+        bytes.ok_or_else(|| past_the_end("tensors", i64::from(index), model.header().tensor_count()))
+    }
+
+    /// Makes an admitted model the active one. A model that was loaded whole and is displaced ends.
+    pub fn activate(&mut self, handle: i32) -> Result<State, Error> {
+        self.text = Vec::new();
+        if self.entry(handle)?.session.model().is_none() {
+            return Err(Error::new(Code::State, format_args!("only an admitted model can be active")));
+        }
+        if self.active != handle {
+            self.loaded = None;
+            self.set_active(handle);
+        }
+        Ok(State::Admitted)
+    }
+
+    /// The handle of the active model, or 0.
+    pub fn active(&self) -> i32 {
+        self.active
+    }
+
+    /// The active model.
+    pub fn active_model(&self) -> Option<&Model> {
+        self.entry(self.active).ok()?.session.model()
+    }
+
+    /// Grows with every change of the active model.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn set_active(&mut self, handle: i32) {
+        self.active = handle;
+        self.changes = self.changes.saturating_add(1);
+    }
+
+    /// Drops a session or a model in any state.
+    pub fn release(&mut self, handle: i32) -> Result<(), Error> {
+        self.text = Vec::new();
+        self.entry(handle)?;
+        if self.is_loaded(handle) {
+            self.loaded = None;
+        } else if let Some(slot) = self.slots.get_mut(slot_of(handle)) {
+            slot.entry = None;
+        }
+        if self.active == handle {
+            self.set_active(0);
+        }
+        Ok(())
+    }
+
+    /// Admits a whole file that lies in memory as a resident model, and makes it the active one. On failure the active
+    /// model stays. The model lives exactly as long as it is active.
+    pub fn load(&mut self, file: &[u8]) -> Result<(), Error> {
+        self.text = Vec::new();
+        let limits = Limits::new(Storage::Resident);
+        let mut session = Session::new(Builtin::new(Storage::Resident), Some(file.len() as u64), limits)?;
+        let mut rest = file;
+        while !rest.is_empty() {
+            let taken = session.push(rest)?;
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        session.finish()?;
+        let (slot, generation) = match self.load_generation {
+            GENERATIONS => (self.load_slot.saturating_add(1), 1),
+            generation => (self.load_slot, generation.saturating_add(1)),
+        };
+        if !LOAD_SLOTS.contains(&slot) {
+            return Err(sessions());
+        }
+        (self.load_slot, self.load_generation) = (slot, generation);
+        self.loaded = Some(Entry { session, storage: Storage::Resident });
+        self.set_active(handle(generation, slot));
+        Ok(())
+    }
+
+    /// Makes no model active; one that was loaded whole ends. `false` when none was.
+    pub fn free_active(&mut self) -> bool {
+        self.text = Vec::new();
+        if self.active == 0 {
+            return false;
+        }
+        self.loaded = None;
+        self.set_active(0);
+        true
+    }
+
+    /// The state of what a handle names.
+    pub fn state(&self, handle: i32) -> Option<State> {
+        Some(self.entry(handle).ok()?.session.state())
+    }
+
+    fn is_loaded(&self, handle: i32) -> bool {
+        self.loaded.is_some() && handle == self.active
+    }
+
+    fn entry(&self, handle: i32) -> Result<&Entry, Error> {
+        let entry = if self.is_loaded(handle) {
+            self.loaded.as_ref()
+        } else {
+            let slot = self.slots.get(slot_of(handle)).filter(|slot| slot.generation == generation_of(handle));
+            slot.and_then(|slot| slot.entry.as_ref())
+        };
+        entry.ok_or_else(|| unknown(handle))
+    }
+
+    /// The session a handle names, for a call that may change it. Texts end with the call.
+    fn session(&mut self, handle: i32) -> Result<&mut Session<Builtin>, Error> {
+        self.text = Vec::new();
+        let entry = if self.is_loaded(handle) {
+            self.loaded.as_mut()
+        } else {
+            let slot = self.slots.get_mut(slot_of(handle)).filter(|slot| slot.generation == generation_of(handle));
+            slot.and_then(|slot| slot.entry.as_mut())
+        };
+        entry.map(|entry| &mut entry.session).ok_or_else(|| unknown(handle))
+    }
+}
+
+/// A text of a session: what it takes counts against the session's limit MEMORY.
+fn text(
+    session: &Session<Builtin>,
+    write: impl Fn(&mut dyn core::fmt::Write) -> core::fmt::Result,
+) -> Result<Vec<u8>, Error> {
+    let held = session.held();
+    let limit = session.limits().get(LimitId::Memory);
+    let over = |length: u64| Error::budget(held.saturating_add(length), limit);
+    memory::text(limit.saturating_sub(held), over, write)
+}
+
+fn handle(generation: u32, slot: u32) -> i32 {
+    ((generation << 8) | slot).cast_signed()
+}
+
+fn slot_of(handle: i32) -> usize {
+    (handle & 0xff) as usize
+}
+
+/// The generation; of a negative handle one that no slot has.
+fn generation_of(handle: i32) -> u32 {
+    u32::try_from(handle >> 8).unwrap_or(u32::MAX)
+}
+
+/// Sixteen bytes that a file is unlikely to hold at this place by chance.
+fn stamp(handle: i32, position: u64) -> [u8; 16] {
+    let mut seed = position ^ (u64::from(handle.cast_unsigned()) << 32);
+    let mut stamp = [0; 16];
+    for word in stamp.chunks_exact_mut(8) {
+        // A step of splitmix64.
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes());
+    }
+    stamp
+}
+
+fn argument(rule: &str, found: i64) -> Error {
+    Error::new(Code::Argument, format_args!("{rule}")).with(format_args!("{rule}"), format_args!("{found}"))
+}
+
+fn unknown(handle: i32) -> Error {
+    Error::new(Code::Handle, format_args!("handle {handle} names nothing"))
+}
+
+fn sessions() -> Error {
+    Error::new(Code::Sessions, format_args!("every slot is taken: release a session or a model"))
+}

@@ -1,0 +1,609 @@
+//! One file on its way in: the state machine that checks every byte in the push that brought it.
+
+use crate::digests::{Algorithm, Digest, Digests, Hashers};
+use crate::error::{Error, Path};
+use crate::header::Header;
+use crate::json::EXACT;
+use crate::layout::{Cursor, trailing};
+use crate::limits::{LimitId, Limits};
+use crate::memory;
+use crate::model::Model;
+use crate::parser::{Bounds, Parser, truncated};
+use crate::sink::{Lend, Plan, Sink};
+use crate::status::Code;
+
+/// Where a session stands. The number is the ABI's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The header is coming in.
+    Open = 1,
+    /// The header is known, and nothing of tensor size is reserved. The next [`window`](Session::window),
+    /// [`push`](Session::push) or [`finish`](Session::finish) consents to that.
+    HeaderReady = 2,
+    /// Storage is reserved and the data is coming in.
+    Receiving = 3,
+    /// Every check has passed.
+    Admitted = 4,
+    /// The file or the transfer was rejected; nothing is held but the reason.
+    Failed = 5,
+}
+
+impl State {
+    /// The word in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Open => "open",
+            State::HeaderReady => "header_ready",
+            State::Receiving => "receiving",
+            State::Admitted => "admitted",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
+pub const OPEN_WINDOW: usize = 64 * 1024;
+
+/// A file on its way into `S`.
+///
+/// Bytes come in file order through [`push`](Session::push), which takes them where they lie, or through
+/// [`window`](Session::window) and [`commit`](Session::commit), which lend a place to write them to.
+///
+/// Invariants: `staged.0 <= staged.1 <= lent or staging.len()`; `position` counts the bytes that were checked and hashed;
+/// in Failed only `error` is kept.
+pub struct Session<S: Sink> {
+    limits: Limits,
+    length: Option<u64>,
+    state: State,
+    position: u64,
+    hashers: Hashers,
+    parser: Parser,
+    cursor: Option<Cursor>,
+    staging: Vec<u8>,
+    /// Bytes of `staging` behind the header that wait for the consent.
+    staged: (usize, usize),
+    /// Length of the window lent, 0 for none.
+    lent: usize,
+    sink: Option<S>,
+    model: Option<Model<S>>,
+    error: Option<Error>,
+}
+
+impl<S: Sink> Session<S> {
+    /// Opens a session. `length` is the exact file length, where it is known: 1 to 2^53 - 1.
+    pub fn new(sink: S, length: Option<u64>, limits: Limits) -> Result<Self, Error> {
+        if length.is_some_and(|length| length == 0 || length > EXACT) {
+            return Err(Error::new(Code::Argument, format_args!("a file length is 1 to 2^53 - 1")));
+        }
+        Ok(Session {
+            limits,
+            length,
+            state: State::Open,
+            position: 0,
+            hashers: Hashers::new(Algorithm::Sha256 as u8),
+            parser: Parser::new(),
+            cursor: None,
+            staging: Vec::new(),
+            staged: (0, 0),
+            lent: 0,
+            sink: Some(sink),
+            model: None,
+            error: None,
+        })
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// File bytes accepted so far. After a rejection: where the rejected chunk began.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The declared length, or the real one once admitted.
+    pub fn length(&self) -> Option<u64> {
+        self.model.as_ref().map(Model::length).or(self.length)
+    }
+
+    /// Why it failed.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// The limits in effect.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The header, from HeaderReady on; not after a failure.
+    pub fn header(&self) -> Option<&Header> {
+        match self.state {
+            State::Open | State::Failed => None,
+            State::HeaderReady | State::Receiving => Some(&self.parser.header),
+            State::Admitted => self.model.as_ref().map(Model::header),
+        }
+    }
+
+    /// The model, once admitted.
+    pub fn model(&self) -> Option<&Model<S>> {
+        self.model.as_ref()
+    }
+
+    /// Takes the model out, once admitted.
+    pub fn into_model(mut self) -> Option<Model<S>> {
+        self.model.take()
+    }
+
+    /// Bytes requested from the allocator: pages, index, staging and what the sink holds.
+    pub fn held(&self) -> u64 {
+        let (header, sink) = match &self.model {
+            Some(model) => (&model.header, Some(&model.sink)),
+            None => (&self.parser.header, self.sink.as_ref()),
+        };
+        let sink = sink.map_or(0, Sink::held);
+        header.held().saturating_add(self.staging.capacity() as u64).saturating_add(sink)
+    }
+
+    /// The most that `held` will be from here on: known once the header is.
+    pub fn needed(&self) -> u64 {
+        let held = self.held();
+        match (self.state, &self.sink) {
+            (State::HeaderReady, Some(sink)) => {
+                let mut after = held.saturating_add(sink.requires(&self.plan()));
+                if self.staged.0 == self.staged.1 {
+                    after = after.saturating_sub(self.staging.capacity() as u64);
+                }
+                held.max(after)
+            }
+            _ => held,
+        }
+    }
+
+    /// Header bytes that the parser has looked at: at most about twice those it was given.
+    pub fn work(&self) -> u64 {
+        self.parser.work()
+    }
+
+    /// Sets a limit, clamped to its bounds, and gives the value in effect. All but MEMORY only before the first byte,
+    /// MEMORY until storage is reserved.
+    pub fn set_limit(&mut self, id: LimitId, value: u64) -> Result<u64, Error> {
+        let settable = match self.state {
+            State::Open => self.position == 0 || id == LimitId::Memory,
+            State::HeaderReady => id == LimitId::Memory,
+            _ => false,
+        };
+        if !settable {
+            return Err(self.misplaced("limit"));
+        }
+        Ok(self.limits.set(id, value))
+    }
+
+    /// Chooses the digests to compute, as a mask of [`Algorithm`]s; before the first byte.
+    pub fn set_digests(&mut self, mask: u8) -> Result<(), Error> {
+        if self.state != State::Open || self.position > 0 {
+            return Err(self.misplaced("digests"));
+        }
+        if mask > 3 || !self.hashers.restart(mask) {
+            return Err(Error::new(Code::Argument, format_args!("a mask of digests that keeps the expected ones"))
+                .with(format_args!("0 to 3"), format_args!("{mask}")));
+        }
+        Ok(())
+    }
+
+    /// Requires a digest, once for each algorithm that is computed, before the end.
+    pub fn expect_digest(&mut self, algorithm: Algorithm, digest: Digest) -> Result<(), Error> {
+        if matches!(self.state, State::Admitted | State::Failed) {
+            return Err(self.misplaced("expect_digest"));
+        }
+        if !self.hashers.computes(algorithm) {
+            return Err(Error::new(Code::Argument, format_args!("{algorithm:?} is not computed")));
+        }
+        let expected = self.hashers.expected(algorithm);
+        if expected.is_some() {
+            return Err(Error::new(Code::State, format_args!("{algorithm:?} is expected already")));
+        }
+        *expected = Some(digest);
+        Ok(())
+    }
+
+    /// Takes the next bytes of the file where they lie and tells how many: at least 1 of a chunk that is not empty, and
+    /// no byte beyond the end of the header in the call that reaches it, so that the caller can look at it; call again
+    /// with the rest.
+    ///
+    /// A [`Retry`](crate::Kind::Retry) took nothing. A rejection has failed the session.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let start = self.position;
+        let result = self.take(bytes);
+        match result {
+            Err(error) if self.state == State::Failed => {
+                self.position = start;
+                Err(error)
+            }
+            // What came before the retry is in.
+            Err(_) if self.position > start => Ok(self.position.saturating_sub(start) as usize),
+            result => result,
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        if matches!(self.state, State::Admitted | State::Failed) {
+            return Err(self.misplaced("push"));
+        }
+        if self.state == State::HeaderReady && !bytes.is_empty() {
+            self.consent(self.limits.get(LimitId::Window))?;
+        }
+        self.lent = 0;
+        let inside = self.inside(bytes);
+        let mut taken = 0usize;
+        while self.state == State::Open && taken < inside.len() {
+            let piece = inside.get(taken..).unwrap_or_default();
+            let piece = piece.get(..OPEN_WINDOW).unwrap_or(piece);
+            self.reserve_header(piece, self.staging.capacity())?;
+            taken = taken.saturating_add(self.take_header(piece)?);
+        }
+        if self.state == State::Receiving {
+            let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), inside);
+            self.settle(result)?;
+            self.accept(inside);
+            taken = inside.len();
+        }
+        if taken == inside.len() && taken < bytes.len() && self.state != State::HeaderReady {
+            return Err(self.past_length());
+        }
+        Ok(taken)
+    }
+
+    /// Ends the file: checks that it is whole and its digests are the expected ones, and commits the sink.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        match self.state {
+            State::Admitted | State::Failed => return Err(self.misplaced("finish")),
+            State::Open => {
+                let error = self.parser.ends(self.position);
+                return Err(self.reject(error));
+            }
+            State::HeaderReady | State::Receiving => {}
+        }
+        self.lent = 0;
+        if let Some(error) = self.missing(self.position) {
+            return Err(self.reject(error));
+        }
+        if self.state == State::HeaderReady {
+            self.consent(0)?;
+        }
+        let result = self.hashers.finish();
+        let digests = self.settle(result)?;
+        self.admit(digests)
+    }
+
+    fn admit(&mut self, digests: Digests) -> Result<(), Error> {
+        let committed = match &mut self.sink {
+            Some(sink) => sink.commit(),
+            None => Ok(()),
+        };
+        self.settle(committed)?;
+        self.model = self.sink.take().map(|sink| Model {
+            header: core::mem::take(&mut self.parser.header),
+            length: self.position,
+            digests,
+            sink,
+        });
+        self.staging = Vec::new();
+        self.state = State::Admitted;
+        Ok(())
+    }
+
+    /// The first thing that a file of `length` bytes lacks; the header is known.
+    fn missing(&self, length: u64) -> Option<Error> {
+        let header = &self.parser.header;
+        let layout = header.layout();
+        if header.tensor_count() > 0 && length < layout.data_start {
+            return Some(truncated(layout.header_end, Path::Padding, layout.data_start, length));
+        }
+        if length < layout.required_end
+            && let Some((index, end)) = first_beyond(header, length)
+        {
+            let at = header.offset_field(index).unwrap_or(0);
+            return Some(truncated(at, Path::Offset(index as u32), end, length));
+        }
+        let declared = self.length.filter(|declared| length < *declared)?;
+        Some(truncated(length, Path::Length, declared, length))
+    }
+
+    /// What the whole table shows before a byte behind it is looked at.
+    fn judge_table(&self) -> Result<(), Error> {
+        let header = &self.parser.header;
+        let layout = header.layout();
+        match self.length {
+            Some(length) => {
+                let end = layout.allowed_end.saturating_add(self.limits.get(LimitId::TrailingBytes));
+                if length > end {
+                    return Err(trailing(end));
+                }
+                if let Some(error) = self.missing(length) {
+                    return Err(error);
+                }
+            }
+            None => {
+                if layout.required_end > EXACT
+                    && let Some((index, end)) = first_beyond(header, EXACT)
+                {
+                    let at = header.offset_field(index).unwrap_or(0);
+                    let message = format_args!("a tensor ends at {end}, above 2^53 - 1");
+                    return Err(Error::at(Code::Layout, at, Path::Offset(index as u32), message));
+                }
+            }
+        }
+        match &self.sink {
+            Some(sink) => sink.check(&self.plan()),
+            None => Ok(()),
+        }
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            header: &self.parser.header,
+            length: self.length,
+            window: self.limits.get(LimitId::Window) as usize,
+            trailing: self.limits.get(LimitId::TrailingBytes),
+        }
+    }
+
+    /// Reserves what reading `piece` of the header can need, or changes nothing.
+    fn reserve_header(&mut self, piece: &[u8], staging: usize) -> Result<(), Error> {
+        self.afford(self.parser.held_with(piece, &self.limits).saturating_add(staging as u64))?;
+        self.parser.reserve(piece, &self.limits)
+    }
+
+    /// Reads a piece of the header that was reserved, and tells how much of it is the header's.
+    fn take_header(&mut self, piece: &[u8]) -> Result<usize, Error> {
+        let bounds = Bounds { limits: &self.limits, length: self.length };
+        let result = self.parser.feed(piece, bounds);
+        let mut taken = piece.len();
+        if self.settle(result)? {
+            let result = self.judge_table();
+            self.settle(result)?;
+            let layout = self.parser.header.layout();
+            taken = layout.header_end.saturating_sub(self.position) as usize;
+            self.cursor = self.cursor_at_start();
+            self.state = State::HeaderReady;
+        }
+        self.accept(piece.get(..taken).unwrap_or(piece));
+        Ok(taken)
+    }
+
+    /// Reserves the storage for the data, and windows of `window` bytes, and places what was staged.
+    fn consent(&mut self, window: u64) -> Result<(), Error> {
+        let needed = self.needed();
+        self.afford(needed)?;
+        if self.staged.0 == self.staged.1 {
+            self.staging = Vec::new();
+        }
+        let Some(mut sink) = self.sink.take() else { return Ok(()) };
+        let reserved = sink.reserve(&Plan { window: window as usize, ..self.plan() });
+        self.sink = Some(sink);
+        if let Err(error) = reserved {
+            return Err(self.refuse(error));
+        }
+        self.state = State::Receiving;
+        // What was staged was checked when it came: a second cursor tells the sink where it belongs.
+        let staging = core::mem::take(&mut self.staging);
+        let staged = staging.get(self.staged.0..self.staged.1).unwrap_or_default();
+        self.staged = (0, 0);
+        if !staged.is_empty() {
+            let mut cursor = self.cursor_at_start();
+            let result = walk(&self.parser.header, &mut cursor, self.sink.as_mut(), staged);
+            self.settle(result)?;
+        }
+        Ok(())
+    }
+
+    fn cursor_at_start(&self) -> Option<Cursor> {
+        Some(Cursor::new(self.parser.header.layout(), self.limits.get(LimitId::TrailingBytes)))
+    }
+
+    /// The part of `bytes` that is inside the declared length.
+    fn inside<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        clip(bytes, self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position)))
+    }
+
+    /// Rejects bytes past the declared length.
+    fn past_length(&mut self) -> Error {
+        self.reject(trailing(self.length.unwrap_or(self.position)))
+    }
+
+    fn accept(&mut self, bytes: &[u8]) {
+        self.hashers.update(bytes);
+        self.position = self.position.saturating_add(bytes.len() as u64);
+    }
+
+    fn afford(&self, needed: u64) -> Result<(), Error> {
+        let limit = self.limits.get(LimitId::Memory);
+        if needed > limit { Err(Error::budget(needed, limit)) } else { Ok(()) }
+    }
+
+    /// The error of a call that the state does not allow.
+    fn misplaced(&self, call: &str) -> Error {
+        Error::new(Code::State, format_args!("{call} is not allowed in state {}", self.state.name()))
+    }
+
+    fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        result.map_err(|error| self.reject(error))
+    }
+
+    /// A sink's refusal: one that can be tried again changes nothing.
+    fn refuse(&mut self, error: Error) -> Error {
+        if error.code().kind() == crate::Kind::Retry { error } else { self.reject(error) }
+    }
+
+    /// Fails the session: everything is freed at once but the reason.
+    fn reject(&mut self, error: Error) -> Error {
+        self.roll_back();
+        self.parser = Parser::new();
+        self.cursor = None;
+        self.staging = Vec::new();
+        self.staged = (0, 0);
+        self.lent = 0;
+        self.state = State::Failed;
+        self.error = Some(error.clone());
+        error
+    }
+
+    fn roll_back(&mut self) {
+        if let Some(mut sink) = self.sink.take() {
+            sink.rollback();
+        }
+    }
+}
+
+impl<S: Lend> Session<S> {
+    /// Whether a window is lent, and how long it is.
+    pub fn lent(&self) -> Option<usize> {
+        (self.lent > 0).then_some(self.lent)
+    }
+
+    /// Lends the place for the next file bytes: at least 1 byte, all initialised, at the same address until it is
+    /// consumed. After the header this call is the consent to reserve storage for the data.
+    pub fn window(&mut self) -> Result<&mut [u8], Error> {
+        let most = self.limits.get(LimitId::Window) as usize;
+        match self.state {
+            State::Admitted | State::Failed => return Err(self.misplaced("window")),
+            State::Open => {
+                let size = OPEN_WINDOW.min(most);
+                if self.staging.is_empty() {
+                    self.afford(self.held().saturating_add(size as u64))?;
+                    memory::reserve(&mut self.staging, size)?;
+                    memory::zero_reserved(&mut self.staging, size);
+                }
+                self.lent = self.staging.len();
+                return Ok(&mut self.staging);
+            }
+            State::HeaderReady => self.consent(most as u64)?,
+            State::Receiving => {}
+        }
+        let window = match &mut self.sink {
+            Some(sink) => sink.lend(self.position, most),
+            None => &mut [],
+        };
+        self.lent = window.len();
+        Ok(window)
+    }
+
+    /// The bytes of the window that is lent, as they are now.
+    pub(crate) fn lent_bytes(&mut self) -> &[u8] {
+        let lent = self.lent;
+        match (self.state, &mut self.sink) {
+            (State::Open, _) => self.staging.get(..lent).unwrap_or_default(),
+            (_, Some(sink)) => sink.lend(self.position, lent),
+            _ => &[],
+        }
+    }
+
+    /// The first `len` bytes of the window are the file's next bytes: checks and hashes them, and what the push brought
+    /// is consumed. A [`Misuse`](crate::Kind::Misuse) or a [`Retry`](crate::Kind::Retry) leaves the window lent.
+    pub fn commit(&mut self, len: usize) -> Result<(), Error> {
+        if matches!(self.state, State::Admitted | State::Failed) {
+            return Err(self.misplaced("push_chunk"));
+        }
+        if len == 0 {
+            return Err(Error::new(Code::Argument, format_args!("a chunk has at least 1 byte")));
+        }
+        if len > self.lent {
+            return Err(Error::new(Code::Window, format_args!("{len} bytes of a window of {}", self.lent))
+                .with(format_args!("at most {}", self.lent), format_args!("{len}")));
+        }
+        let start = self.position;
+        let result = if self.state == State::Open { self.commit_header(len) } else { self.commit_data(len) };
+        match result {
+            Ok(()) => self.lent = 0,
+            Err(_) if self.state == State::Failed => self.position = start,
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn commit_header(&mut self, len: usize) -> Result<(), Error> {
+        let staging = core::mem::take(&mut self.staging);
+        let result = self.read_staged(staging.get(..len).unwrap_or_default(), staging.capacity());
+        if self.state != State::Failed {
+            self.staging = staging;
+        }
+        result
+    }
+
+    /// Reads a staged chunk: header bytes, and behind the header's end data that waits for the consent.
+    fn read_staged(&mut self, chunk: &[u8], staging: usize) -> Result<(), Error> {
+        let inside = self.inside(chunk);
+        self.reserve_header(inside, staging)?;
+        let header = self.take_header(inside)?;
+        let data = inside.get(header..).unwrap_or_default();
+        let result = walk(&self.parser.header, &mut self.cursor, None::<&mut S>, data);
+        self.settle(result)?;
+        self.accept(data);
+        self.staged = (header, inside.len());
+        if inside.len() < chunk.len() { Err(self.past_length()) } else { Ok(()) }
+    }
+
+    fn commit_data(&mut self, len: usize) -> Result<(), Error> {
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        let chunk = sink.lend(self.position, self.lent).get(..len).unwrap_or_default();
+        let left = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position));
+        let inside = clip(chunk, left);
+        let taken = inside.len();
+        let whole = self.cursor.as_ref().map_or(0, Cursor::whole);
+        let result = walk(&self.parser.header, &mut self.cursor, None::<&mut S>, inside);
+        if result.is_ok() {
+            self.hashers.update(inside);
+            sink.filled(taken);
+            (whole..self.cursor.as_ref().map_or(whole, Cursor::whole)).for_each(|index| sink.whole(index));
+        }
+        self.settle(result)?;
+        self.position = self.position.saturating_add(taken as u64);
+        if taken < len { Err(self.past_length()) } else { Ok(()) }
+    }
+}
+
+/// The first `left` bytes, or all.
+fn clip(bytes: &[u8], left: u64) -> &[u8] {
+    usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes)
+}
+
+/// Walks bytes through the zones of the file, and gives each piece to the sink, if there is one.
+fn walk<S: Sink>(
+    header: &Header,
+    cursor: &mut Option<Cursor>,
+    mut sink: Option<&mut S>,
+    mut bytes: &[u8],
+) -> Result<(), Error> {
+    let Some(cursor) = cursor else { return Ok(()) };
+    loop {
+        let whole = cursor.whole();
+        let piece = cursor.next(header, &mut bytes)?;
+        let done = piece.is_none();
+        if let Some(sink) = &mut sink {
+            if let Some(piece) = piece {
+                sink.write(piece.offset, piece.zone, piece.bytes)?;
+            }
+            (whole..cursor.whole()).for_each(|index| sink.whole(index));
+        }
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// The first tensor that ends beyond `length`, and where.
+fn first_beyond(header: &Header, length: u64) -> Option<(usize, u64)> {
+    (0..header.tensor_count()).find_map(|index| {
+        let (start, bytes) = header.extent(index)?;
+        let end = start.saturating_add(bytes);
+        (end > length).then_some((index, end))
+    })
+}
+
+impl<S: Sink> Drop for Session<S> {
+    fn drop(&mut self) {
+        self.roll_back();
+    }
+}

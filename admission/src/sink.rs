@@ -1,0 +1,172 @@
+//! Where a model's data goes: the trait, and what a sink is told.
+
+use crate::error::Error;
+use crate::header::Header;
+use crate::layout::Zone;
+use crate::resident::Resident;
+use crate::verify::Verify;
+
+/// Takes the bytes behind the header. A runtime implements it to put weights where they belong while the file still
+/// streams; [`Verify`] and [`Resident`] come with the crate.
+///
+/// The session calls, in this order: [`check`](Sink::check) and [`reserve`](Sink::reserve) once the header is known and
+/// the host has consented; then [`write`](Sink::write) for every byte from the header's end on, in file order, each
+/// piece in one [`Zone`], with [`whole`](Sink::whole) behind the last piece of each tensor; then [`commit`](Sink::commit)
+/// when every check has passed, or [`rollback`](Sink::rollback) on a rejection, a failure or a drop of the session.
+/// Bytes count as checked only at `commit`.
+pub trait Sink {
+    /// Bytes that it will hold once reserved: part of what limit MEMORY is compared with.
+    fn requires(&self, plan: &Plan<'_>) -> u64 {
+        let _ = plan;
+        0
+    }
+
+    /// Bytes that it holds now.
+    fn held(&self) -> u64 {
+        0
+    }
+
+    /// Whether it could hold this model at all. An error with [`Code::Limit`](crate::Code::Limit) rejects the file in
+    /// the push that completes the header.
+    fn check(&self, plan: &Plan<'_>) -> Result<(), Error> {
+        let _ = plan;
+        Ok(())
+    }
+
+    /// Reserves storage for every tensor in `plan.header`. On an error nothing is kept: a
+    /// [`Retry`](crate::Kind::Retry) may be tried again, anything else rejects the file.
+    fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error>;
+
+    /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file.
+    fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Every byte of tensor `index` is in. Also told of tensors without bytes.
+    fn whole(&mut self, index: usize) {
+        let _ = index;
+    }
+
+    /// Every check has passed: the model may be used. An error rejects the file.
+    fn commit(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The model will not be: frees what was reserved.
+    fn rollback(&mut self) {}
+}
+
+/// A sink that lends the place where the next bytes finally live, so that a host writes each byte once.
+pub trait Lend: Sink {
+    /// The place of the file bytes from `offset` on: at least 1 byte and at most `most`, all initialised. Until
+    /// [`filled`](Lend::filled) it answers the same place for the same offset. Never allocates.
+    fn lend(&mut self, offset: u64, most: usize) -> &mut [u8];
+
+    /// The first `len` bytes of the place lent last are the file's.
+    fn filled(&mut self, len: usize);
+}
+
+/// What a sink can know when it reserves.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// The whole header; its [`layout`](Header::layout) says where data starts and ends.
+    pub header: &'a Header,
+    /// The declared length of the file.
+    pub length: Option<u64>,
+    /// The largest window that will be lent: limit WINDOW, or 0 when no byte is to come.
+    pub window: usize,
+    /// Limit TRAILING_BYTES.
+    pub trailing: u64,
+}
+
+/// The storage that an ABI host chooses by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Keep the header only; the host may store the bytes elsewhere.
+    Verify = 1,
+    /// Keep header and data in memory.
+    Resident = 2,
+}
+
+impl Storage {
+    /// The word in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Storage::Verify => "verify",
+            Storage::Resident => "resident",
+        }
+    }
+}
+
+/// One of the two built-in sinks, chosen at run time.
+pub enum Builtin {
+    /// Keeps nothing.
+    Verify(Verify),
+    /// Keeps everything.
+    Resident(Resident),
+}
+
+impl Builtin {
+    /// An empty sink of the given kind.
+    pub fn new(storage: Storage) -> Self {
+        match storage {
+            Storage::Verify => Builtin::Verify(Verify::default()),
+            Storage::Resident => Builtin::Resident(Resident::default()),
+        }
+    }
+
+    /// Which it is.
+    pub fn storage(&self) -> Storage {
+        match self {
+            Builtin::Verify(_) => Storage::Verify,
+            Builtin::Resident(_) => Storage::Resident,
+        }
+    }
+}
+
+macro_rules! either {
+    ($self:ident, $sink:ident => $call:expr) => {
+        match $self {
+            Builtin::Verify($sink) => $call,
+            Builtin::Resident($sink) => $call,
+        }
+    };
+}
+
+impl Sink for Builtin {
+    fn requires(&self, plan: &Plan<'_>) -> u64 {
+        either!(self, sink => sink.requires(plan))
+    }
+
+    fn held(&self) -> u64 {
+        either!(self, sink => sink.held())
+    }
+
+    fn check(&self, plan: &Plan<'_>) -> Result<(), Error> {
+        either!(self, sink => sink.check(plan))
+    }
+
+    fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
+        either!(self, sink => sink.reserve(plan))
+    }
+
+    fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
+        either!(self, sink => sink.write(offset, zone, bytes))
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        either!(self, sink => sink.commit())
+    }
+
+    fn rollback(&mut self) {
+        either!(self, sink => sink.rollback())
+    }
+}
+
+impl Lend for Builtin {
+    fn lend(&mut self, offset: u64, most: usize) -> &mut [u8] {
+        either!(self, sink => sink.lend(offset, most))
+    }
+
+    fn filled(&mut self, len: usize) {
+        either!(self, sink => sink.filled(len))
+    }
+}
