@@ -130,8 +130,9 @@ impl Texts {
             self.diagnostics = Vec::new();
             let model = registry.active_model();
             let error = self.latest_error.as_ref();
-            self.diagnostics = gguf_admission::text(u64::MAX, Error::memory, |out| write_diagnostics(model, error, out))
-                .unwrap_or_default();
+            self.diagnostics =
+                gguf_admission::text(u64::MAX, Error::memory, |out| write_diagnostics(model, error, out))
+                    .unwrap_or_default();
             self.change = Some(registry.changes());
         }
         if self.diagnostics.is_empty() { NO_MEMORY.as_bytes() } else { &self.diagnostics }

@@ -103,7 +103,9 @@ impl<'a> Bytes<'a> {
         let mut cut_len = 0usize;
         for mut run in self.runs() {
             while cut_len > 0 {
-                let Some((&byte, rest)) = run.split_first() else { break };
+                let Some((&byte, rest)) = run.split_first() else {
+                    break;
+                };
                 let mut joined = cut;
                 if let Some(next) = joined.get_mut(cut_len) {
                     *next = byte;

@@ -114,10 +114,9 @@ impl Hashers {
             sha256: self.sha256.as_ref().map(|sha256| Digest(sha256.clone().finalize().into())),
             blake3: self.blake3.as_ref().map(|blake3| Digest(*blake3.finalize().as_bytes())),
         };
-        for (path, expected, found) in [
-            (Path::Sha256, self.expected.sha256, found.sha256),
-            (Path::Blake3, self.expected.blake3, found.blake3),
-        ] {
+        for (path, expected, found) in
+            [(Path::Sha256, self.expected.sha256, found.sha256), (Path::Blake3, self.expected.blake3, found.blake3)]
+        {
             if let (Some(expected), Some(found)) = (expected, found)
                 && expected != found
             {

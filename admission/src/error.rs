@@ -4,8 +4,8 @@ use core::fmt::{self, Write};
 
 use crate::json::Json;
 use crate::session::State;
-use crate::status::Code;
 use crate::short::Text;
+use crate::status::Code;
 
 /// Why a call was refused or a file rejected: the code, where in the file, and what was expected there.
 ///

@@ -70,10 +70,10 @@ mod registry;
 mod report;
 mod resident;
 mod session;
+mod short;
 mod sink;
 mod status;
 mod stream;
-mod short;
 mod types;
 mod verify;
 
@@ -89,10 +89,9 @@ pub use crate::model::{File, Model, Read};
 pub use crate::registry::{Registry, SLOTS};
 pub use crate::resident::Resident;
 pub use crate::session::{OPEN_WINDOW, Session, State};
+pub use crate::short::Text;
 pub use crate::sink::{Builtin, Lend, Plan, Sink, Storage};
 pub use crate::status::{Code, Kind};
 pub use crate::stream::{AdmitError, Options, admit, admit_reader};
-pub use crate::short::Text;
 pub use crate::types::{TensorType, ValueType};
 pub use crate::verify::Verify;
-

@@ -106,7 +106,9 @@ impl Names {
         let name = pages.string(start);
         let record = self.starts.len();
         if record > 0 {
-            let Some((byte, difference)) = self.difference(pages, &name, work) else { return false };
+            let Some((byte, difference)) = self.difference(pages, &name, work) else {
+                return false;
+            };
             let mask = 0x80u8 >> difference.leading_zeros();
             let side = usize::from(name.byte(byte).unwrap_or(0) & mask != 0);
             let fresh = Link::node(self.nodes.len());
@@ -144,7 +146,9 @@ impl Names {
             match link.to() {
                 To::Record(index) => return index,
                 To::Node(index) => {
-                    let Some(node) = self.nodes.get(index) else { return 0 };
+                    let Some(node) = self.nodes.get(index) else {
+                        return 0;
+                    };
                     if seen.replace(node.byte) != Some(node.byte) {
                         *work = work.saturating_add(1);
                     }
@@ -159,7 +163,9 @@ impl Names {
         let mut parent: Option<(u64, usize, usize)> = None;
         let mut link = self.root;
         while let To::Node(index) = link.to() {
-            let Some(node) = self.nodes.get(index) else { break };
+            let Some(node) = self.nodes.get(index) else {
+                break;
+            };
             let at = u64::from(node.byte);
             if at > byte || (at == byte && node.mask < mask) {
                 break;

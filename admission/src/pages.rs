@@ -49,7 +49,8 @@ impl Pages {
         };
         let pages = bytes.div_ceil(PAGE);
         // Page slots grow by doubling: 24 bytes for each 256 KiB.
-        let slots = if pages <= self.pages.capacity() { self.pages.capacity() } else { pages.next_power_of_two().max(4) };
+        let slots =
+            if pages <= self.pages.capacity() { self.pages.capacity() } else { pages.next_power_of_two().max(4) };
         (bytes, slots)
     }
 
@@ -170,6 +171,9 @@ mod tests {
         pages.append(&vec![7; PAGE + 10]);
         pages.truncate(5);
         pages.append(&vec![9; PAGE]);
-        assert_eq!((pages.len(), pages.byte(4), pages.byte(5), pages.byte(PAGE as u64 + 4)), (PAGE as u64 + 5, 7, 9, 9));
+        assert_eq!(
+            (pages.len(), pages.byte(4), pages.byte(5), pages.byte(PAGE as u64 + 4)),
+            (PAGE as u64 + 5, 7, 9, 9)
+        );
     }
 }

@@ -265,7 +265,9 @@ impl Parser {
                 self.go(4, Step::TensorCount)
             }
             Step::TensorCount => {
-                let Some(count) = self.count(LimitId::Tensors, "TENSORS", bounds)? else { return Ok(false) };
+                let Some(count) = self.count(LimitId::Tensors, "TENSORS", bounds)? else {
+                    return Ok(false);
+                };
                 self.tensor_count = count;
                 self.go(8, Step::EntryCount)
             }
@@ -278,7 +280,9 @@ impl Parser {
                 self.record_end()
             }
             Step::Key => {
-                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                let Some(end) = self.string(bounds)? else {
+                    return Ok(false);
+                };
                 self.named(end, MAX_KEY)?;
                 let key = self.header.pages.string(self.at);
                 self.aligns = key == *ALIGNMENT_KEY;
@@ -302,7 +306,9 @@ impl Parser {
                 self.go(4, if ty == ValueType::Array { Step::ItemType } else { Step::Value(ty) })
             }
             Step::Value(ValueType::String) => {
-                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                let Some(end) = self.string(bounds)? else {
+                    return Ok(false);
+                };
                 self.at = end;
                 self.record_end()
             }
@@ -338,15 +344,16 @@ impl Parser {
                 }
             }
             Step::ItemCount(of) => {
-                let Some(count) = self.count(LimitId::ArrayItems, "ARRAY_ITEMS", bounds)? else { return Ok(false) };
+                let Some(count) = self.count(LimitId::ArrayItems, "ARRAY_ITEMS", bounds)? else {
+                    return Ok(false);
+                };
                 let first = self.at.saturating_add(8);
                 if of == ValueType::String {
                     return self.go_to(first, Step::Strings { left: count });
                 }
                 let end = first.saturating_add(count.saturating_mul(of.size()));
                 self.need(end, bounds)?;
-                let items =
-                    Items { count_at: self.at, end, bools: of == ValueType::Bool, seen: first, fault: None };
+                let items = Items { count_at: self.at, end, bools: of == ValueType::Bool, seen: first, fault: None };
                 self.go_to(first, Step::Items(items))
             }
             Step::Strings { mut left } => {
@@ -388,7 +395,9 @@ impl Parser {
                 self.record_end()
             }
             Step::Name => {
-                let Some(end) = self.string(bounds)? else { return Ok(false) };
+                let Some(end) = self.string(bounds)? else {
+                    return Ok(false);
+                };
                 self.named(end, MAX_NAME)?;
                 self.go_to(end, Step::DimCount)
             }
@@ -448,7 +457,8 @@ impl Parser {
                 }
                 let offset = self.header.pages.u64(self.at);
                 if offset != self.data_bytes {
-                    let name = self.header.tensors.len().checked_sub(1).and_then(|last| self.header.tensors.start(last));
+                    let name =
+                        self.header.tensors.len().checked_sub(1).and_then(|last| self.header.tensors.start(last));
                     let name = self.header.pages.string(name.unwrap_or(0));
                     let expected = self.data_bytes;
                     return Err(self
@@ -541,7 +551,9 @@ impl Parser {
         let fresh = names.insert(pages, self.at, &mut work);
         self.work = work;
         if !fresh {
-            return Err(self.fault(Code::Header, format_args!("{:?} is there twice", self.header.pages.string(self.at))));
+            return Err(
+                self.fault(Code::Header, format_args!("{:?} is there twice", self.header.pages.string(self.at)))
+            );
         }
         Ok(())
     }
@@ -572,7 +584,12 @@ impl Parser {
         let size = byte_size(dims, ty);
         let padded = size.and_then(|size| size.checked_next_multiple_of(self.header.alignment));
         let (Some(bytes), Some(padded)) = (size, padded.filter(|padded| *padded <= I64_MAX)) else {
-            return Err(Error::at(Code::Layout, dims_at, path, format_args!("the tensor is larger than 2^63 - 1 bytes")));
+            return Err(Error::at(
+                Code::Layout,
+                dims_at,
+                path,
+                format_args!("the tensor is larger than 2^63 - 1 bytes"),
+            ));
         };
         self.record.bytes = bytes;
         self.record.padded = padded;
@@ -591,7 +608,8 @@ fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Error {
 }
 
 fn bad_bool(at: u64, path: Path, byte: u8) -> Error {
-    Error::at(Code::Header, at, path, format_args!("a bool is 0 or 1")).with(format_args!("0 or 1"), format_args!("{byte}"))
+    Error::at(Code::Header, at, path, format_args!("a bool is 0 or 1"))
+        .with(format_args!("0 or 1"), format_args!("{byte}"))
 }
 
 /// The file has `length` bytes, and the field at `at` needs it to go on to `end`.

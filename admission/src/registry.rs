@@ -73,7 +73,9 @@ impl Registry {
         let storage = match sink {
             1 => Storage::Verify,
             2 => Storage::Resident,
-            _ => return Err(argument("sink is 1 (verify) or 2 (resident)", i64::from(sink))),
+            _ => {
+                return Err(argument("sink is 1 (verify) or 2 (resident)", i64::from(sink)));
+            }
         };
         let length = match length {
             -1 => None,
@@ -82,7 +84,9 @@ impl Registry {
         };
         let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
         let index = self.free_slot()?;
-        let Some(slot) = self.slots.get_mut(index) else { return Err(sessions()) };
+        let Some(slot) = self.slots.get_mut(index) else {
+            return Err(sessions());
+        };
         slot.generation = slot.generation.saturating_add(1);
         slot.entry = Some(Entry { session, storage });
         Ok(handle(slot.generation, index as u32))
@@ -133,7 +137,9 @@ impl Registry {
             1 => Algorithm::Sha256,
             2 => Algorithm::Blake3,
             _ if matches!(session.state(), State::Admitted | State::Failed) => Algorithm::Sha256,
-            _ => return Err(argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm))),
+            _ => {
+                return Err(argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm)));
+            }
         };
         let mut digest = [0; 32];
         for (to, word) in digest.chunks_exact_mut(8).zip(words) {
@@ -167,8 +173,9 @@ impl Registry {
         };
         let position = session.position();
         if offset != position.cast_signed() {
-            let error = Error::new(Code::Offset, format_args!("the chunk is for byte {offset}, the session at {position}"))
-                .with(format_args!("{position}"), format_args!("{offset}"));
+            let error =
+                Error::new(Code::Offset, format_args!("the chunk is for byte {offset}, the session at {position}"))
+                    .with(format_args!("{position}"), format_args!("{offset}"));
             return Err(if offset < 0 { error } else { error.offset_is(offset.cast_unsigned()) });
         }
         let lent = session.lent().unwrap_or(0);

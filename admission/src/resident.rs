@@ -112,7 +112,9 @@ impl Resident {
     /// The bytes from `offset` on that lie together; empty outside.
     pub(crate) fn run(&self, offset: u64) -> &[u8] {
         let after = self.segments.partition_point(|segment| segment.start <= offset);
-        let Some(segment) = after.checked_sub(1).and_then(|index| self.segments.get(index)) else { return &[] };
+        let Some(segment) = after.checked_sub(1).and_then(|index| self.segments.get(index)) else {
+            return &[];
+        };
         let within = offset.saturating_sub(segment.start) as usize;
         let bytes = segment.bytes.get(segment.lead..segment.lead.saturating_add(segment.filled));
         bytes.and_then(|bytes| bytes.get(within..)).unwrap_or_default()
@@ -138,7 +140,7 @@ impl Segment {
         // The byte at `aligned` shall stand at a multiple of the alignment.
         let before = cut.aligned.saturating_sub(cut.start);
         let address = (bytes.as_ptr().addr() as u64).wrapping_add(before);
-        let lead = alignment.wrapping_sub(address % alignment) % alignment;
+        let lead = address.next_multiple_of(alignment.max(1)).wrapping_sub(address);
         memory::zero_reserved(&mut bytes, lead as usize);
         Ok(Segment { bytes, lead: lead as usize, filled: 0, start: cut.start, len: cut.bytes() })
     }
@@ -165,13 +167,14 @@ impl Sink for Resident {
 
     fn check(&self, plan: &Plan<'_>) -> Result<(), Error> {
         let Header { alignment, .. } = plan.header;
-        let Some(last) = plan.header.tensor_count().checked_sub(1) else { return Ok(()) };
+        let Some(last) = plan.header.tensor_count().checked_sub(1) else {
+            return Ok(());
+        };
         let largest = plan.header.tensors().map(|tensor| tensor.bytes).max().unwrap_or(0);
         let buffer = BUFFER_BOUND.saturating_sub(alignment.saturating_sub(1));
         // The header is counted as it came, and the index at its 20 bytes a record: numbers of the file alone.
         let index = (plan.header.entry_count().saturating_add(plan.header.tensor_count()) as u64).saturating_mul(20);
-        let needed =
-            self.requires(plan).saturating_add(plan.header.layout().header_end).saturating_add(index);
+        let needed = self.requires(plan).saturating_add(plan.header.layout().header_end).saturating_add(index);
         if largest <= buffer && needed <= MEMORY_BOUND {
             return Ok(());
         }
@@ -226,7 +229,9 @@ impl Sink for Resident {
 
 impl Lend for Resident {
     fn lend(&mut self, _offset: u64, most: usize) -> &mut [u8] {
-        let Some(segment) = self.current() else { return &mut [] };
+        let Some(segment) = self.current() else {
+            return &mut [];
+        };
         let at = segment.position();
         let end = at.saturating_add(segment.room().min(most));
         memory::zero_reserved(&mut segment.bytes, end);

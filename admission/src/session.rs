@@ -380,7 +380,9 @@ impl<S: Sink> Session<S> {
         if self.staged.0 == self.staged.1 {
             self.staging = Vec::new();
         }
-        let Some(mut sink) = self.sink.take() else { return Ok(()) };
+        let Some(mut sink) = self.sink.take() else {
+            return Ok(());
+        };
         let reserved = sink.reserve(&Plan { window: window as usize, ..self.plan() });
         self.sink = Some(sink);
         if let Err(error) = reserved {
@@ -546,7 +548,9 @@ impl<S: Lend> Session<S> {
     }
 
     fn commit_data(&mut self, len: usize) -> Result<(), Error> {
-        let Some(sink) = &mut self.sink else { return Ok(()) };
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
         let chunk = sink.lend(self.position, self.lent).get(..len).unwrap_or_default();
         let left = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position));
         let inside = clip(chunk, left);

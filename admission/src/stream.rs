@@ -130,7 +130,10 @@ where
 /// Admits a file from a blocking reader. Bytes behind the file's end are an error, not ignored.
 ///
 /// Memory beside the sink is the header and one buffer of 64 KiB.
-pub fn admit_reader<S: Sink>(mut reader: impl io::Read, options: Options<S>) -> Result<Model<S>, AdmitError<io::Error>> {
+pub fn admit_reader<S: Sink>(
+    mut reader: impl io::Read,
+    options: Options<S>,
+) -> Result<Model<S>, AdmitError<io::Error>> {
     let mut session = options.open()?;
     let mut buffer = Vec::new();
     memory::reserve(&mut buffer, OPEN_WINDOW)?;
