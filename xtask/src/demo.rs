@@ -1,0 +1,65 @@
+//! `cargo xtask demo [FILE]`: the same file through ABI v1, v2 verify and v2 resident, as a table.
+//!
+//! Every row is an admission of its own, in a fresh Node process with a fresh instance, so that its memory is its own.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::{model, module, shell};
+
+const GENERATOR: &str = "tests/corpus/generate.py";
+const SCRIPT: &str = "tests/demo/demo.mjs";
+/// Fits one transfer of ABI v1.
+const SMALL_MIB: u64 = 96;
+/// Does not.
+const LARGE_MIB: u64 = 160;
+
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
+    let file = match arguments {
+        [] => None,
+        [file] if !file.starts_with('-') => Some(PathBuf::from(file)),
+        _ => return Err(Failure::Usage("usage: cargo xtask demo [FILE]".into())),
+    };
+    if let Some(file) = &file {
+        std::fs::File::open(file).map_err(|error| Failure::io("opening", file, &error))?;
+    }
+    module::ensure(project)?;
+    if let Some(file) = file {
+        let file = std::path::absolute(&file).map_err(|error| Failure::io("locating", &file, &error))?;
+        return show(project, &file, "");
+    }
+
+    show(project, &generate(project, SMALL_MIB)?, "generated, with a header like a real model's")?;
+    match model::ensure_model(project) {
+        Ok(model) => show(project, &model, "a real model, larger than one transfer of ABI v1"),
+        Err(failure @ Failure::Unavailable(_)) => {
+            println!("{failure}\nthe real model is not here: a generated file of {LARGE_MIB} MiB stands in for it");
+            show(project, &generate(project, LARGE_MIB)?, "generated, larger than one transfer of ABI v1")
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A generated GGUF of `mebibytes` with many tensors. The generator always writes the same bytes, so once is enough.
+fn generate(project: &Project, mebibytes: u64) -> Result<PathBuf, Failure> {
+    let file = project.folder("target/demo")?.join(format!("generated-{mebibytes}-mib.gguf"));
+    let bytes = mebibytes * 1024 * 1024;
+    if file.metadata().is_ok_and(|there| there.len() == bytes) {
+        return Ok(file);
+    }
+    let unfinished = file.with_extension("part");
+    let mut python = shell::command(project, "python3");
+    python.args([GENERATOR, "--model", &bytes.to_string(), "--out"]).arg(&unfinished);
+    shell::run(&mut python)?;
+    std::fs::rename(&unfinished, &file).map_err(|error| Failure::io("moving into place", &file, &error))?;
+    Ok(file)
+}
+
+fn show(project: &Project, file: &Path, remark: &str) -> Result<(), Failure> {
+    println!();
+    let mut node = shell::command(project, "node");
+    node.arg(SCRIPT).arg(file).arg(remark);
+    let status = node.status().map_err(|error| Failure::Unavailable(format!("node cannot be started: {error}")))?;
+    if status.success() { Ok(()) } else { Err(Failure::Failed("the demo did not come out as it should".into())) }
+}

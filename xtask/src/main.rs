@@ -1,0 +1,82 @@
+//! The project's commands, run as `cargo xtask COMMAND`. One file a command; `COMMANDS` is the table.
+
+mod demo;
+mod failure;
+mod model;
+mod module;
+mod project;
+mod serve;
+mod shell;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+use project::Project;
+
+/// One line of `cargo xtask help`, and what runs for it.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    summary: &'static str,
+    run: fn(&Project, &[String]) -> Result<(), Failure>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "build",
+        arguments: "[--bless]",
+        summary: "build js/guest.wasm and target/wasm/abi-v1.wasm, and check their sizes, imports and exports",
+        run: module::run,
+    },
+    Command {
+        name: "model",
+        arguments: "[--model-only | --vocab-only]",
+        summary: "fetch the real model and the 19 vocabularies into target/models/",
+        run: model::run,
+    },
+    Command {
+        name: "demo",
+        arguments: "[FILE]",
+        summary: "admit a file through ABI v1, v2 verify and v2 resident, and compare",
+        run: demo::run,
+    },
+    Command { name: "test", arguments: "[--browser]", summary: "run every check and every test", run: test::run },
+    Command { name: "serve", arguments: "[PORT]", summary: "serve js/ at 127.0.0.1 (port 8080)", run: serve::run },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Failure::Usage(usage()));
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        println!("{}", usage());
+        return Ok(());
+    }
+    let command = COMMANDS
+        .iter()
+        .find(|command| command.name == name)
+        .ok_or_else(|| Failure::Usage(format!("no command named {name}\n\n{}", usage())))?;
+    (command.run)(&Project::find()?, rest)
+}
+
+fn usage() -> String {
+    let mut text = String::from("usage: cargo xtask COMMAND\n");
+    for Command { name, arguments, summary, .. } in COMMANDS {
+        text.push_str(&format!("\n  {:<38} {summary}", format!("{name} {arguments}")));
+    }
+    text.push_str("\n\nexit code: 0 done, 1 failed, 2 wrong usage, 3 something is missing here (network or a tool)");
+    text
+}

@@ -1,0 +1,218 @@
+//! `cargo xtask build`: the WebAssembly modules, optimised, and checked against what the contract promises of them.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::{shell, wasm};
+
+/// Cargo's name for the guest's instruction set.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// Apart from the native one, so that the two never wait for each other's lock.
+pub(crate) const TARGET_DIR: &str = "target/wasm-build";
+
+/// A module to build: one crate with some features, linked, optimised and put at `out`.
+pub(crate) struct Module {
+    /// What people call it.
+    pub(crate) name: &'static str,
+    /// The crate, a cdylib.
+    pub(crate) package: &'static str,
+    pub(crate) features: &'static [&'static str],
+    pub(crate) rustflags: &'static [&'static str],
+    /// What wasm-opt may use besides [`BASELINE`]: the same instructions as `rustflags` allow.
+    pub(crate) optimise: &'static [&'static str],
+    pub(crate) out: &'static str,
+    /// The list of exports it must have, one a line.
+    pub(crate) golden: &'static str,
+    /// The most bytes it may have.
+    pub(crate) limit: u64,
+}
+
+/// v1 and v2 in one module, for hosts of today: simd128 and bulk memory.
+pub(crate) const COMBINED: Module = Module {
+    name: "combined",
+    package: "gguf-abi-v2",
+    features: &[],
+    // The stack is 1 MiB and the data is small: 21 pages leave the allocator about 256 KiB before memory has to grow.
+    rustflags: &["-Ctarget-feature=+simd128,+bulk-memory", "-Clink-arg=--initial-memory=1376256"],
+    optimise: &["--enable-simd"],
+    out: "js/guest.wasm",
+    golden: "tests/golden/exports-combined.txt",
+    limit: 192 * 1024,
+};
+
+/// v1 alone, with the instructions that rustc uses by itself.
+pub(crate) const V1_ONLY: Module = Module {
+    name: "v1-only",
+    package: "gguf-abi-v1",
+    features: &[],
+    rustflags: &["-Clink-arg=--initial-memory=1376256"],
+    optimise: &[],
+    out: "target/wasm/abi-v1.wasm",
+    golden: "tests/golden/exports-v1.txt",
+    limit: 192 * 1024,
+};
+
+/// The instructions that rustc takes for granted on `wasm32-unknown-unknown`, as wasm-opt calls them.
+const BASELINE: &[&str] = &[
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
+    let bless = match arguments {
+        [] => false,
+        [only] if only == "--bless" => true,
+        _ => return Err(Failure::Usage("usage: cargo xtask build [--bless]  (--bless rewrites tests/golden/)".into())),
+    };
+    for module in [&COMBINED, &V1_ONLY] {
+        build(project, module)?;
+        if bless {
+            write_golden(project, module)?;
+        }
+        check(project, module)?;
+    }
+    Ok(())
+}
+
+/// Builds and checks both modules.
+pub(crate) fn ensure(project: &Project) -> Result<(), Failure> {
+    run(project, &[])
+}
+
+/// Builds one module. Nothing is done that was done before.
+pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
+    ensure_target(project)?;
+    let mut cargo = shell::command(project, "cargo");
+    cargo.args(["build", "--quiet", "--lib", "--release", "--package", module.package, "--target", TARGET]);
+    cargo.args(["--target-dir", TARGET_DIR]);
+    if !module.features.is_empty() {
+        cargo.args(["--features", &module.features.join(",")]);
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", module.rustflags.join("\x1f"));
+    shell::run(&mut cargo)?;
+
+    let linked = project.path(&format!("{TARGET_DIR}/{TARGET}/release/{}.wasm", module.package.replace('-', "_")));
+    let out = project.path(module.out);
+    if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
+        return Ok(());
+    }
+    let optimiser = ensure_package(project, "binaryen")?.join("bin/wasm-opt");
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::io("creating", folder, &error))?;
+    }
+    let unfinished = out.with_extension(format!("{}.part", std::process::id()));
+    let mut optimise = shell::command(project, "node");
+    optimise.arg(optimiser).arg("-O3").args(BASELINE).args(module.optimise);
+    optimise.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    optimise.arg(&linked).arg("-o").arg(&unfinished);
+    let optimised = shell::run(&mut optimise);
+    if optimised.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    optimised?;
+    std::fs::rename(&unfinished, &out).map_err(|error| Failure::io("moving into place", &out, &error))
+}
+
+/// Holds a built module to its promises: no import, the golden exports, the size.
+pub(crate) fn check(project: &Project, module: &Module) -> Result<(), Failure> {
+    let (bytes, outline) = read(project, module)?;
+    println!(
+        "{}: {bytes} bytes (at most {}), {} imports, {} exports, {} KiB of memory at the start",
+        module.out,
+        module.limit,
+        outline.imports.len(),
+        outline.exports.len(),
+        outline.pages.unwrap_or(0) * 64,
+    );
+    let mut faults = Vec::new();
+    if bytes > module.limit {
+        faults.push(format!("has {bytes} bytes, {} are allowed", module.limit));
+    }
+    faults.extend(outline.imports.iter().map(|import| format!("imports {import}; a host instantiates it with {{}}")));
+    faults.extend(difference(project, module, &outline)?);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let faults: String = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    Err(Failure::Failed(format!("the {} module ({}):{faults}", module.name, module.out)))
+}
+
+/// Adds the WebAssembly target to the Rust toolchain, if it is missing.
+pub(crate) fn ensure_target(project: &Project) -> Result<(), Failure> {
+    let library =
+        shell::capture(shell::command(project, "rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+    if Path::new(library.trim()).is_dir() {
+        return Ok(());
+    }
+    println!("the Rust target {TARGET} is missing: adding it with rustup");
+    shell::run(shell::command(project, "rustup").args(["target", "add", TARGET])).map_err(|failure| {
+        Failure::Failed(format!(
+            "{failure}\nthe Rust target {TARGET} is needed and could not be added. Install it with \
+             `rustup target add {TARGET}`, or, where Rust does not come from rustup, with the system's package for it \
+             (Debian: libstd-rust-dev-wasm32)"
+        ))
+    })
+}
+
+/// The folder of an npm package of js/, all of which are installed when they are missing or older than the lock file.
+pub(crate) fn ensure_package(project: &Project, name: &str) -> Result<PathBuf, Failure> {
+    let package = project.path("js/node_modules").join(name);
+    let installed = project.path("js/node_modules/.package-lock.json");
+    let lock = project.path("js/package-lock.json");
+    if !lock.is_file() {
+        return Err(Failure::Failed("js/package-lock.json is missing: it says which tools to install".into()));
+    }
+    if !is_newer(&installed, &lock) || !package.is_dir() {
+        println!("js/node_modules is missing or older than js/package-lock.json: installing with npm");
+        let mut npm = shell::command(project, "npm");
+        npm.args(["ci", "--prefix", "js", "--no-audit", "--no-fund", "--loglevel=error"]);
+        shell::run(&mut npm).map_err(|failure| {
+            Failure::Unavailable(format!("{failure}\nthe tools in js/package.json could not be installed"))
+        })?;
+    }
+    if package.is_dir() { Ok(package) } else { Err(Failure::Failed(format!("js/package.json does not list {name}"))) }
+}
+
+fn read(project: &Project, module: &Module) -> Result<(u64, wasm::Outline), Failure> {
+    let path = project.path(module.out);
+    let bytes = std::fs::read(&path).map_err(|error| Failure::io("reading", &path, &error))?;
+    let outline = wasm::outline(&bytes).map_err(|malformed| Failure::Failed(format!("{}: {malformed}", module.out)))?;
+    Ok((bytes.len() as u64, outline))
+}
+
+/// What is exported and not in the golden list, and the other way round.
+fn difference(project: &Project, module: &Module, outline: &wasm::Outline) -> Result<Vec<String>, Failure> {
+    let path = project.path(module.golden);
+    let golden = std::fs::read_to_string(&path).map_err(|error| Failure::io("reading", &path, &error))?;
+    let golden: Vec<&str> = golden.lines().collect();
+    let is_exported = |line: &&str| outline.exports.iter().any(|export| export == line);
+    let missing = golden.iter().copied().filter(|line| !is_exported(line));
+    let extra = outline.exports.iter().filter(|export| !golden.contains(&export.as_str()));
+    Ok(missing
+        .map(|line| format!("does not export `{line}`, which {} lists", module.golden))
+        .chain(extra.map(|line| format!("exports `{line}`, which {} does not list", module.golden)))
+        .collect())
+}
+
+fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
+    let (_, outline) = read(project, module)?;
+    let path = project.path(module.golden);
+    let text: String = outline.exports.iter().map(|export| format!("{export}\n")).collect();
+    std::fs::write(&path, text).map_err(|error| Failure::io("writing", &path, &error))?;
+    println!("{}: written", module.golden);
+    Ok(())
+}
+
+/// Whether `file` is there and not older than `than`.
+fn is_newer(file: &Path, than: &Path) -> bool {
+    let modified = |path: &Path| -> Option<SystemTime> { path.metadata().and_then(|file| file.modified()).ok() };
+    matches!((modified(file), modified(than)), (Some(file), Some(than)) if file >= than)
+}

@@ -1,0 +1,337 @@
+//! `cargo xtask test`: every check and every test, step after step. A failed step does not stop the rest.
+//!
+//! The last line counts: single tests where a step's tool reports them, one for each other step.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::failure::Failure;
+use crate::module::{self, TARGET, TARGET_DIR};
+use crate::project::Project;
+use crate::{model, shell};
+
+const LOGS: &str = "target/test-logs";
+const SHOWN_OF_A_FAILURE: usize = 150;
+const REAL_MODEL_TEST: &str = "tests/demo/real-model.test.mjs";
+
+/// One named part of the whole. `Unavailable` from `run` means that it could not run here.
+struct Step {
+    name: &'static str,
+    run: fn(&Project, log: &Path) -> Result<Outcome, Failure>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "format", run: |project, log| single(cargo(project, &["fmt", "--all", "--check"]), log) },
+    Step { name: "modules: sizes, no imports, golden exports", run: modules },
+    Step { name: "files: corpus", run: corpus_files },
+    Step { name: "files: real model and vocabularies", run: model_files },
+    Step { name: "clippy: native", run: clippy },
+    Step { name: "clippy: wasm32", run: clippy_wasm },
+    Step { name: "rustdoc", run: rustdoc },
+    Step { name: "rust tests", run: rust_tests },
+    Step { name: "python tests: corpus and oracle", run: python_tests },
+    Step { name: "types: tsc", run: types },
+    Step { name: "node tests: js", run: |project, log| node_tests(project, log, "js") },
+    Step { name: "node tests: tests", run: |project, log| node_tests(project, log, "tests") },
+    Step { name: "the real model through v1 and v2", run: real_model },
+];
+
+const BROWSER: Step = Step { name: "browser", run: browser };
+
+/// What one step counted, and its log where that is worth a look.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    /// Why something did not run, or what went wrong.
+    remark: String,
+}
+
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
+    let browser = match arguments {
+        [] => None,
+        [only] if only == "--browser" => Some(&BROWSER),
+        _ => return Err(Failure::Usage("usage: cargo xtask test [--browser]".into())),
+    };
+    let logs = project.folder(LOGS)?;
+    let mut summary = Vec::new();
+    let mut total = Outcome::default();
+    for (number, step) in STEPS.iter().chain(browser).enumerate() {
+        println!("=== {}", step.name);
+        let start = Instant::now();
+        let outcome = (step.run)(project, &logs.join(format!("{:02}.log", number + 1))).unwrap_or_else(not_run);
+        if !outcome.remark.is_empty() {
+            println!("{}", outcome.remark);
+        }
+        total.passed += outcome.passed;
+        total.failed += outcome.failed;
+        total.skipped += outcome.skipped;
+        let line = outcome.line(step.name, start.elapsed().as_secs_f64());
+        println!("{line}");
+        summary.push(line);
+    }
+    println!("\n=== summary\n{}\n", summary.join("\n"));
+    // The last line, alone: CI reads it.
+    println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
+    if total.failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+impl Outcome {
+    fn passed(count: u64) -> Outcome {
+        Outcome { passed: count, ..Outcome::default() }
+    }
+
+    fn failed(remark: String) -> Outcome {
+        Outcome { failed: 1, remark, ..Outcome::default() }
+    }
+
+    fn line(&self, name: &str, seconds: f64) -> String {
+        let verdict = match self {
+            Outcome { failed: 1.., .. } => "FAILED",
+            Outcome { passed: 0, .. } => "could not run",
+            _ => "ok",
+        };
+        let Outcome { passed, failed, skipped, .. } = self;
+        format!("{verdict:<13} {name}: {passed} passed, {failed} failed, {skipped} skipped, {seconds:.1} s")
+    }
+}
+
+/// A step that did not get as far as counting.
+fn not_run(failure: Failure) -> Outcome {
+    match failure {
+        Failure::Unavailable(reason) => {
+            Outcome { skipped: 1, remark: format!("could not run: {reason}"), ..Outcome::default() }
+        }
+        Failure::Failed(message) | Failure::Usage(message) => Outcome::failed(message),
+    }
+}
+
+fn modules(project: &Project, _: &Path) -> Result<Outcome, Failure> {
+    module::ensure(project).map(|()| Outcome::passed(1))
+}
+
+fn corpus_files(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let mut python = shell::command(project, "python3");
+    python.arg("tests/corpus/generate.py");
+    single(python, log)
+}
+
+fn model_files(project: &Project, _: &Path) -> Result<Outcome, Failure> {
+    model::run(project, &[]).map(|()| Outcome::passed(1))
+}
+
+fn clippy(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    single(cargo(project, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"]), log)
+}
+
+/// The crates of the guest, as they are compiled for it.
+fn clippy_wasm(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    module::ensure_target(project)?;
+    let mut clippy = cargo(project, &["clippy", "--quiet", "--target", TARGET, "--target-dir", TARGET_DIR]);
+    clippy.args(["-p", "gguf-admission", "-p", "gguf-abi-v1", "-p", "gguf-abi-v2", "--", "-Dwarnings"]);
+    single(clippy, log)
+}
+
+fn rustdoc(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let mut doc = cargo(project, &["doc", "--quiet", "--workspace", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "-Dwarnings");
+    single(doc, log)
+}
+
+fn rust_tests(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    counted(cargo(project, &["test", "--workspace", "--no-fail-fast"]), log, count_libtest)
+}
+
+fn python_tests(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let mut python = shell::command(project, "python3");
+    python.args(["-m", "unittest", "discover", "tests/corpus"]);
+    counted(python, log, count_unittest)
+}
+
+fn types(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let compiler = module::ensure_package(project, "typescript")?;
+    let mut tsc = shell::command(project, "node");
+    tsc.arg(compiler.join("bin/tsc")).args(["--project", "js/tsconfig.json"]);
+    single(tsc, log)
+}
+
+fn node_tests(project: &Project, log: &Path, folder: &str) -> Result<Outcome, Failure> {
+    let mut files = Vec::new();
+    find_node_tests(&project.path(folder), &mut files)?;
+    files.retain(|file| *file != project.path(REAL_MODEL_TEST));
+    if files.is_empty() {
+        return Ok(Outcome::failed(format!("there is no *.test.js or *.test.mjs under {folder}/")));
+    }
+    files.sort();
+    counted(node(project, &files), log, count_node)
+}
+
+fn real_model(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    model::ensure_model(project)?;
+    counted(node(project, &[project.path(REAL_MODEL_TEST)]), log, count_node)
+}
+
+fn browser(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let runner = "tests/browser/run.mjs";
+    if !project.path(runner).is_file() {
+        return Err(Failure::Unavailable(format!("there is no {runner} yet")));
+    }
+    let mut node = shell::command(project, "node");
+    node.arg(runner);
+    counted(node, log, count_node)
+}
+
+fn cargo(project: &Project, arguments: &[&str]) -> Command {
+    let mut command = shell::command(project, "cargo");
+    command.args(arguments).env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+fn node(project: &Project, files: &[PathBuf]) -> Command {
+    let mut command = shell::command(project, "node");
+    command.args(["--test", "--test-reporter=spec", "--test-timeout=600000"]).args(files).env("NO_COLOR", "1");
+    command
+}
+
+fn find_node_tests(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let reading = |error| Failure::io("reading", folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(reading)? {
+        let path = entry.map_err(reading)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "node_modules" {
+            find_node_tests(&path, found)?;
+        } else if name.ends_with(".test.js") || name.ends_with(".test.mjs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Runs a tool that counts nothing: one passed or one failed.
+fn single(command: Command, log: &Path) -> Result<Outcome, Failure> {
+    counted(command, log, |_| Outcome::default()).map(|outcome| match outcome {
+        Outcome { failed: 0, .. } => Outcome::passed(1),
+        failed => failed,
+    })
+}
+
+/// Runs a tool that counts, and reads its count.
+fn counted(mut command: Command, log: &Path, count: fn(&str) -> Outcome) -> Result<Outcome, Failure> {
+    let record = shell::record(&mut command, log)?;
+    let mut outcome = count(&record.text);
+    if !record.success {
+        // A tool can fail without counting a failure: it crashed, or did not compile.
+        outcome.failed = outcome.failed.max(1);
+        outcome.remark = shell::tail(&record.text, SHOWN_OF_A_FAILURE);
+    }
+    Ok(outcome)
+}
+
+/// Sums `test result: ok. 5 passed; 0 failed; 1 ignored; ...` over all test binaries.
+fn count_libtest(text: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    for line in text.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+        let Some((_, counts)) = line.split_once(". ") else { continue };
+        for part in counts.split("; ") {
+            let Some((number, word)) = part.split_once(' ') else { continue };
+            let number = number.parse::<u64>().unwrap_or(0);
+            match word {
+                "passed" => outcome.passed += number,
+                "failed" => outcome.failed += number,
+                "ignored" => outcome.skipped += number,
+                _ => {}
+            }
+        }
+    }
+    ran_something(outcome)
+}
+
+/// Reads Node's closing lines, `ℹ pass 5` (or `# pass 5`).
+fn count_node(text: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    for line in text.lines().filter_map(|line| line.strip_prefix("ℹ ").or_else(|| line.strip_prefix("# "))) {
+        let Some((word, number)) = line.split_once(' ') else { continue };
+        let Ok(number) = number.parse::<u64>() else { continue };
+        match word {
+            "pass" => outcome.passed += number,
+            "fail" | "cancelled" => outcome.failed += number,
+            "skipped" | "todo" => outcome.skipped += number,
+            _ => {}
+        }
+    }
+    ran_something(outcome)
+}
+
+/// Reads `Ran 5 tests in 0.1s` and `FAILED (failures=1, errors=1, skipped=1)`.
+fn count_unittest(text: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    for line in text.lines() {
+        if let Some(ran) = line.strip_prefix("Ran ") {
+            outcome.passed += ran.split(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+        }
+        let Some((verdict, list)) = line.split_once(" (") else { continue };
+        if !matches!(verdict, "OK" | "FAILED") {
+            continue;
+        }
+        for part in list.trim_end_matches(')').split(", ") {
+            let Some((word, number)) = part.split_once('=') else { continue };
+            let number = number.parse().unwrap_or(0);
+            match word {
+                "failures" | "errors" | "unexpected successes" => outcome.failed += number,
+                "skipped" => outcome.skipped += number,
+                _ => {}
+            }
+        }
+    }
+    outcome.passed = outcome.passed.saturating_sub(outcome.failed + outcome.skipped);
+    ran_something(outcome)
+}
+
+/// A test tool that ran no test has failed, whatever it says.
+fn ran_something(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome { passed: 0, failed: 0, skipped: 0, .. } => Outcome::failed("no test ran".into()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtest_results_of_all_binaries_are_summed() {
+        let text = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
+                    test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1s";
+        let outcome = count_libtest(text);
+        assert_eq!((outcome.passed, outcome.failed, outcome.skipped), (7, 3, 1));
+    }
+
+    #[test]
+    fn node_counts_are_read_from_both_reporters() {
+        for mark in ["ℹ", "#"] {
+            let text = format!("{mark} tests 7\n{mark} pass 4\n{mark} fail 1\n{mark} cancelled 1\n{mark} skipped 1");
+            let outcome = count_node(&text);
+            assert_eq!((outcome.passed, outcome.failed, outcome.skipped), (4, 2, 1));
+        }
+    }
+
+    #[test]
+    fn unittest_failures_and_skips_are_taken_off_what_ran() {
+        let outcome = count_unittest("Ran 9 tests in 0.1s\n\nFAILED (failures=2, errors=1, skipped=1)");
+        assert_eq!((outcome.passed, outcome.failed, outcome.skipped), (5, 3, 1));
+        assert_eq!(count_unittest("Ran 9 tests in 0.1s\n\nOK"), Outcome::passed(9));
+    }
+
+    #[test]
+    fn a_tool_that_ran_no_test_has_failed() {
+        assert_eq!(count_libtest("error: could not compile").failed, 1);
+        assert_eq!(count_node("ℹ pass 0\nℹ fail 0").failed, 1);
+        assert_eq!(count_unittest("Ran 0 tests in 0.0s\n\nOK").failed, 1);
+    }
+}
