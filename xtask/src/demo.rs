@@ -9,6 +9,8 @@ use crate::project::Project;
 use crate::{model, module, shell};
 
 const GENERATOR: &str = "tests/corpus/generate.py";
+/// What the generated file depends on.
+const GENERATOR_FILES: [&str; 3] = [GENERATOR, "tests/corpus/model.py", "tests/corpus/builder.py"];
 const SCRIPT: &str = "tests/demo/demo.mjs";
 /// Fits one transfer of ABI v1.
 const SMALL_MIB: u64 = 96;
@@ -41,18 +43,20 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     }
 }
 
-/// A generated GGUF of `mebibytes` with many tensors. The generator always writes the same bytes, so once is enough.
+/// A generated GGUF of about `mebibytes` with a header like a real model's. The generator always writes the same bytes,
+/// so it runs again only when it has changed.
 fn generate(project: &Project, mebibytes: u64) -> Result<PathBuf, Failure> {
-    let file = project.folder("target/demo")?.join(format!("generated-{mebibytes}-mib.gguf"));
-    let bytes = mebibytes * 1024 * 1024;
-    if file.metadata().is_ok_and(|there| there.len() == bytes) {
+    project.folder("target/demo")?;
+    let relative = format!("target/demo/generated-{mebibytes}-mib.gguf");
+    let file = project.path(&relative);
+    if GENERATOR_FILES.iter().all(|source| module::is_newer(&file, &project.path(source))) {
         return Ok(file);
     }
-    let unfinished = file.with_extension("part");
-    let mut python = shell::command(project, "python3");
-    python.args([GENERATOR, "--model", &bytes.to_string(), "--out"]).arg(&unfinished);
-    shell::run(&mut python)?;
-    std::fs::rename(&unfinished, &file).map_err(|error| Failure::io("moving into place", &file, &error))?;
+    let unfinished = format!("{relative}.part");
+    let bytes = (mebibytes * 1024 * 1024).to_string();
+    shell::run(shell::command(project, "python3").args([GENERATOR, "--model", &bytes, "--out", &unfinished]))?;
+    std::fs::rename(project.path(&unfinished), &file)
+        .map_err(|error| Failure::io("moving into place", &file, &error))?;
     Ok(file)
 }
 

@@ -9,12 +9,13 @@ use crate::{shell, wasm};
 
 /// Cargo's name for the guest's instruction set.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-/// Apart from the native one, so that the two never wait for each other's lock.
+/// Apart from the native one, so that the two never wait for each other's lock. Each module has a folder of its own in
+/// it: Cargo builds a cdylib anew whenever its flags differ from the last build's in the same folder.
 pub(crate) const TARGET_DIR: &str = "target/wasm-build";
 
 /// A module to build: one crate with some features, linked, optimised and put at `out`.
 pub(crate) struct Module {
-    /// What people call it.
+    /// What people call it, and its folder in [`TARGET_DIR`].
     pub(crate) name: &'static str,
     /// The crate, a cdylib.
     pub(crate) package: &'static str,
@@ -92,14 +93,15 @@ pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
     ensure_target(project)?;
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["build", "--quiet", "--lib", "--release", "--package", module.package, "--target", TARGET]);
-    cargo.args(["--target-dir", TARGET_DIR]);
+    let target_dir = format!("{TARGET_DIR}/{}", module.name);
+    cargo.args(["--target-dir", &target_dir]);
     if !module.features.is_empty() {
         cargo.args(["--features", &module.features.join(",")]);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", module.rustflags.join("\x1f"));
     shell::run(&mut cargo)?;
 
-    let linked = project.path(&format!("{TARGET_DIR}/{TARGET}/release/{}.wasm", module.package.replace('-', "_")));
+    let linked = project.path(&format!("{target_dir}/{TARGET}/release/{}.wasm", module.package.replace('-', "_")));
     let out = project.path(module.out);
     if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
         return Ok(());
@@ -212,7 +214,7 @@ fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
 }
 
 /// Whether `file` is there and not older than `than`.
-fn is_newer(file: &Path, than: &Path) -> bool {
+pub(crate) fn is_newer(file: &Path, than: &Path) -> bool {
     let modified = |path: &Path| -> Option<SystemTime> { path.metadata().and_then(|file| file.modified()).ok() };
     matches!((modified(file), modified(than)), (Some(file), Some(than)) if file >= than)
 }

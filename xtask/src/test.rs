@@ -132,7 +132,8 @@ fn clippy(project: &Project, log: &Path) -> Result<Outcome, Failure> {
 /// The crates of the guest, as they are compiled for it.
 fn clippy_wasm(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     module::ensure_target(project)?;
-    let mut clippy = cargo(project, &["clippy", "--quiet", "--target", TARGET, "--target-dir", TARGET_DIR]);
+    let target_dir = format!("{TARGET_DIR}/clippy");
+    let mut clippy = cargo(project, &["clippy", "--quiet", "--target", TARGET, "--target-dir", &target_dir]);
     clippy.args(["-p", "gguf-admission", "-p", "gguf-abi-v1", "-p", "gguf-abi-v2", "--", "-Dwarnings"]);
     single(clippy, log)
 }
