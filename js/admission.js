@@ -1,0 +1,276 @@
+// One admission, step by step. `admit` is the same with a source, progress and tees around it.
+import { unlessAborted } from './abort.js';
+import { asBytes } from './bytes.js';
+import { AdmissionError, misuse } from './errors.js';
+import { Model } from './model.js';
+import { limitId, limitValue, settingsOf } from './settings.js';
+
+/** @typedef {import('./guest.js').Guest} Guest */
+/** @typedef {import('./report.js').Report} Report */
+/** @typedef {import('./settings.js').Limits} Limits */
+
+/** @typedef {'open' | 'header_ready' | 'receiving' | 'admitted' | 'failed'} State */
+
+/**
+ * @callback OnHeader  Looks at the header before anything of tensor size is reserved or read. A throw refuses the file.
+ * @param {Report} report
+ * @returns {unknown}
+ */
+
+/**
+ * @callback Fill  Writes the file's bytes from `offset` on to the start of `window`, at once (not in a promise).
+ * @param {Uint8Array<ArrayBuffer>} window  guest memory: it must not be kept
+ * @param {number} offset
+ * @returns {number} how many bytes were written; 0 at the end of the file
+ */
+
+/** @type {readonly (State | undefined)[]} */
+const STATES = [undefined, 'open', 'header_ready', 'receiving', 'admitted', 'failed'];
+
+/** Bytes at a window's start by which the guest tells whether anything was written. */
+const STAMP = 16;
+/** Pushes below STAMP bytes are never compared with the stamp. */
+const BELOW_STAMP = 8;
+
+/**
+ * A session in the guest. End it with `finish` or `release`: there are 64 of them.
+ */
+export class Admission {
+  #guest;
+  #handle = 0;
+  /** @type {State} */ #state = 'open';
+  #position = 0;
+
+  /** @type {OnHeader | undefined} */ #onHeader;
+  #deciding = false;
+  /** @type {Model | undefined} */ #model;
+  /** @type {WritableStream<BufferSource> | undefined} */ #writable;
+
+  // The guest's stamp is replaced by a mark that no file can be made to hold. So a window that still shows the mark was
+  // not written, and one that shows the stamp was, by a file that holds those bytes.
+  #mark = crypto.getRandomValues(new Uint8Array(STAMP));
+  #stamp = new Uint8Array(STAMP);
+  #stampedAt = -1;
+  /** Bytes that were taken from `fill` and not yet pushed. */
+  #rest = new Uint8Array(0);
+
+  /**
+   * @param {Guest} guest
+   * @param {import('./settings.js').AdmissionOptions & { onHeader?: OnHeader }} [options]
+   */
+  constructor(guest, options = {}) {
+    const { sink, length, digests, expected, limits } = settingsOf(options);
+    this.#guest = guest;
+    this.#onHeader = options.onHeader;
+    this.#handle = guest.begin(length, sink);
+    try {
+      for (const [id, value] of limits) guest.limit(this.#handle, id, value);
+      guest.digests(this.#handle, digests);
+      for (const [algorithm, words] of expected) guest.expectDigest(this.#handle, algorithm, words);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  /** The session's handle in the guest; 0 once it is released. */
+  get handle() {
+    return this.#handle;
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#state;
+  }
+
+  /** The offset of the next byte. */
+  get position() {
+    return this.#position + this.#rest.length;
+  }
+
+  /** @returns {Report} */
+  get report() {
+    return this.#guest.report(this.#handle);
+  }
+
+  /** @returns {Model | undefined} the model, once it is admitted */
+  get model() {
+    return this.#model;
+  }
+
+  /**
+   * Reads a limit, or sets it: `memory` until the data begins, the others before the first byte.
+   *
+   * @param {keyof Limits} name
+   * @param {number} [value]
+   * @returns {number} the value in effect
+   */
+  limit(name, value) {
+    return this.#guest.limit(this.#handle, limitId(name), value === undefined ? undefined : limitValue(name, value));
+  }
+
+  /**
+   * Lends a window, has it filled and pushes it, all at once.
+   *
+   * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first.
+   * After an error of the kind `retry` the same step can be made again.
+   *
+   * @param {Fill} fill
+   * @returns {number} bytes taken; 0 when `fill` had none
+   */
+  step(fill) {
+    if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
+    this.#pushRest();
+
+    const window = this.#lend();
+    const room = window.length;
+    const count = fill(window, this.#position);
+    if (!Number.isInteger(count) || count < 0 || count > room) {
+      throw misuse(`fill must answer at once how many bytes it wrote: 0 to ${room}, found ${String(count)}`);
+    }
+    if (count === 0) return 0;
+
+    if (window.length === 0 || (count >= STAMP && isSame(window, this.#mark))) {
+      throw misuse('the window was not written', { code: 'unwritten', offset: this.#position });
+    }
+    if (count >= STAMP && isSame(window, this.#stamp)) {
+      const rest = window.slice(BELOW_STAMP, count);
+      this.#push(BELOW_STAMP);
+      this.#rest = rest;
+      if (this.#state !== 'header_ready') this.#pushRest();
+    } else {
+      this.#push(count);
+    }
+    return count;
+  }
+
+  /**
+   * Takes all of `bytes`, in as many steps as it needs, and asks `onHeader` in between.
+   *
+   * @param {BufferSource} bytes
+   * @param {AbortSignal} [signal]
+   */
+  async write(bytes, signal) {
+    const chunk = asBytes(bytes);
+    const size = chunk.byteLength;
+    for (let done = 0; done < size; ) {
+      done += this.step(window => {
+        if (chunk.byteLength !== size) throw misuse('the bytes were detached while they were being written');
+        const piece = chunk.subarray(done, done + window.length);
+        window.set(piece);
+        return piece.length;
+      });
+      await this.decide(signal);
+    }
+  }
+
+  /**
+   * When the header is ready, asks `onHeader`. If that throws, the session is released and the error passed on.
+   *
+   * @param {AbortSignal} [signal]
+   */
+  async decide(signal) {
+    if (this.#state !== 'header_ready' || !this.#onHeader) return;
+    const ask = this.#onHeader;
+    this.#onHeader = undefined;
+    this.#deciding = true;
+    try {
+      await unlessAborted(signal, ask(this.report));
+    } catch (error) {
+      this.release();
+      throw error;
+    } finally {
+      this.#deciding = false;
+    }
+  }
+
+  /**
+   * End of the file.
+   *
+   * @returns {Model}
+   */
+  finish() {
+    if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
+    this.#pushRest();
+    this.#judged(() => this.#guest.finish(this.#handle));
+    return (this.#model = new Model(this.#guest, this.#handle));
+  }
+
+  /** Ends the session, or the model that came of it. Doing it twice is harmless. */
+  release() {
+    const handle = this.#handle;
+    this.#handle = 0;
+    if (this.#model) this.#model.release();
+    else if (handle !== 0) this.#guest.release(handle);
+  }
+
+  /**
+   * The session as a stream: `await response.body.pipeTo(admission.writable, { signal })`, then `admission.model`.
+   * Closing it is `finish`. Whatever goes wrong, the session is released.
+   *
+   * @returns {WritableStream<BufferSource>}
+   */
+  get writable() {
+    // A stream that fails in write or close calls no abort: each cleans up after itself.
+    /** @param {() => unknown} act */
+    const orRelease = async act => {
+      try {
+        await act();
+      } catch (error) {
+        this.release();
+        throw error;
+      }
+    };
+    return (this.#writable ??= new WritableStream({
+      write: (chunk, controller) => orRelease(() => this.write(chunk, controller.signal)),
+      close: () => orRelease(() => this.finish()),
+      abort: () => this.release(),
+    }));
+  }
+
+  #lend() {
+    const window = this.#guest.window(this.#handle);
+    if (this.#state === 'header_ready') this.#state = 'receiving';
+    if (window.length >= STAMP) {
+      // The same window may be lent again, and then no longer shows the stamp.
+      if (this.#stampedAt !== this.#position) this.#stamp.set(window.subarray(0, STAMP));
+      this.#stampedAt = this.#position;
+      window.set(this.#mark);
+    }
+    return window;
+  }
+
+  /** @param {number} count */
+  #push(count) {
+    this.#judged(() => this.#guest.pushChunk(this.#handle, this.#position, count));
+    this.#position += count;
+  }
+
+  #pushRest() {
+    while (this.#rest.length > 0) {
+      const window = this.#lend();
+      const shown = isSame(this.#rest, this.#stamp) ? BELOW_STAMP : window.length;
+      const piece = this.#rest.subarray(0, Math.min(shown, window.length));
+      window.set(piece);
+      this.#push(piece.length);
+      this.#rest = this.#rest.subarray(piece.length);
+      if (this.#state === 'header_ready') return;
+    }
+  }
+
+  /** @param {() => number} call  of the guest, that answers the session's state */
+  #judged(call) {
+    try {
+      this.#state = STATES[call()] ?? this.#state;
+    } catch (error) {
+      if (error instanceof AdmissionError && error.kind === 'rejected') this.#state = 'failed';
+      throw error;
+    }
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes  of any length
+ * @param {Uint8Array} pattern
+ */
+const isSame = (bytes, pattern) => bytes.length >= pattern.length && pattern.every((byte, index) => bytes[index] === byte);

@@ -1,0 +1,27 @@
+import { Admission } from './admission.js';
+import { deliver } from './delivery.js';
+import { settingsOf } from './settings.js';
+
+/**
+ * @typedef {import('./settings.js').AdmissionOptions & import('./delivery.js').DeliveryOptions
+ *   & import('./sources/source.js').SourceOptions & { onHeader?: import('./admission.js').OnHeader }} AdmitOptions
+ */
+
+/**
+ * Admits a GGUF file: every byte checked and hashed as it passes.
+ *
+ * If anything goes wrong (the file, the source, the server, a callback, a tee, an abort), the error is thrown when all
+ * is cleaned up: no session is left in the guest, the source is cancelled and unlocked, every tee was told, what was
+ * opened here is closed, and other models are as they were.
+ *
+ * @param {import('./guest.js').Guest} guest
+ * @param {import('./sources.js').Admissible} source
+ * @param {AdmitOptions} [options]
+ * @returns {Promise<import('./model.js').Model>}
+ */
+export function admit(guest, source, options = {}) {
+  return deliver(source, options, () => {
+    settingsOf(options);
+    return length => new Admission(guest, { ...options, length });
+  });
+}

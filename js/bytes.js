@@ -1,0 +1,53 @@
+// Bytes that come in pieces of any size and leave in pieces of a size that is asked for.
+import { sourceFault } from './errors.js';
+
+/**
+ * @param {unknown} chunk
+ * @returns {Uint8Array}
+ */
+export function asBytes(chunk) {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  if (isBuffer(chunk)) return new Uint8Array(chunk);
+  const found = chunk === null ? 'null' : typeof chunk;
+  throw sourceFault(`a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found ${found}`, { found });
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is ArrayBufferLike}
+ */
+export function isBuffer(value) {
+  const name = Object.prototype.toString.call(value);
+  return name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
+}
+
+/** One chunk, taken piece by piece. */
+export class Pieces {
+  /** @type {Uint8Array} */ #chunk = new Uint8Array(0);
+  #size = 0;
+  #taken = 0;
+
+  /** @param {unknown} [chunk] */
+  constructor(chunk) {
+    if (chunk === undefined) return;
+    this.#chunk = asBytes(chunk);
+    this.#size = this.#chunk.byteLength;
+  }
+
+  get isEmpty() {
+    return this.#taken === this.#size;
+  }
+
+  /**
+   * @param {number} most
+   * @returns {Uint8Array} at most `most` bytes; a view, not a copy
+   */
+  take(most) {
+    // A buffer that was transferred away has no length: its bytes must not go missing in silence.
+    if (this.#chunk.byteLength !== this.#size) throw sourceFault('the chunk was detached while it was being read');
+    const piece = this.#chunk.subarray(this.#taken, this.#taken + most);
+    this.#taken += piece.byteLength;
+    return piece;
+  }
+}

@@ -1,0 +1,144 @@
+// A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
+import { Turns, unlessAborted } from './abort.js';
+import { AdmissionError, messageOf, sourceFault } from './errors.js';
+import { Progress } from './progress.js';
+import { sourceOf } from './sources.js';
+import { Tees } from './tee.js';
+
+/** @typedef {import('./sources/source.js').Source} Source */
+/** @typedef {{ readonly report: import('./report.js').FileReport, release(): void }} Admitted */
+
+/**
+ * @typedef {object} DeliveryOptions
+ * @property {number} [length]
+ * @property {AbortSignal} [signal]
+ * @property {import('./progress.js').OnProgress} [onProgress]
+ * @property {import('./tee.js').Tee | readonly import('./tee.js').Tee[]} [tee]
+ */
+
+/**
+ * @template {Admitted} M
+ * @typedef {object} Intake  What the bytes go into: an `Admission`, or a transfer of ABI v1.
+ * @property {import('./admission.js').State} state
+ * @property {number} position
+ * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<void>} write
+ * @property {import('./admission.js').Admission['step']} [step]
+ * @property {(signal?: AbortSignal) => Promise<void>} [decide]
+ * @property {() => M | Promise<M>} finish
+ * @property {() => void} release
+ */
+
+/** Most that is asked of a source while the header is incomplete: a wrong file costs no more. */
+const HEADER_READ = 64 * 1024;
+/** Most that is asked of a source at once. */
+const DATA_READ = 1024 * 1024;
+
+/**
+ * @template {Admitted} M
+ * @param {import('./sources.js').Admissible} from
+ * @param {DeliveryOptions & import('./sources/source.js').SourceOptions} options
+ * @param {() => (length: number | undefined) => Intake<M>} prepare
+ *   Checks the options, before anything is fetched; what it answers opens the intake.
+ * @returns {Promise<M>}
+ */
+export async function deliver(from, options, prepare) {
+  const { signal } = options;
+  const tees = new Tees(options.tee);
+  /** @type {Source | undefined} */ let source;
+  /** @type {Intake<M> | undefined} */ let intake;
+  /** @type {M | undefined} */ let model;
+  try {
+    source = sourceOf(from, options);
+    const open = prepare();
+    signal?.throwIfAborted();
+    if (source.open) await unlessAborted(signal, source.open());
+    intake = open(agreed(options.length, source.length));
+
+    const progress = new Progress(options.onProgress, signal);
+    await pump(source, intake, tees, progress, signal);
+    const admitted = (model = await unlessAborted(signal, intake.finish()));
+    const { position } = intake;
+    await source.close();
+    await tees.close(() => admitted.report, signal);
+    await progress.done(position);
+    signal?.throwIfAborted();
+    return admitted;
+  } catch (error) {
+    intake?.release();
+    model?.release();
+    const told = source?.explain?.(error) ?? error;
+    await source?.close(told);
+    await tees.abort(told);
+    throw told;
+  }
+}
+
+/**
+ * @param {Source} source
+ * @param {Intake<Admitted>} intake
+ * @param {Tees} tees
+ * @param {Progress} progress
+ * @param {AbortSignal | undefined} signal
+ */
+async function pump(source, intake, tees, progress, signal) {
+  const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
+  const turns = new Turns();
+  while (await carry(source, intake, tees, signal)) {
+    await progress.tell(intake.position, source.length ?? source.total, intake.state === 'open' ? 'header' : 'data');
+    await turns.pass();
+    signal?.throwIfAborted();
+  }
+}
+
+/**
+ * Straight from the file into the guest's window.
+ *
+ * @param {Source} source
+ * @param {Intake<Admitted>} intake
+ * @param {Tees} _tees
+ * @param {AbortSignal | undefined} signal
+ */
+async function carryDirectly(source, intake, _tees, signal) {
+  const count = intake.step?.((window, offset) => source.readSync?.(window, offset) ?? 0);
+  await intake.decide?.(signal);
+  return Boolean(count);
+}
+
+/**
+ * @param {Source} source
+ * @param {Intake<Admitted>} intake
+ * @param {Tees} tees
+ * @param {AbortSignal | undefined} signal
+ */
+async function carryInChunks(source, intake, tees, signal) {
+  const offset = intake.position;
+  const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
+  const bytes = await unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(fault, offset))));
+  if (!bytes) return false;
+  await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), signal);
+  if (!tees.isEmpty) await tees.write(bytes, offset, signal);
+  return true;
+}
+
+/**
+ * @param {unknown} cause
+ * @param {number} offset
+ */
+function sourceError(cause, offset) {
+  // An abort of the caller's own, of a request say, is what the caller expects to see.
+  if (cause instanceof AdmissionError || (cause instanceof DOMException && cause.name === 'AbortError')) return cause;
+  return sourceFault(`the source broke at byte ${offset}: ${messageOf(cause)}`, { offset, cause });
+}
+
+/**
+ * @param {number | undefined} declared
+ * @param {number | undefined} actual
+ */
+function agreed(declared, actual) {
+  if (declared !== undefined && actual !== undefined && declared !== actual) {
+    throw sourceFault(`the source holds ${actual} bytes, the option length says ${declared}`, {
+      code: 'length', path: 'length', expected: String(declared), found: String(actual),
+    });
+  }
+  return declared ?? actual;
+}

@@ -1,0 +1,71 @@
+/**
+ * @typedef {'misuse' | 'retry' | 'rejected' | 'dead' | 'source'} Kind
+ * What to do about an error. The first four are the guest's: `misuse` fix the calling code; `retry` free or grant
+ * something and make the same call again; `rejected` the file is bad; `dead` make a new instance. `source`: the bytes
+ * could not be had (network, disk, server).
+ */
+
+/**
+ * @typedef {object} Detail
+ * @property {string} code         stable word for programs: `layout`, `truncated`, `digest`, `http`, `length`, ...
+ * @property {Kind} kind
+ * @property {number | null} [status]   the guest's status (negative), or the HTTP status (positive) of code `http`
+ * @property {number | null} [offset]   byte of the file that the error is about
+ * @property {string | null} [path]     field of the file: `tensors[17].offset`
+ * @property {string | null} [expected]
+ * @property {string | null} [found]
+ * @property {string} [state]      of the session when it failed
+ * @property {unknown} [cause]
+ */
+
+/**
+ * Every error of this package. Programs use `code` and `kind`; `message` is for people.
+ * What a host's own callback, tee or signal throws is passed on as it is.
+ */
+export class AdmissionError extends Error {
+  /**
+   * @param {string} message
+   * @param {Detail} detail
+   */
+  constructor(message, detail) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'AdmissionError';
+    this.code = detail.code;
+    this.kind = detail.kind;
+    this.status = detail.status ?? null;
+    this.offset = detail.offset ?? null;
+    this.path = detail.path ?? null;
+    this.expected = detail.expected ?? null;
+    this.found = detail.found ?? null;
+    this.state = detail.state ?? 'none';
+  }
+}
+
+/**
+ * The calling code is wrong: an option, an argument, an object of an unknown sort.
+ * @param {string} message
+ * @param {Partial<Detail>} [detail]
+ */
+export const misuse = (message, detail) =>
+  new AdmissionError(message, { code: 'argument', kind: 'misuse', ...detail });
+
+/**
+ * The bytes could not be had.
+ * @param {string} message
+ * @param {Partial<Detail>} [detail]
+ */
+export const sourceFault = (message, detail) =>
+  new AdmissionError(message, { code: 'source', kind: 'source', ...detail });
+
+/** @param {unknown} error  @returns {string} */
+export const messageOf = error => (error instanceof Error && error.message ? error.message : String(error));
+
+/** @type {readonly Kind[]} */
+const KINDS = ['misuse', 'retry', 'rejected', 'rejected'];
+
+/**
+ * The kind of a negative status: codes that are not yet invented are sorted too.
+ * @param {number} status
+ * @returns {Kind}
+ */
+export const kindOf = status => KINDS[-status >> 4] ?? 'dead';

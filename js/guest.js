@@ -1,0 +1,363 @@
+// The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
+import { AdmissionError, kindOf, messageOf, misuse } from './errors.js';
+import { builtin } from './node.js';
+
+/** @typedef {import('./report.js').Report} Report */
+
+/**
+ * @typedef {object} V1Exports
+ * @property {WebAssembly.Memory} memory
+ * @property {(len: number) => number} alloc
+ * @property {(ptr: number, len: number) => void} dealloc
+ * @property {() => number} init_runtime
+ * @property {(ptr: number, len: number) => number} load_model
+ * @property {() => number} last_result_ptr
+ * @property {() => number} last_result_len
+ * @property {() => number} get_diagnostics_ptr
+ * @property {() => number} get_diagnostics_len
+ * @property {() => number} free_model
+ */
+
+/**
+ * @typedef {object} V2Exports
+ * @property {() => number} abi_version
+ * @property {(length: bigint, sink: number) => number} begin
+ * @property {(handle: number, id: number, value: bigint) => bigint} limit
+ * @property {(handle: number, mask: number) => number} digests
+ * @property {(handle: number, algorithm: number, a: bigint, b: bigint, c: bigint, d: bigint) => number} expect_digest
+ * @property {(handle: number) => bigint} window
+ * @property {(handle: number, offset: bigint, len: number) => number} push_chunk
+ * @property {(handle: number) => number} finish
+ * @property {(handle: number) => bigint} position
+ * @property {(handle: number) => bigint} report
+ * @property {(handle: number, index: number) => bigint} metadata
+ * @property {(handle: number, index: number) => bigint} tensor
+ * @property {(handle: number) => number} activate
+ * @property {() => number} active
+ * @property {(handle: number) => number} release
+ * @property {() => bigint} last_error
+ */
+
+const V1 = ['alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr', 'get_diagnostics_len', 'free_model'];
+const V2 = ['begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata', 'tensor', 'activate', 'active', 'release', 'last_error'];
+const POISONED = -64;
+const utf8 = new TextDecoder();
+
+/**
+ * The exports of one instance, typed: a negative status becomes an `AdmissionError`, a slice becomes a view or a value.
+ *
+ * Every `Uint8Array` that comes from here is a view over the guest's memory. It is good until the next call into the
+ * guest, whichever: memory may grow, and a view over the old buffer is dead. Copy (`slice()`) what is to be kept.
+ */
+export class Guest {
+  /** @type {V1Exports & V2Exports} */ #exports;
+
+  /** Major version of the ABI: 1 when the module has v1's exports only. */
+  abi = 1;
+
+  /** @param {WebAssembly.Exports} exports  of a module of ABI v1, or v1 and v2 */
+  constructor(exports) {
+    this.#exports = /** @type {any} */ (exports);
+    if (!(exports.memory instanceof WebAssembly.Memory)) throw notAGuest('it exports no memory');
+    const version = exports.abi_version;
+    if (typeof version === 'function') this.abi = version() >>> 16;
+    if (this.abi > 2) throw notAGuest(`its ABI is version ${this.abi}, this package knows 1 and 2`);
+    const missing = (this.abi === 2 ? V2 : V1).find(name => typeof exports[name] !== 'function');
+    if (missing) throw notAGuest(`it exports no ${missing}`);
+  }
+
+  /** Size of the guest's memory, in bytes. */
+  get memoryBytes() {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  /**
+   * @param {number} ptr
+   * @param {number} len
+   * @returns {Uint8Array<ArrayBuffer>} a fresh view
+   */
+  view(ptr, len) {
+    return new Uint8Array(/** @type {ArrayBuffer} */ (this.#exports.memory.buffer), ptr >>> 0, len >>> 0);
+  }
+
+  // ABI v2
+
+  /** @returns {number} `major << 16 | minor` */
+  abiVersion() {
+    return this.#call('abi_version');
+  }
+
+  /**
+   * @param {number | undefined} length  exact length of the file, when it is known
+   * @param {'verify' | 'resident'} sink
+   * @returns {number} handle
+   */
+  begin(length, sink) {
+    return this.#call('begin', BigInt(length ?? -1), sink === 'resident' ? 2 : 1);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} id
+   * @param {number} [value]  leave it out to read the limit
+   * @returns {number} the value in effect
+   */
+  limit(handle, id, value) {
+    return this.#call('limit', handle, id, BigInt(value ?? -1));
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} mask  1 SHA-256, 2 BLAKE3, 3 both, 0 none
+   * @returns {number} state
+   */
+  digests(handle, mask) {
+    return this.#call('digests', handle, mask);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {1 | 2} algorithm  1 SHA-256, 2 BLAKE3
+   * @param {readonly [bigint, bigint, bigint, bigint]} words  big-endian
+   * @returns {number} state
+   */
+  expectDigest(handle, algorithm, words) {
+    return this.#call('expect_digest', handle, algorithm, ...words);
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {Uint8Array<ArrayBuffer>} memory for the next file bytes
+   */
+  window(handle) {
+    return this.#slice('window', handle);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} offset
+   * @param {number} len
+   * @returns {number} state
+   */
+  pushChunk(handle, offset, len) {
+    return this.#call('push_chunk', handle, BigInt(offset), len);
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {number} state
+   */
+  finish(handle) {
+    return this.#call('finish', handle);
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {number} file bytes accepted so far
+   */
+  position(handle) {
+    return this.#call('position', handle);
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {Report}
+   */
+  report(handle) {
+    return this.#json('report', handle);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} index
+   * @returns {any} the value in full; 64-bit integers are strings
+   */
+  metadata(handle, index) {
+    return this.#json('metadata', handle, index);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} index
+   * @returns {Uint8Array<ArrayBuffer>} the tensor where it lies
+   */
+  tensor(handle, index) {
+    return this.#slice('tensor', handle, index);
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {number} state
+   */
+  activate(handle) {
+    return this.#call('activate', handle);
+  }
+
+  /** @returns {number} handle of the active model, or 0 */
+  active() {
+    return this.#call('active');
+  }
+
+  /** @param {number} handle */
+  release(handle) {
+    this.#call('release', handle);
+  }
+
+  /** @returns {any} the detail of the latest v2 call that failed, or null */
+  lastError() {
+    return this.#json('last_error');
+  }
+
+  // ABI v1: statuses are given as they are, 0 or positive
+
+  /**
+   * @param {number} len
+   * @returns {number} address, or 0
+   */
+  alloc(len) {
+    return this.#exports.alloc(len) >>> 0;
+  }
+
+  /**
+   * @param {number} ptr  as `alloc` gave it
+   * @param {number} len  as `alloc` was given it
+   */
+  dealloc(ptr, len) {
+    this.#exports.dealloc(ptr, len);
+  }
+
+  /** @returns {number} status */
+  initRuntime() {
+    return this.#exports.init_runtime();
+  }
+
+  /**
+   * @param {number} ptr
+   * @param {number} len
+   * @returns {number} status
+   */
+  loadModel(ptr, len) {
+    return this.#exports.load_model(ptr, len);
+  }
+
+  /** @returns {string} */
+  lastResult() {
+    return this.#text(this.#exports.last_result_ptr(), this.#exports.last_result_len());
+  }
+
+  /** @returns {string} */
+  diagnostics() {
+    return this.#text(this.#exports.get_diagnostics_ptr(), this.#exports.get_diagnostics_len());
+  }
+
+  /** @returns {number} status */
+  freeModel() {
+    return this.#exports.free_model();
+  }
+
+  /**
+   * @param {keyof V2Exports} name
+   * @param {...(number | bigint)} args
+   * @returns {number}
+   */
+  #call(name, ...args) {
+    return Number(this.#raw(name, ...args));
+  }
+
+  /**
+   * @param {keyof V2Exports} name
+   * @param {...(number | bigint)} args
+   */
+  #slice(name, ...args) {
+    const slice = /** @type {bigint} */ (this.#raw(name, ...args));
+    return this.view(Number(slice & 0xffffffffn), Number(slice >> 32n));
+  }
+
+  /**
+   * @param {keyof V2Exports} name
+   * @param {...(number | bigint)} args
+   */
+  #json(name, ...args) {
+    return JSON.parse(utf8.decode(this.#slice(name, ...args)));
+  }
+
+  /**
+   * @param {number} ptr
+   * @param {number} len
+   */
+  #text(ptr, len) {
+    return utf8.decode(this.view(ptr, len));
+  }
+
+  /**
+   * @param {keyof V2Exports} name
+   * @param {...(number | bigint)} args
+   * @returns {number | bigint}
+   */
+  #raw(name, ...args) {
+    const call = /** @type {undefined | ((...args: (number | bigint)[]) => number | bigint)} */ (this.#exports[name]);
+    if (!call) throw misuse(`this guest speaks ABI v1 only: it has no ${name}`, { code: 'guest' });
+    let result;
+    try {
+      result = call(...args);
+    } catch (cause) {
+      throw cause instanceof WebAssembly.RuntimeError ? trapped(cause) : cause;
+    }
+    if (result < 0) throw this.#failed(Number(result));
+    return result;
+  }
+
+  /** @param {number} status */
+  #failed(status) {
+    const detail = status <= POISONED ? null : this.lastError();
+    if (detail?.status !== status) {
+      const code = status === POISONED ? 'poisoned' : `status ${status}`;
+      return new AdmissionError(`the guest answered ${code}`, { code, kind: kindOf(status), status });
+    }
+    return new AdmissionError(detail.message, detail);
+  }
+}
+
+/**
+ * Compiles and instantiates the guest.
+ *
+ * @param {string | URL | Response | BufferSource | WebAssembly.Module} [from]  default: `guest.wasm` beside this file
+ * @returns {Promise<Guest>}
+ */
+export async function loadGuest(from = new URL('./guest.wasm', import.meta.url)) {
+  const module = await compile(from);
+  const imports = WebAssembly.Module.imports(module);
+  if (imports.length > 0) throw notAGuest(`it imports ${imports[0].module}.${imports[0].name}`);
+  const guest = new Guest((await WebAssembly.instantiate(module, {})).exports);
+  if (guest.abi < 2) throw notAGuest('it exports no abi_version: this is a v1 module, use hostFor');
+  return guest;
+}
+
+/**
+ * @param {string | URL | Response | BufferSource | WebAssembly.Module} from
+ * @returns {Promise<WebAssembly.Module>}
+ */
+async function compile(from) {
+  if (from instanceof WebAssembly.Module) return from;
+  if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return WebAssembly.compile(from);
+  if (from instanceof URL && from.protocol === 'file:') {
+    return WebAssembly.compile(await builtin('fs').promises.readFile(from));
+  }
+  const response = from instanceof Response ? from : await fetch(from);
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw notAGuest(`the server answered ${response.status}`);
+  }
+  // Streaming needs the type application/wasm; a server that does not know it is served all the same.
+  const typed = /^application\/wasm\b/i.test(response.headers.get('content-type') ?? '');
+  return typed && WebAssembly.compileStreaming
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** @param {string} why */
+const notAGuest = why => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest' });
+
+/** @param {WebAssembly.RuntimeError} cause */
+const trapped = cause =>
+  new AdmissionError(`the guest trapped: ${messageOf(cause)}`, { code: 'poisoned', kind: 'dead', status: POISONED, cause });

@@ -1,0 +1,66 @@
+import { unlessAborted } from './abort.js';
+
+/**
+ * @typedef {object} ProgressEvent
+ * @property {number} bytes
+ * @property {number | undefined} total
+ * @property {number} rate    bytes a second
+ * @property {'header' | 'data' | 'done'} phase
+ */
+
+/** @typedef {(progress: ProgressEvent) => unknown} OnProgress  Awaited. A throw ends the admission. */
+
+/** Milliseconds between two calls. */
+const INTERVAL = 100;
+/** Weight of the latest interval in the rate. */
+const WEIGHT = 0.3;
+
+/** Calls `onProgress` at most ten times a second, and once at the end. */
+export class Progress {
+  #onProgress;
+  #signal;
+  #began = performance.now();
+  #calledAt = -Infinity;
+  #measuredAt = this.#began;
+  #measuredBytes = 0;
+  /** @type {number | undefined} */ #rate;
+
+  /**
+   * @param {OnProgress | undefined} onProgress
+   * @param {AbortSignal} [signal]
+   */
+  constructor(onProgress, signal) {
+    this.#onProgress = onProgress;
+    this.#signal = signal;
+  }
+
+  /**
+   * @param {number} bytes
+   * @param {number | undefined} total
+   * @param {'header' | 'data'} phase
+   */
+  async tell(bytes, total, phase) {
+    const now = performance.now();
+    if (!this.#onProgress || now - this.#calledAt < INTERVAL) return;
+    this.#calledAt = now;
+    const seconds = (now - this.#measuredAt) / 1000;
+    if (seconds > 0) {
+      const latest = (bytes - this.#measuredBytes) / seconds;
+      this.#rate = this.#rate === undefined ? latest : WEIGHT * latest + (1 - WEIGHT) * this.#rate;
+      this.#measuredAt = now;
+      this.#measuredBytes = bytes;
+    }
+    await this.#call({ bytes, total: total !== undefined && bytes <= total ? total : undefined, rate: this.#rate ?? 0, phase });
+  }
+
+  /** @param {number} bytes */
+  async done(bytes) {
+    const seconds = Math.max(performance.now() - this.#began, 0.001) / 1000;
+    await this.#call({ bytes, total: bytes, rate: bytes / seconds, phase: 'done' });
+  }
+
+  /** @param {ProgressEvent} event */
+  async #call(event) {
+    await unlessAborted(this.#signal, this.#onProgress?.(event));
+  }
+}

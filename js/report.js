@@ -1,0 +1,54 @@
+// Types of the guest's report. Fields are only ever added; offsets are absolute file offsets.
+
+/**
+ * @typedef {object} Entry
+ * @property {string} key
+ * @property {string} type       `u8` ... `f64`, `bool`, `string`, `array`
+ * @property {any} [value]       not of arrays; 64-bit integers are strings; long strings are cut, see `bytes`
+ * @property {number} [bytes]    length of a string that was cut
+ * @property {string} [of]       element type of an array
+ * @property {number} [items]
+ * @property {number} [offset]   of an array's first element
+ */
+
+/**
+ * @typedef {object} Tensor
+ * @property {string} name
+ * @property {string} type
+ * @property {(number | string)[]} dims
+ * @property {number} offset
+ * @property {number} bytes
+ */
+
+/**
+ * @typedef {object} Gguf
+ * @property {number} version
+ * @property {number} alignment
+ * @property {number} headerBytes
+ * @property {number} dataOffset
+ * @property {number} dataBytes
+ * @property {number} trailingBytes
+ */
+
+/**
+ * @typedef {object} Report
+ * @property {string} abi
+ * @property {import('./admission.js').State} state
+ * @property {'verify' | 'resident'} sink
+ * @property {number} position
+ * @property {number | null} length
+ * @property {Gguf} gguf                 from `header_ready` on, as are the next four
+ * @property {{ held: number, needed: number, limit: number }} memory
+ * @property {Entry[]} metadata
+ * @property {Tensor[]} tensors
+ * @property {{ sha256?: string, blake3?: string } | null} digests   null before `admitted`
+ * @property {any} [error]               of a failed session
+ */
+
+/**
+ * What a report says of an admitted file: the same for the same file, whatever the ABI, the sink and the chunks.
+ *
+ * @typedef {Pick<Report, 'length' | 'gguf' | 'metadata' | 'tensors' | 'digests'>} FileReport
+ */
+
+export {};

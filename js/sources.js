@@ -1,0 +1,57 @@
+// From whatever holds a file to one interface: Source.
+import { HttpSource } from './fetch.js';
+import { isBuffer } from './bytes.js';
+import { misuse } from './errors.js';
+import { blobSource } from './sources/blob.js';
+import { BytesSource } from './sources/bytes.js';
+import { descriptorSource, pathSource } from './sources/file.js';
+import { IterableSource } from './sources/iterable.js';
+import { LateSource } from './sources/late.js';
+import { fileHandleSource, syncHandleSource } from './sources/opfs.js';
+import { StreamSource } from './sources/stream.js';
+
+/** @typedef {import('./sources/source.js').Source} Source */
+/** @typedef {import('./sources/source.js').SourceOptions} SourceOptions */
+
+/**
+ * @typedef {Blob | Response | Request | URL | string | ReadableStream<unknown> | BufferSource
+ *   | AsyncIterable<unknown> | Iterable<unknown>
+ *   | { path: string | URL } | { fd: number }
+ *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle} Admissible
+ * What `admit` takes: File, Blob; Response, Request, URL or its string; a stream or (async) iterable of bytes; bytes;
+ * in Node `{ path }` and an open file (`FileHandle` or `{ fd }`); a file handle of the origin's private file system.
+ */
+
+/**
+ * Takes hold of a source, at once: a stream is locked from here on, until `close`.
+ *
+ * @param {Admissible} from
+ * @param {SourceOptions} [options]
+ * @returns {Source}
+ */
+export function sourceOf(from, options = {}) {
+  const is = (/** @type {string} */ name) => typeof from === 'object' && from !== null && name in from;
+  const can = (/** @type {string} */ name) => is(name) && typeof (/** @type {any} */ (from)[name]) === 'function';
+  const any = /** @type {any} */ (from);
+
+  if (typeof from === 'string' || from instanceof URL) return locationSource(from, options);
+  if (ArrayBuffer.isView(from) || isBuffer(from)) return new BytesSource(from);
+  if (is('headers') && (is('body') || is('url'))) return new HttpSource(any, options);
+  if (can('stream') && can('slice')) return blobSource(any);
+  if (can('getReader')) return new StreamSource(any);
+  if (can('getSize') && can('read')) return syncHandleSource(any);
+  if (can('getFile')) return new LateSource(() => fileHandleSource(any));
+  if (is(/** @type {any} */ (Symbol.asyncIterator)) || is(/** @type {any} */ (Symbol.iterator))) return new IterableSource(any);
+  if (is('fd')) return new LateSource(async () => descriptorSource(any.fd));
+  if (is('path')) return new LateSource(() => pathSource(any.path));
+  throw misuse(`cannot read a file from this: ${Object.prototype.toString.call(from)}`, { code: 'unsupported' });
+}
+
+/**
+ * @param {string | URL} location
+ * @param {SourceOptions} options
+ */
+function locationSource(location, options) {
+  if (!/^file:/i.test(String(location))) return new HttpSource(location, options);
+  return new LateSource(() => pathSource(new URL(location)));
+}

@@ -1,0 +1,24 @@
+import { Pieces, asBytes } from '../bytes.js';
+
+/**
+ * Bytes that are in memory already.
+ *
+ * @implements {Source}
+ * @typedef {import('./source.js').Source} Source
+ */
+export class BytesSource {
+  #pieces;
+
+  /** @param {unknown} bytes  ArrayBuffer or a view */
+  constructor(bytes) {
+    this.length = asBytes(bytes).byteLength || undefined;
+    this.#pieces = new Pieces(bytes);
+  }
+
+  /** @param {number} most */
+  async read(most) {
+    return this.#pieces.isEmpty ? null : this.#pieces.take(most);
+  }
+
+  async close() {}
+}

@@ -1,0 +1,31 @@
+import { blobSource } from './blob.js';
+import { DirectSource } from './direct.js';
+
+/** @typedef {import('./source.js').Source} Source */
+/** @typedef {{ read(target: BufferSource, options?: { at?: number }): number, getSize(): number, close(): void }} SyncAccessHandle */
+
+/**
+ * A synchronous handle of the caller's, in a worker: it stays open.
+ *
+ * @param {SyncAccessHandle} handle
+ * @param {() => void} [close]
+ */
+export const syncHandleSource = (handle, close) =>
+  new DirectSource({
+    length: handle.getSize(),
+    readAt: (target, at) => handle.read(/** @type {Uint8Array<ArrayBuffer>} */ (target), { at }),
+    close,
+  });
+
+/**
+ * A file handle: through a synchronous handle of our own where there are such (a worker, a file of the origin's private
+ * file system, nobody else writing), else as a File.
+ *
+ * @param {FileSystemFileHandle} file
+ * @returns {Promise<Source>}
+ */
+export async function fileHandleSource(file) {
+  const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: (options: object) => Promise<SyncAccessHandle> }} */ (file);
+  const handle = await createSyncAccessHandle?.call(file, { mode: 'read-only' }).catch(() => undefined);
+  return handle ? syncHandleSource(handle, () => handle.close()) : blobSource(await file.getFile());
+}

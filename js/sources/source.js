@@ -1,0 +1,26 @@
+// What every source of bytes looks like to an admission.
+
+/**
+ * @typedef {object} Source  A file's bytes, pulled in order, once.
+ * @property {number | undefined} length  exact length in bytes, when it is known; never 0. Right after `open`
+ * @property {number} [total]         length that is good enough for a progress bar only
+ * @property {() => Promise<void>} [open]  what has to be waited for before the first read
+ * @property {(most: number) => Promise<Uint8Array | null>} read
+ *   The next bytes, 1 to `most` of them, good until the next call; null at the end.
+ * @property {(target: Uint8Array, offset: number) => number} [readSync]
+ *   Reads straight into `target`; 0 at the end. A source that has it needs no buffer of its own.
+ * @property {(reason?: unknown) => Promise<void>} close
+ *   Cancels what is unread, unlocks, and closes what the source itself opened. Never fails.
+ * @property {(error: unknown) => unknown} [explain]  a better error for one that this source may have caused
+ */
+
+/**
+ * @typedef {object} SourceOptions
+ * @property {AbortSignal} [signal]
+ * @property {number} [retries]      how often a broken download goes on from where it stood; default 3
+ * @property {number} [retryDelay]   milliseconds before the first of them, doubled for each that follows; default 500
+ * @property {string} [sha256]       with a digest required, a server needs no ETag for a download to go on
+ * @property {string} [blake3]
+ */
+
+export {};

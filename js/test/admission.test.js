@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { Admission } from '../index.js';
+import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
+import { gguf, joined } from './support/gguf.js';
+import { never, observed } from './support/streams.js';
+
+/** @type {import('../index.js').Guest} */ let guest;
+beforeEach(async () => void (guest = await freshGuest()));
+
+const file = gguf({ tensors: [{ name: 'a', bytes: 200_000 }, { name: 'b', bytes: 100 }] });
+
+/** @param {Uint8Array} bytes */
+const from = bytes => (/** @type {Uint8Array} */ window, /** @type {number} */ offset) => {
+  const piece = bytes.subarray(offset, offset + window.length);
+  window.set(piece);
+  return piece.length;
+};
+
+test('step lends, fills and pushes; finish makes the model', () => {
+  const admission = new Admission(guest, { length: file.length, sink: 'resident' });
+  assert.equal(admission.state, 'open');
+  assert.equal(admission.step(from(file)), 65_536);
+  assert.equal(admission.state, 'header_ready');
+  assert.equal(admission.report.gguf.version, 3);
+  assert.equal(admission.step(window => (window.set(file.subarray(65_536, 65_546)), 10)), 10);
+  assert.equal(admission.state, 'receiving');
+  while (admission.step(from(file)) > 0);
+  assert.equal(admission.position, file.length);
+  const model = admission.finish();
+  assert.equal(admission.state, 'admitted');
+  assert.equal(admission.model, model);
+  const at = model.report.tensors[0].offset;
+  assert.deepEqual(model.tensor('a'), file.subarray(at, at + 200_000));
+  assert.deepEqual(model.tensor(1)?.length, 100);
+  assert.equal(model.tensor('c'), undefined);
+  assert.equal(model.metadata('general.architecture'), 'test');
+  assert.equal(model.metadata(0), 'test');
+  assert.equal(model.metadata('no.such'), undefined);
+  model.activate();
+  assert.equal(model.isActive, true);
+  model.release();
+  model.release();
+  admission.release();
+  assert.equal(model.isActive, false);
+  assertNoSession(guest);
+});
+
+test('a fill that lies about what it wrote is misuse, and the session goes on', async () => {
+  const admission = new Admission(guest);
+  assert.equal((await faultOf(() => admission.step(() => 100))).code, 'unwritten');
+  for (const count of [-1, 1.5, 1 << 20, NaN, /** @type {any} */ (Promise.resolve(4))]) {
+    assert.equal((await faultOf(() => admission.step(() => count))).code, 'argument');
+  }
+  assert.equal(admission.step(() => 0), 0);
+  const broken = new Error('disk');
+  assert.equal(await faultOf(() => admission.step(() => { throw broken; })), broken);
+  await admission.write(file);
+  admission.finish();
+  admission.release();
+  assertNoSession(guest);
+});
+
+test('a fill that makes memory grow writes into a dead view, and is told so', async () => {
+  const admission = new Admission(guest);
+  const stale = await faultOf(() => admission.step(window => {
+    const ptr = guest.alloc(32 << 20);
+    guest.dealloc(ptr, 32 << 20);
+    window.set(file.subarray(0, 100));
+    return 100;
+  }));
+  assert.match(stale.message, /detached/);
+  assert.equal((await faultOf(() => admission.step(() => (guest.alloc(64 << 20), 16)))).code, 'unwritten');
+  await admission.write(file);
+  assert.equal(admission.finish().report.position, file.length);
+  admission.release();
+});
+
+test('a file that holds the stamp itself is admitted', async () => {
+  for (const sink of /** @type {const} */ (['verify', 'resident'])) {
+    for (const cut of [64, 1024]) {
+      const plain = gguf({ tensors: [{ bytes: 4096 }] });
+      const header = plain.length - 4096;
+      const admission = new Admission(guest, { sink });
+      await admission.write(plain.subarray(0, header + cut));
+      const stamp = guest.window(admission.handle).slice(0, 16);
+      const stamped = plain.slice();
+      stamped.set(stamp, header + cut);
+      // The window after the first 8 bytes has a stamp of its own, which this file does not hold.
+      assert.equal(admission.step(from(stamped)), 4096 - cut);
+      const model = admission.finish();
+      assert.equal(model.report.position, stamped.length);
+      if (sink === 'resident') assert.deepEqual(model.tensor(0), stamped.subarray(header));
+      model.release();
+    }
+  }
+  assertNoSession(guest);
+});
+
+test('a header that holds the stamp itself is admitted', async () => {
+  const plain = gguf({ metadata: { 'general.name': '?'.repeat(400) } });
+  const cut = plain.indexOf(63) + 40;
+  const admission = new Admission(guest);
+  await admission.write(plain.subarray(0, cut));
+  const stamp = guest.window(admission.handle).slice(0, 16);
+  plain.set(stamp, cut);
+  await admission.write(plain.subarray(cut));
+  assert.equal(admission.finish().report.position, plain.length);
+  admission.release();
+});
+
+test('an empty window 16 bytes long, left as it was, is unwritten although it shows no stamp', async () => {
+  const admission = new Admission(guest);
+  assert.equal((await faultOf(() => admission.step(() => 16))).code, 'unwritten');
+  assert.equal((await faultOf(() => admission.step(() => 16))).code, 'unwritten');
+  admission.release();
+});
+
+test('write asks onHeader before the data; a throw refuses and releases', async () => {
+  const refusal = new Error('too big');
+  const admission = new Admission(guest, { onHeader: async report => { assert.equal(report.state, 'header_ready'); throw refusal; } });
+  assert.equal(await faultOf(admission.write(file)), refusal);
+  assert.equal(admission.handle, 0);
+  assert.equal((await faultOf(admission.write(file))).code, 'handle');
+  assertNoSession(guest);
+});
+
+test('while onHeader has not answered nothing else is taken', async () => {
+  /** @type {(value?: unknown) => void} */ let answer = () => {};
+  const admission = new Admission(guest, { onHeader: () => new Promise(resolve => (answer = resolve)) });
+  const writing = admission.write(file);
+  assert.equal((await faultOf(() => admission.step(from(file)))).code, 'state');
+  assert.equal((await faultOf(() => admission.finish())).code, 'state');
+  answer();
+  await writing;
+  admission.finish().release();
+  assertNoSession(guest);
+});
+
+test('a budget is an answer: raise the limit and make the same step again', async () => {
+  const admission = new Admission(guest, { sink: 'resident', limits: { memory: 250_000 } });
+  await admission.write(file.subarray(0, 300));
+  const fault = await faultOf(() => admission.step(from(file)));
+  assert.deepEqual([fault.code, fault.kind], ['budget', 'retry']);
+  assert.equal(admission.limit('memory', Number(fault.expected)), Number(fault.expected));
+  while (admission.step(from(file)) > 0);
+  admission.finish().release();
+  assertNoSession(guest);
+});
+
+test('options that cannot be are misuse before a session is opened', async () => {
+  for (const options of [{ sink: 'disk' }, { length: 0 }, { length: -1 }, { length: 1.5 }, { length: NaN }, { length: 2 ** 53 }, { sha256: 'abc' }, { blake3: 5 },
+    { digests: ['md5'] }, { limits: { memroy: 5 } }, { limits: { memory: -1 } }, { limits: { __proto__: null, toString: 1 } }]) {
+    assert.equal((await faultOf(() => new Admission(guest, /** @type {any} */ (options)))).code, 'argument', JSON.stringify(options));
+  }
+  assertNoSession(guest);
+});
+
+test('bytes that are detached while they are written are an error, not a hole', async () => {
+  const bytes = file.slice();
+  const admission = new Admission(guest, { onHeader: () => void structuredClone(bytes, { transfer: [bytes.buffer] }) });
+  assert.match((await faultOf(admission.write(bytes))).message, /detached/);
+  admission.release();
+});
+
+test('a response body can be piped into writable', async () => {
+  const admission = new Admission(guest, { sink: 'resident' });
+  await new Response(file).body?.pipeTo(admission.writable);
+  assert.equal(admission.model?.report.position, file.length);
+  admission.release();
+  assertNoSession(guest);
+});
+
+test('a pipe that fails in write, in close, by its source, by onHeader or by a signal leaves no session', async () => {
+  const refusal = new Error('no');
+  const bad = file.slice();
+  bad[0] = 0;
+  const abort = new AbortController();
+  /** @type {[string, unknown, ReadableStream, import('../settings.js').AdmissionOptions & { onHeader?: () => void }, AbortSignal?][]} */
+  const pipes = [
+    ['write', 'magic', observed(bad).stream, {}],
+    ['close', 'truncated', observed(file.slice(0, 5000)).stream, {}],
+    ['source', refusal, observed(file, { at: offset => { if (offset > 4000) throw refusal; } }).stream, {}],
+    ['onHeader', refusal, observed(file).stream, { onHeader: () => { throw refusal; } }],
+    ['chunk', 'source', new ReadableStream({ start: controller => controller.enqueue('text') }), {}],
+    ['signal', refusal, observed(file, { at: offset => offset > 4000 && abort.abort(refusal) }).stream, {}, abort.signal],
+  ];
+  for (const [name, expected, stream, options, signal] of pipes) {
+    const { writable } = new Admission(guest, options);
+    const fault = await faultOf(stream.pipeTo(writable, { signal }));
+    assert.equal(expected instanceof Error ? fault : fault.code, expected, name);
+    assert.equal(stream.locked, false, name);
+    assertNoSession(guest);
+  }
+});
+
+test('an abort of the writable is heard while onHeader is thinking', async () => {
+  const reason = new Error('enough');
+  const admission = new Admission(guest, { onHeader: () => (setTimeout(() => void writer.abort(reason)), never()) });
+  const writer = admission.writable.getWriter();
+  writer.closed.catch(() => {});
+  assert.equal(await faultOf(writer.write(file)), reason);
+  assertNoSession(guest);
+});
+
+test('chunks of any size and kind of view can be written', async () => {
+  for (const size of [1, 7, 65_537, file.length]) {
+    const admission = new Admission(guest);
+    for (let at = 0; at < file.length; at += size) {
+      const piece = file.slice(at, at + size);
+      await admission.write(size % 2 ? piece.buffer : new DataView(piece.buffer));
+    }
+    assert.equal(admission.finish().report.position, file.length);
+    admission.release();
+  }
+  assertNoSession(guest);
+  assert.equal(joined([]).length, 0);
+});
