@@ -358,14 +358,18 @@ impl Registry {
     }
 }
 
-/// A text of a session: what it takes counts against the session's limit MEMORY.
+/// A text of a session: what it takes counts against limit MEMORY for as long as MEMORY can be raised.
 fn text(
     session: &Session<Builtin>,
     write: impl Fn(&mut dyn core::fmt::Write) -> core::fmt::Result,
 ) -> Result<Vec<u8>, Error> {
+    if !matches!(session.state(), State::Open | State::HeaderReady) {
+        return memory::text(u64::MAX, Error::memory, write);
+    }
     let held = session.held();
     let limit = session.limits().get(LimitId::Memory);
-    let over = |length: u64| Error::budget(held.saturating_add(length), limit);
+    // A report tells the limit: when that is raised, the text can grow by its ten digits.
+    let over = |length: u64| Error::budget(held.saturating_add(length).saturating_add(10), limit);
     memory::text(limit.saturating_sub(held), over, write)
 }
 
