@@ -1,11 +1,11 @@
 //! `cargo xtask build`: the WebAssembly modules, optimised, and checked against what the contract promises of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::{shell, wasm};
+use crate::{npm, shell, wasm};
 
 /// Cargo's name for the guest's instruction set.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -55,15 +55,14 @@ pub(crate) const V1_ONLY: Module = Module {
     limit: 192 * 1024,
 };
 
-/// The instructions that rustc takes for granted on `wasm32-unknown-unknown`, as wasm-opt calls them.
+/// What every module may use besides the first release of WebAssembly, as wasm-opt calls it. rustc takes reference types
+/// and multi-value for granted too, but uses neither: without them the engines that the docs name are enough.
 const BASELINE: &[&str] = &[
+    "--mvp-features",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
-    "--enable-call-indirect-overlong",
-    "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
     "--enable-sign-ext",
 ];
 
@@ -106,7 +105,7 @@ pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
     if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
         return Ok(());
     }
-    let optimiser = ensure_package(project, "binaryen")?.join("bin/wasm-opt");
+    let optimiser = npm::package(project, "js", "binaryen")?.join("bin/wasm-opt");
     if let Some(folder) = out.parent() {
         std::fs::create_dir_all(folder).map_err(|error| Failure::io("creating", folder, &error))?;
     }
@@ -162,25 +161,6 @@ pub(crate) fn ensure_target(project: &Project) -> Result<(), Failure> {
              (Debian: libstd-rust-dev-wasm32)"
         ))
     })
-}
-
-/// The folder of an npm package of js/, all of which are installed when they are missing or older than the lock file.
-pub(crate) fn ensure_package(project: &Project, name: &str) -> Result<PathBuf, Failure> {
-    let package = project.path("js/node_modules").join(name);
-    let installed = project.path("js/node_modules/.package-lock.json");
-    let lock = project.path("js/package-lock.json");
-    if !lock.is_file() {
-        return Err(Failure::Failed("js/package-lock.json is missing: it says which tools to install".into()));
-    }
-    if !is_newer(&installed, &lock) || !package.is_dir() {
-        println!("js/node_modules is missing or older than js/package-lock.json: installing with npm");
-        let mut npm = shell::command(project, "npm");
-        npm.args(["ci", "--prefix", "js", "--no-audit", "--no-fund", "--loglevel=error"]);
-        shell::run(&mut npm).map_err(|failure| {
-            Failure::Unavailable(format!("{failure}\nthe tools in js/package.json could not be installed"))
-        })?;
-    }
-    if package.is_dir() { Ok(package) } else { Err(Failure::Failed(format!("js/package.json does not list {name}"))) }
 }
 
 fn read(project: &Project, module: &Module) -> Result<(u64, wasm::Outline), Failure> {
