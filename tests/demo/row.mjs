@@ -14,7 +14,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /**
  * @typedef {object} Row
  * @property {string} kind
- * @property {string} verdict  admitted, refused (the transfer never began) or rejected
+ * @property {string} verdict  admitted, rejected (the file is at fault) or refused (it does not fit this way in)
  * @property {string} code
  * @property {number | null} offset
  * @property {string | null} path
@@ -55,7 +55,7 @@ async function instance() {
 function throughV1(guest, fd, bytes) {
   // alloc takes 32 bits: a length beyond them must not come out as a small one.
   const ptr = guest.alloc(Math.min(bytes, 0xffffffff));
-  if (ptr === 0) return { verdict: 'refused', code: 'alloc: null', message: 'one transfer holds at most 134217728 bytes' };
+  if (ptr === 0) return { verdict: 'refused', code: 'alloc: null', message: 'one transfer holds 1 to 134217728 bytes' };
   for (let at = 0; at < bytes; ) {
     const got = readSync(fd, guest.view(ptr + at, bytes - at), 0, bytes - at, at);
     if (got === 0) throw new Error('the file became shorter while it was read');
@@ -64,7 +64,7 @@ function throughV1(guest, fd, bytes) {
   const status = guest.loadModel(ptr, bytes);
   guest.dealloc(ptr, bytes);
   if (status === 0) return { verdict: 'admitted', code: 'ok' };
-  return { verdict: 'rejected', ...JSON.parse(guest.lastResult()) };
+  return notAdmitted(JSON.parse(guest.lastResult()));
 }
 
 async function throughV2(guest, fd, bytes, sink) {
@@ -72,10 +72,15 @@ async function throughV2(guest, fd, bytes, sink) {
     const model = await admit(guest, { fd }, { sink });
     return { verdict: 'admitted', code: 'ok', handle: model.handle };
   } catch (error) {
-    if (error.kind !== 'rejected') throw error;
-    const { code, offset, path, message } = error;
-    return { verdict: 'rejected', code, offset, path, message };
+    if (error.kind !== 'rejected' && error.kind !== 'retry') throw error;
+    return notAdmitted(error);
   }
+}
+
+/** A fault of the file, or a lack of memory for it. */
+function notAdmitted({ code, offset, path, message }) {
+  const fits = path !== 'memory' && code !== 'memory';
+  return { verdict: fits ? 'rejected' : 'refused', code, offset, path, message };
 }
 
 const activeModel = guest => members(guest.diagnostics()).get('model');

@@ -1,9 +1,11 @@
 //! The project's commands, run as `cargo xtask COMMAND`. One file a command; `COMMANDS` is the table.
 
+mod browsers;
 mod demo;
 mod failure;
 mod model;
 mod module;
+mod npm;
 mod project;
 mod serve;
 mod shell;

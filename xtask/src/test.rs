@@ -9,11 +9,13 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::module::{self, TARGET, TARGET_DIR};
 use crate::project::Project;
-use crate::{model, shell};
+use crate::{browsers, model, npm, shell};
 
 const LOGS: &str = "target/test-logs";
 const SHOWN_OF_A_FAILURE: usize = 150;
+const SHOWN_OF_SKIPPED: usize = 20;
 const REAL_MODEL_TEST: &str = "tests/demo/real-model.test.mjs";
+const BROWSER_TESTS: &str = "tests/browser";
 
 /// One named part of the whole. `Unavailable` from `run` means that it could not run here.
 struct Step {
@@ -37,7 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "the real model through v1 and v2", run: real_model },
 ];
 
-const BROWSER: Step = Step { name: "browser", run: browser };
+const BROWSER: Step = Step { name: "browser tests", run: browser };
 
 /// What one step counted, and its log where that is worth a look.
 #[derive(Debug, Default, PartialEq)]
@@ -71,6 +73,9 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         let line = outcome.line(step.name, start.elapsed().as_secs_f64());
         println!("{line}");
         summary.push(line);
+    }
+    if browser.is_none() {
+        summary.push(format!("{:<13} {}: add --browser", "not asked for", BROWSER.name));
     }
     println!("\n=== summary\n{}\n", summary.join("\n"));
     // The last line, alone: CI reads it.
@@ -155,36 +160,30 @@ fn python_tests(project: &Project, log: &Path) -> Result<Outcome, Failure> {
 }
 
 fn types(project: &Project, log: &Path) -> Result<Outcome, Failure> {
-    let compiler = module::ensure_package(project, "typescript")?;
+    let compiler = npm::package(project, "js", "typescript")?;
     let mut tsc = shell::command(project, "node");
     tsc.arg(compiler.join("bin/tsc")).args(["--project", "js/tsconfig.json"]);
     single(tsc, log)
 }
 
+/// All `*.test.js` and `*.test.mjs` under `folder`, except those that have a step of their own.
 fn node_tests(project: &Project, log: &Path, folder: &str) -> Result<Outcome, Failure> {
-    let mut files = Vec::new();
-    find_node_tests(&project.path(folder), &mut files)?;
-    files.retain(|file| *file != project.path(REAL_MODEL_TEST));
-    if files.is_empty() {
-        return Ok(Outcome::failed(format!("there is no *.test.js or *.test.mjs under {folder}/")));
-    }
-    files.sort();
-    counted(node(project, &files), log, count_node)
+    let mut files = find_node_tests(&project.path(folder))?;
+    files.retain(|file| *file != project.path(REAL_MODEL_TEST) && !file.starts_with(project.path(BROWSER_TESTS)));
+    counted(node(project, &files, &[])?, log, count_node)
 }
 
 fn real_model(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     model::ensure_model(project)?;
-    counted(node(project, &[project.path(REAL_MODEL_TEST)]), log, count_node)
+    counted(node(project, &[project.path(REAL_MODEL_TEST)], &[])?, log, count_node)
 }
 
+/// One after the other: each starts a browser. The tests of a browser that is not there are skipped, with the reason.
 fn browser(project: &Project, log: &Path) -> Result<Outcome, Failure> {
-    let runner = "tests/browser/run.mjs";
-    if !project.path(runner).is_file() {
-        return Err(Failure::Unavailable(format!("there is no {runner} yet")));
-    }
-    let mut node = shell::command(project, "node");
-    node.arg(runner);
-    counted(node, log, count_node)
+    npm::package(project, BROWSER_TESTS, "playwright-core")?;
+    browsers::ensure(project);
+    let files = find_node_tests(&project.path(BROWSER_TESTS))?;
+    counted(node(project, &files, &["--test-concurrency=1"])?, log, count_node)
 }
 
 fn cargo(project: &Project, arguments: &[&str]) -> Command {
@@ -193,24 +192,34 @@ fn cargo(project: &Project, arguments: &[&str]) -> Command {
     command
 }
 
-fn node(project: &Project, files: &[PathBuf]) -> Command {
+fn node(project: &Project, files: &[PathBuf], options: &[&str]) -> Result<Command, Failure> {
+    if files.is_empty() {
+        return Err(Failure::Failed("there are no tests: no *.test.js, no *.test.mjs".into()));
+    }
     let mut command = shell::command(project, "node");
-    command.args(["--test", "--test-reporter=spec", "--test-timeout=600000"]).args(files).env("NO_COLOR", "1");
     command
+        .args(["--test", "--test-reporter=spec", "--test-timeout=600000"])
+        .args(options)
+        .args(files)
+        .env("NO_COLOR", "1");
+    Ok(command)
 }
 
-fn find_node_tests(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+/// The test files in `folder` and below, in order, without those of installed packages.
+fn find_node_tests(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let reading = |error| Failure::io("reading", folder, &error);
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(reading)? {
         let path = entry.map_err(reading)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() && name != "node_modules" {
-            find_node_tests(&path, found)?;
+            found.append(&mut find_node_tests(&path)?);
         } else if name.ends_with(".test.js") || name.ends_with(".test.mjs") {
             found.push(path);
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }
 
 /// Runs a tool that counts nothing: one passed or one failed.
@@ -225,6 +234,9 @@ fn single(command: Command, log: &Path) -> Result<Outcome, Failure> {
 fn counted(mut command: Command, log: &Path, count: fn(&str) -> Outcome) -> Result<Outcome, Failure> {
     let record = shell::record(&mut command, log)?;
     let mut outcome = count(&record.text);
+    if outcome.skipped > 0 && outcome.remark.is_empty() {
+        outcome.remark = skip_reasons(&record.text);
+    }
     if !record.success {
         // A tool can fail without counting a failure: it crashed, or did not compile.
         outcome.failed = outcome.failed.max(1);
@@ -291,6 +303,13 @@ fn count_unittest(text: &str) -> Outcome {
     }
     outcome.passed = outcome.passed.saturating_sub(outcome.failed + outcome.skipped);
     ran_something(outcome)
+}
+
+/// The lines in which a tool says what it skipped and why: `﹣ title (0.1ms) # reason`, `test title ... ignored, reason`.
+fn skip_reasons(text: &str) -> String {
+    let is_skip = |line: &&str| line.trim_start().starts_with("﹣ ") || line.contains(" ... ignored");
+    let lines: Vec<&str> = text.lines().filter(is_skip).map(str::trim_start).take(SHOWN_OF_SKIPPED).collect();
+    lines.join("\n")
 }
 
 /// A test tool that ran no test has failed, whatever it says.
