@@ -1,0 +1,203 @@
+//! Why there is no model, as a value, and as the JavaScript error that it turns into.
+
+use std::fmt;
+
+use gguf_admission::{AdmitError, Kind, Path};
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
+
+/// Why an admission ended without a model.
+///
+/// As a [`JsValue`] it is an `Error` named `AdmissionError` with the fields `code`, `kind`, `status`, `offset`, `path`,
+/// `expected`, `found` and `state` (null where there is nothing to say), and `cause` where another error was behind it;
+/// but [`Error::Aborted`] is the signal's reason itself.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The file was rejected, or the sink or the allocator refused it.
+    Refused(gguf_admission::Error),
+    /// The bytes could not be had.
+    Source(SourceError),
+    /// The signal said stop; this is its reason.
+    Aborted(JsValue),
+}
+
+/// Why the bytes could not be had.
+#[derive(Clone, Debug)]
+pub struct SourceError {
+    code: &'static str,
+    message: String,
+    status: Option<u16>,
+    offset: Option<u64>,
+    cause: Option<JsValue>,
+}
+
+impl Error {
+    /// The word that programs match on: a [`Code`](gguf_admission::Code)'s name, a [`SourceError::code`], or `aborted`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Refused(error) => error.code().name(),
+            Error::Source(error) => error.code,
+            Error::Aborted(_) => "aborted",
+        }
+    }
+
+    /// The file offset of the first byte at fault, where there is one.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Error::Refused(error) => error.offset(),
+            Error::Source(error) => error.offset,
+            Error::Aborted(_) => None,
+        }
+    }
+
+    /// The field of the file at fault, where there is one.
+    pub fn path(&self) -> Option<Path> {
+        match self {
+            Error::Refused(error) => Some(error.path()).filter(|path| *path != Path::None),
+            Error::Source(_) | Error::Aborted(_) => None,
+        }
+    }
+}
+
+impl SourceError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        SourceError { code, message: message.into(), status: None, offset: None, cause: None }
+    }
+
+    /// What the stream, or the engine, threw.
+    pub(crate) fn thrown(cause: JsValue, position: u64) -> Self {
+        let why = message_of(&cause);
+        SourceError { cause: Some(cause), ..SourceError::new("source", why) }.at(position)
+    }
+
+    pub(crate) fn at(self, offset: u64) -> Self {
+        SourceError { offset: Some(offset), ..self }
+    }
+
+    pub(crate) fn answered(self, status: u16) -> Self {
+        SourceError { status: Some(status), ..self }
+    }
+
+    /// `source` (the stream failed or brought something that is no bytes), `locked` (another has, or had, the stream),
+    /// `http` (the server's status is no success, or is hidden), `range` (the response holds a part of a file), `html` (a web page
+    /// came instead of a model), `unsupported` (not a thing that bytes can be read from).
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The HTTP status, with code `http`.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// What was thrown, with code `source`.
+    pub fn cause(&self) -> Option<&JsValue> {
+        self.cause.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(error) => error.fmt(f),
+            Error::Source(error) => error.fmt(f),
+            Error::Aborted(reason) => write!(f, "aborted: {}", message_of(reason)),
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl std::error::Error for SourceError {}
+
+impl From<gguf_admission::Error> for Error {
+    fn from(error: gguf_admission::Error) -> Self {
+        Error::Refused(error)
+    }
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        Error::Source(error)
+    }
+}
+
+impl From<AdmitError<Error>> for Error {
+    fn from(error: AdmitError<Error>) -> Self {
+        match error {
+            AdmitError::Source(error) => error,
+            AdmitError::Refused(error) => Error::Refused(error),
+        }
+    }
+}
+
+impl From<Error> for JsValue {
+    fn from(error: Error) -> JsValue {
+        match error {
+            Error::Refused(error) => refused(&error),
+            Error::Source(error) => failed(error),
+            Error::Aborted(reason) => reason,
+        }
+    }
+}
+
+fn refused(error: &gguf_admission::Error) -> JsValue {
+    let kind = error.code().kind();
+    let path = (error.path() != Path::None).then(|| error.path().to_string());
+    thrown(
+        error.message(),
+        &[
+            ("code", error.code().name().into()),
+            ("kind", kind.name().into()),
+            ("status", error.code().status().into()),
+            ("offset", or_null(error.offset().map(|offset| offset as f64))),
+            ("path", or_null(path)),
+            ("expected", or_null(error.expected())),
+            ("found", or_null(error.found())),
+            ("state", if kind == Kind::Rejected { "failed" } else { "none" }.into()),
+        ],
+    )
+}
+
+fn failed(error: SourceError) -> JsValue {
+    let kind = if error.code == "unsupported" { "misuse" } else { "source" };
+    let fields = [
+        ("code", error.code.into()),
+        ("kind", kind.into()),
+        ("status", or_null(error.status.map(f64::from))),
+        ("offset", or_null(error.offset.map(|offset| offset as f64))),
+        ("path", JsValue::NULL),
+        ("expected", JsValue::NULL),
+        ("found", JsValue::NULL),
+        ("state", "none".into()),
+    ];
+    let cause = error.cause.map(|cause| ("cause", cause));
+    thrown(&error.message, &fields.into_iter().chain(cause).collect::<Vec<_>>())
+}
+
+/// An `Error` of JavaScript with these fields.
+fn thrown(message: &str, fields: &[(&str, JsValue)]) -> JsValue {
+    let error = js_sys::Error::new(message);
+    error.set_name("AdmissionError");
+    for (name, value) in fields {
+        // Setting a field of a fresh object cannot fail.
+        let _ = Reflect::set(&error, &(*name).into(), value);
+    }
+    error.into()
+}
+
+fn or_null(value: Option<impl Into<JsValue>>) -> JsValue {
+    value.map_or(JsValue::NULL, Into::into)
+}
+
+/// What people are told of a value that was thrown.
+fn message_of(value: &JsValue) -> String {
+    let message = value.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    message.or_else(|| value.as_string()).unwrap_or_else(|| format!("{value:?}"))
+}

@@ -1,0 +1,149 @@
+//! From whatever holds a file to a stream of its bytes.
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, Headers, ReadableStream, Response, ResponseType};
+
+use crate::error::{Error, SourceError};
+use crate::reader::Reader;
+use crate::stream::ByteStream;
+
+impl ByteStream {
+    /// The bytes of `stream`, which is locked from here on. Their number is not known.
+    ///
+    /// # Errors
+    ///
+    /// `locked`, when another reader has it.
+    pub fn from_stream(stream: &ReadableStream) -> Result<Self, Error> {
+        Ok(ByteStream::new(lock(stream)?, None))
+    }
+
+    /// The bytes of a `Blob`, or of a `File`, which is one. Their number is exact.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: a file that went away fails in the first read.
+    pub fn from_blob(blob: &Blob) -> Result<Self, Error> {
+        Ok(ByteStream::new(lock(&blob.stream())?, Some(blob.size() as u64)))
+    }
+
+    /// The body of a response, which is its owner's no more: on an error it is cancelled.
+    ///
+    /// Their number is that of `Content-Length`, unless the body is compressed, or comes from another origin, which hides
+    /// whether it is: then it is not known.
+    ///
+    /// # Errors
+    ///
+    /// `http`, when the status is no success or is hidden; `range`, when this is a part of a file; `locked`, when the body
+    /// was read already; `source`, when there is none.
+    pub fn from_response(response: &Response) -> Result<Self, Error> {
+        let checked = check(response).and_then(|()| {
+            let body = response.body().ok_or_else(|| SourceError::new("source", "the response has no body"))?;
+            let headers = response.headers();
+            let is_page = header(&headers, "content-type").is_some_and(|kind| is_page(&kind));
+            Ok(ByteStream::new(lock(&body)?, length_of(response, &headers)).page(is_page))
+        });
+        if let (Err(_), Some(body)) = (&checked, response.body().filter(|body| !body.locked())) {
+            // Listened to, so that a body that fails in its cancel is nobody's unhandled rejection.
+            drop(JsFuture::from(body.cancel()));
+        }
+        Ok(checked?)
+    }
+
+    /// The bytes of a `Blob`, a `File`, a `Response` or a `ReadableStream`, as a function that is called from JavaScript
+    /// is given them.
+    ///
+    /// # Errors
+    ///
+    /// `unsupported`, when it is none of them; else those of the function for what it is.
+    pub fn from_value(value: &JsValue) -> Result<Self, Error> {
+        if let Some(blob) = value.dyn_ref() {
+            return ByteStream::from_blob(blob);
+        }
+        if let Some(response) = value.dyn_ref() {
+            return ByteStream::from_response(response);
+        }
+        if let Some(stream) = value.dyn_ref() {
+            return ByteStream::from_stream(stream);
+        }
+        let found = value.js_typeof().as_string().unwrap_or_default();
+        let message = format!("a Blob, a File, a Response or a ReadableStream is needed, found another {found}");
+        Err(SourceError::new("unsupported", message).into())
+    }
+}
+
+fn lock(stream: &ReadableStream) -> Result<Reader, SourceError> {
+    if stream.locked() {
+        return Err(SourceError::new("locked", "the stream is locked to another reader"));
+    }
+    Reader::new(stream).map_err(|thrown| SourceError::thrown(thrown, 0))
+}
+
+/// Whether the response can hold a file at all.
+fn check(response: &Response) -> Result<(), SourceError> {
+    let status = response.status();
+    if matches!(response.type_(), ResponseType::Opaque | ResponseType::Opaqueredirect) {
+        let message = "the response is opaque: it was fetched without CORS, or not redirected";
+        return Err(SourceError::new("http", message).answered(status));
+    }
+    if !response.ok() {
+        let message = format!("the server answered {status} {} for {}", response.status_text(), response.url());
+        return Err(SourceError::new("http", message).answered(status));
+    }
+    if response.body_used() {
+        return Err(SourceError::new("locked", "the body of this response was read already"));
+    }
+    let range = header(&response.headers(), "content-range");
+    if status == 206 && !range.as_deref().is_some_and(is_whole) {
+        return Err(SourceError::new("range", "the response holds a part of a file").answered(status));
+    }
+    Ok(())
+}
+
+fn length_of(response: &Response, headers: &Headers) -> Option<u64> {
+    let encoding = header(headers, "content-encoding").unwrap_or_default();
+    let is_plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
+    if !is_plain || response.type_() == ResponseType::Cors {
+        return None;
+    }
+    header(headers, "content-length")?.parse().ok()
+}
+
+fn header(headers: &Headers, name: &str) -> Option<String> {
+    Some(headers.get(name).ok()??.trim().to_owned())
+}
+
+fn is_page(content_type: &str) -> bool {
+    let content_type = content_type.to_ascii_lowercase();
+    content_type.starts_with("text/html") || content_type.starts_with("application/xhtml")
+}
+
+/// Whether a `Content-Range` says that the part is the whole: `bytes 0-99/100`.
+fn is_whole(range: &str) -> bool {
+    let Some((part, total)) = range.strip_prefix("bytes 0-").and_then(|range| range.split_once('/')) else {
+        return false;
+    };
+    let end = part.parse::<u64>().ok().and_then(|last| last.checked_add(1));
+    end.is_some() && end == total.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_whole_from_0_to_the_last_byte() {
+        assert!(is_whole("bytes 0-99/100"));
+        for part in
+            ["bytes 0-98/100", "bytes 1-99/100", "bytes 0-99/*", "bytes */100", "bytes 0-18446744073709551615/0", ""]
+        {
+            assert!(!is_whole(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_told_by_its_content_type() {
+        assert!(is_page("text/html; charset=utf-8") && is_page("Application/XHTML+xml"));
+        assert!(!is_page("application/octet-stream") && !is_page(""));
+    }
+}

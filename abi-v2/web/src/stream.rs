@@ -1,0 +1,206 @@
+//! The stream of a file's bytes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use js_sys::{ArrayBuffer, Object, SharedArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::AbortSignal;
+
+use crate::abort::Abort;
+use crate::chunk::{Chunk, Spare};
+use crate::error::{Error, SourceError};
+use crate::reader::{Read, Reader};
+use crate::turn::Turns;
+
+/// Bytes asked of a byte stream at a time while a header may be coming in: what a wrong file can cost beyond itself.
+const EARLY_READ: u32 = 64 * 1024;
+/// Where that ends: above the largest header known.
+const EARLY: u64 = 16 << 20;
+/// Bytes asked of a byte stream at a time behind that: above it nothing gets faster.
+const READ: u32 = 1 << 20;
+/// The most bytes of a chunk: they stay in the processor's cache until they are hashed and stored.
+const CHUNK: u32 = 256 * 1024;
+
+/// A file's bytes as a browser brings them, in order, once.
+///
+/// Made by [`from_stream`](ByteStream::from_stream), [`from_blob`](ByteStream::from_blob),
+/// [`from_response`](ByteStream::from_response) or [`from_value`](ByteStream::from_value), which lock the stream at once.
+/// Each item is a [`Chunk`] of 1 byte to 256 KiB. After an error, or the end, there are no more; the error that ends it may be
+/// [`Error::Source`], [`Error::Aborted`], or [`Error::Refused`] with code `memory`.
+///
+/// At the end the stream is released. Dropped before that, it is cancelled and released.
+pub struct ByteStream {
+    /// None once everything was read, or nothing more is wanted.
+    reader: Option<Reader>,
+    /// What was read and has not been given yet.
+    pieces: Pieces,
+    spare: Spare,
+    position: u64,
+    length: Option<u64>,
+    is_page: bool,
+    abort: Option<Abort>,
+    turns: Turns,
+}
+
+impl ByteStream {
+    pub(crate) fn new(reader: Reader, length: Option<u64>) -> Self {
+        ByteStream {
+            reader: Some(reader),
+            pieces: Pieces::default(),
+            spare: Spare::default(),
+            position: 0,
+            // Nothing says that a length of 0 is meant; and that the file is empty shows by itself.
+            length: length.filter(|length| *length > 0),
+            is_page: false,
+            abort: None,
+            turns: Turns::new(),
+        }
+    }
+
+    /// Says what the server called it.
+    pub(crate) fn page(self, is_page: bool) -> Self {
+        ByteStream { is_page, ..self }
+    }
+
+    /// Ends with [`Error::Aborted`] as soon as `signal` aborts, in the middle of a read too; at once if it has.
+    pub fn until(self, signal: &AbortSignal) -> Self {
+        ByteStream { abort: Some(Abort::new(signal)), ..self }
+    }
+
+    /// The exact length of the file, where it is known; never 0.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Bytes given so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Whether reads go into one buffer that is used again and again. If not, the engine makes one for each chunk.
+    pub fn reuses_its_buffer(&self) -> bool {
+        self.reader.as_ref().is_some_and(Reader::is_byob)
+    }
+
+    /// Gives the rest up: the source is told `reason`, the stream is released, and no more items come. After the end this
+    /// does nothing.
+    pub fn cancel(&mut self, reason: &JsValue) {
+        if let Some(reader) = self.reader.take() {
+            reader.cancel(reason);
+        }
+        self.pieces = Pieces::default();
+        self.abort = None;
+    }
+
+    pub(crate) fn is_page(&self) -> bool {
+        self.is_page
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, Error>>> {
+        if let Some(reason) = self.abort.as_ref().and_then(|abort| abort.reason(context)) {
+            return Poll::Ready(Some(Err(Error::Aborted(reason))));
+        }
+        ready!(self.turns.poll(context));
+        while self.pieces.is_empty() {
+            let Some(reader) = &mut self.reader else {
+                return Poll::Ready(None);
+            };
+            let (least, most) = if self.position < EARLY { (1, EARLY_READ) } else { (READ, READ) };
+            let Read { value, done } = match ready!(reader.poll_read(context, least, most)) {
+                Ok(read) => read,
+                Err(thrown) => return Poll::Ready(Some(Err(self.failed(thrown, context)))),
+            };
+            if done {
+                self.reader = None;
+            }
+            // A byte stream that ends in the middle of a read gives what there is, and says so.
+            if !value.is_undefined() {
+                self.pieces = Pieces::new(&value).map_err(|error| error.at(self.position))?;
+            }
+        }
+        Poll::Ready(Some(self.next_chunk()))
+    }
+
+    /// A read failed: by the abort, or by itself.
+    fn failed(&self, thrown: JsValue, context: &Context<'_>) -> Error {
+        match self.abort.as_ref().and_then(|abort| abort.reason(context)) {
+            Some(reason) => Error::Aborted(reason),
+            None => SourceError::thrown(thrown, self.position).into(),
+        }
+    }
+
+    fn next_chunk(&mut self) -> Result<Chunk, Error> {
+        let piece = self.pieces.take(CHUNK).map_err(|error| error.at(self.position))?;
+        let chunk = self.spare.filled(piece.length() as usize, |buffer| piece.copy_to(buffer))?;
+        self.position += u64::from(piece.length());
+        Ok(chunk)
+    }
+}
+
+impl Stream for ByteStream {
+    type Item = Result<Chunk, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.poll_chunk(context));
+        match &item {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.cancel(&error.clone().into()),
+            None => self.abort = None,
+        }
+        Poll::Ready(item)
+    }
+}
+
+/// A chunk as JavaScript gave it, taken piece by piece.
+///
+/// Invariant: `taken <= size`.
+#[derive(Default)]
+struct Pieces {
+    chunk: Option<Uint8Array>,
+    size: u32,
+    taken: u32,
+}
+
+impl Pieces {
+    fn new(chunk: &JsValue) -> Result<Self, SourceError> {
+        let chunk = bytes_of(chunk).ok_or_else(|| {
+            let found = chunk.js_typeof().as_string().unwrap_or_default();
+            SourceError::new(
+                "source",
+                format!("a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found {found}"),
+            )
+        })?;
+        Ok(Pieces { size: chunk.length(), chunk: Some(chunk), taken: 0 })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken == self.size
+    }
+
+    /// At most `most` bytes: a view, not a copy.
+    fn take(&mut self, most: u32) -> Result<Uint8Array, SourceError> {
+        // A buffer that was transferred away has no length: its bytes must not go missing in silence.
+        let chunk = self.chunk.as_ref().filter(|chunk| chunk.length() == self.size);
+        let chunk = chunk.ok_or_else(|| SourceError::new("source", "a chunk was detached while it was being read"))?;
+        let end = self.size.min(self.taken.saturating_add(most));
+        let piece = chunk.subarray(self.taken, end);
+        self.taken = end;
+        Ok(piece)
+    }
+}
+
+/// The bytes of a buffer, or of a view of one.
+fn bytes_of(value: &JsValue) -> Option<Uint8Array> {
+    if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
+        return Some(bytes.clone());
+    }
+    if value.is_instance_of::<ArrayBuffer>() || value.is_instance_of::<SharedArrayBuffer>() {
+        return Some(Uint8Array::new(value));
+    }
+    let view = value.dyn_ref::<Object>().filter(|_| ArrayBuffer::is_view(value))?;
+    let field = |name: &str| js_sys::Reflect::get(view, &name.into()).ok();
+    let number = |name: &str| field(name)?.as_f64().map(|number| number as u32);
+    Some(Uint8Array::new_with_byte_offset_and_length(&field("buffer")?, number("byteOffset")?, number("byteLength")?))
+}

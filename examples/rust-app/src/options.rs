@@ -1,0 +1,123 @@
+//! The options bag of JavaScript, as the core's options.
+
+use gguf_admission::{Algorithm, Builtin, Digest, LimitId, Limits, Options, Storage};
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::AbortSignal;
+
+/// What one admission is told.
+pub(crate) struct Settings {
+    pub(crate) options: Options<Builtin>,
+    pub(crate) signal: Option<AbortSignal>,
+}
+
+impl Settings {
+    /// Reads `{ sink, length, sha256, blake3, digests, limits, signal }`, or undefined.
+    ///
+    /// # Errors
+    ///
+    /// A `TypeError` for a value that is not of its kind.
+    pub(crate) fn read(bag: &JsValue) -> Result<Self, JsValue> {
+        let storage = match text(bag, "sink")?.as_deref() {
+            None | Some("resident") => Storage::Resident,
+            Some("verify") => Storage::Verify,
+            Some(other) => return Err(wrong("sink", "'resident' or 'verify'", other)),
+        };
+        let (sha256, blake3) = (digest(bag, "sha256")?, digest(bag, "blake3")?);
+        let is_expected = sha256.is_some() || blake3.is_some();
+        let options = Options {
+            length: whole_number(bag, "length")?,
+            limits: limits(&field(bag, "limits"), storage)?,
+            digests: digests(&field(bag, "digests"), is_expected)?,
+            sha256,
+            blake3,
+            ..Options::into_sink(Builtin::new(storage))
+        };
+        let signal = field(bag, "signal").map(|signal| signal.dyn_into::<AbortSignal>());
+        let signal = signal.transpose().map_err(|_| wrong("signal", "an AbortSignal", "something else"))?;
+        Ok(Settings { options, signal })
+    }
+}
+
+fn limits(bag: &Option<JsValue>, storage: Storage) -> Result<Limits, JsValue> {
+    let mut limits = Limits::new(storage);
+    let Some(bag) = bag else { return Ok(limits) };
+    for name in Object::keys(&Object::from(bag.clone())).iter().filter_map(|key| key.as_string()) {
+        let id = match name.as_str() {
+            "headerBytes" => LimitId::HeaderBytes,
+            "metadataEntries" => LimitId::MetadataEntries,
+            "tensors" => LimitId::Tensors,
+            "stringBytes" => LimitId::StringBytes,
+            "arrayItems" => LimitId::ArrayItems,
+            "memory" => LimitId::Memory,
+            "window" => LimitId::Window,
+            "trailingBytes" => LimitId::TrailingBytes,
+            _ => return Err(wrong("limits", "the name of a limit", &name)),
+        };
+        if let Some(value) = whole_number(bag, &name)? {
+            limits.set(id, value);
+        }
+    }
+    Ok(limits)
+}
+
+/// The mask of the digests asked for: by default those that are expected, else SHA-256.
+fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, JsValue> {
+    let Some(names) = names else {
+        return Ok(if is_expected { 0 } else { Algorithm::Sha256 as u8 });
+    };
+    Array::from(names).iter().try_fold(0, |mask, name| match name.as_string().as_deref() {
+        Some("sha256") => Ok(mask | Algorithm::Sha256 as u8),
+        Some("blake3") => Ok(mask | Algorithm::Blake3 as u8),
+        _ => Err(wrong("digests", "'sha256' or 'blake3'", "something else")),
+    })
+}
+
+fn digest(bag: &JsValue, name: &str) -> Result<Option<Digest>, JsValue> {
+    let Some(hex) = text(bag, name)? else { return Ok(None) };
+    from_hex(&hex).map(|bytes| Some(Digest(bytes))).ok_or_else(|| wrong(name, "64 hex digits", &hex))
+}
+
+fn from_hex(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn text(bag: &JsValue, name: &str) -> Result<Option<String>, JsValue> {
+    let text = field(bag, name).map(|value| value.as_string().ok_or_else(|| wrong(name, "a string", "something else")));
+    text.transpose()
+}
+
+fn whole_number(bag: &JsValue, name: &str) -> Result<Option<u64>, JsValue> {
+    let Some(value) = field(bag, name) else { return Ok(None) };
+    let number = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0 && *number < 2f64.powi(53));
+    number.map(|number| Some(number as u64)).ok_or_else(|| wrong(name, "a whole number", "something else"))
+}
+
+/// A field that is there.
+fn field(bag: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(bag, &name.into()).ok().filter(|value| !value.is_undefined())
+}
+
+fn wrong(name: &str, expected: &str, found: &str) -> JsValue {
+    js_sys::TypeError::new(&format!("{name} must be {expected}, found {found}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_64_hex_digits() {
+        assert_eq!(from_hex(&"0F".repeat(32)), Some([15; 32]));
+        for bad in ["0f".repeat(31), "0f".repeat(33), "+f".repeat(32), "é".repeat(32)] {
+            assert_eq!(from_hex(&bad), None, "{bad}");
+        }
+    }
+}
