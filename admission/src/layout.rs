@@ -85,9 +85,8 @@ impl Cursor {
         }
     }
 
-    /// Takes the next piece off the chunk; `None` at its end.
+    /// Takes the next piece off the chunk; `None` at its end. The full zones before it were left.
     pub(crate) fn next<'a>(&mut self, header: &Header, chunk: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Error> {
-        self.leave(header);
         if chunk.is_empty() {
             return Ok(None);
         }
@@ -117,7 +116,7 @@ impl Cursor {
     }
 
     /// Leaves every zone that is full.
-    fn leave(&mut self, header: &Header) {
+    pub(crate) fn leave(&mut self, header: &Header) {
         while self.at == self.zone_end {
             let (part, zone_end) = match self.part {
                 Part::PaddingBefore(index) => match header.extent(index) {

@@ -389,16 +389,13 @@ impl<S: Sink> Session<S> {
             return Err(self.refuse(error));
         }
         self.state = State::Receiving;
-        // What was staged was checked when it came: a second cursor tells the sink where it belongs.
+        // What was staged was checked when it came: walking it again tells the sink where it belongs.
         let staging = core::mem::take(&mut self.staging);
         let staged = staging.get(self.staged.0..self.staged.1).unwrap_or_default();
         self.staged = (0, 0);
-        if !staged.is_empty() {
-            let mut cursor = self.cursor_at_start();
-            let result = walk(&self.parser.header, &mut cursor, self.sink.as_mut(), staged);
-            self.settle(result)?;
-        }
-        Ok(())
+        self.cursor = self.cursor_at_start();
+        let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), staged);
+        self.settle(result)
     }
 
     fn cursor_at_start(&self) -> Option<Cursor> {
@@ -581,18 +578,17 @@ fn walk<S: Sink>(
     mut bytes: &[u8],
 ) -> Result<(), Error> {
     let Some(cursor) = cursor else { return Ok(()) };
+    let mut told = cursor.whole();
+    // Tensors without bytes are whole before the piece behind them.
+    cursor.leave(header);
     loop {
-        let whole = cursor.whole();
-        let piece = cursor.next(header, &mut bytes)?;
-        let done = piece.is_none();
         if let Some(sink) = &mut sink {
-            if let Some(piece) = piece {
-                sink.write(piece.offset, piece.zone, piece.bytes)?;
-            }
-            (whole..cursor.whole()).for_each(|index| sink.whole(index));
+            (told..cursor.whole()).for_each(|index| sink.whole(index));
+            told = cursor.whole();
         }
-        if done {
-            return Ok(());
+        let Some(piece) = cursor.next(header, &mut bytes)? else { return Ok(()) };
+        if let Some(sink) = &mut sink {
+            sink.write(piece.offset, piece.zone, piece.bytes)?;
         }
     }
 }
