@@ -26,7 +26,11 @@ thread_local! {
 /// borrow of that call is still there.
 pub fn enter<R>(poisoned: R, call: impl FnOnce(&mut Instance) -> R) -> R {
     INSTANCE.with(|instance| match instance.try_borrow_mut() {
-        Ok(mut instance) => call(&mut instance),
+        Ok(mut instance) => {
+            #[cfg(feature = "fault")]
+            crate::fault::strike();
+            call(&mut instance)
+        }
         Err(_) => poisoned,
     })
 }

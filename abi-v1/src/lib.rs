@@ -3,9 +3,13 @@
 //! The contract is docs/abi-v1.md. The functions are safe to reason about only as a whole: pointers go round through
 //! the host, so what a pointer means is the host's promise.
 
+#[cfg(feature = "fault")]
+mod fault;
 mod instance;
 mod texts;
 
+#[cfg(feature = "fault")]
+pub use fault::fault;
 pub use instance::{Instance, enter};
 
 use texts::Call;
