@@ -220,9 +220,11 @@ fn download(
     } else {
         "is the Python package index reachable from here?"
     };
+    let is_said = |line: &&str| !line.starts_with("WARNING");
+    let said: Vec<&str> = record.text.lines().filter(is_said).collect();
     Err(Failure::Unavailable(format!(
         "{what} could not be fetched; {advice} pip said:\n{}",
-        shell::tail(&record.text, 6)
+        shell::tail(&said.join("\n"), 6)
     )))
 }
 

@@ -11,6 +11,7 @@ use crate::project::Project;
 /// What to install for a program that is not there.
 const INSTALL: &[(&str, &str)] = &[
     ("cargo", "install Rust from rustup.rs"),
+    ("rustc", "install Rust from rustup.rs"),
     ("rustup", "install Rust from rustup.rs"),
     ("node", "install Node.js 20 or later"),
     ("npm", "install npm, which comes with Node.js"),
