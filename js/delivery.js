@@ -51,10 +51,11 @@ export async function deliver(from, options, prepare) {
     source = sourceOf(from, options);
     const open = prepare();
     signal?.throwIfAborted();
-    if (source.open) await unlessAborted(signal, source.open());
-    intake = open(agreed(options.length, source.length));
+    if (source.open) await unlessAborted(signal, source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))));
+    const length = agreed(options.length, source.length);
+    intake = open(length);
 
-    const progress = new Progress(options.onProgress, signal);
+    const progress = new Progress(options.onProgress, length ?? source.total, signal);
     await pump(source, intake, tees, progress, signal);
     const admitted = (model = await unlessAborted(signal, intake.finish()));
     const { position } = intake;
@@ -84,7 +85,7 @@ async function pump(source, intake, tees, progress, signal) {
   const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
   const turns = new Turns();
   while (await carry(source, intake, tees, signal)) {
-    await progress.tell(intake.position, source.length ?? source.total, intake.state === 'open' ? 'header' : 'data');
+    await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
     signal?.throwIfAborted();
   }
@@ -113,7 +114,7 @@ async function carryDirectly(source, intake, _tees, signal) {
 async function carryInChunks(source, intake, tees, signal) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
-  const bytes = await unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(fault, offset))));
+  const bytes = await unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))));
   if (!bytes) return false;
   await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), signal);
   if (!tees.isEmpty) await tees.write(bytes, offset, signal);
@@ -121,13 +122,16 @@ async function carryInChunks(source, intake, tees, signal) {
 }
 
 /**
+ * @param {Source | undefined} source
  * @param {unknown} cause
- * @param {number} offset
+ * @param {string} what
+ * @param {number} [offset]
  */
-function sourceError(cause, offset) {
+function sourceError(source, cause, what, offset) {
   // An abort of the caller's own, of a request say, is what the caller expects to see.
-  if (cause instanceof AdmissionError || (cause instanceof DOMException && cause.name === 'AbortError')) return cause;
-  return sourceFault(`the source broke at byte ${offset}: ${messageOf(cause)}`, { offset, cause });
+  const isAbort = (cause instanceof DOMException && cause.name === 'AbortError') || (source?.signal?.aborted && cause === source.signal.reason);
+  if (isAbort || cause instanceof AdmissionError) return cause;
+  return sourceFault(`the source ${what}: ${messageOf(cause)}`, { offset, cause });
 }
 
 /**

@@ -32,7 +32,8 @@ export class HttpSource {
   #isEncoded = false;
   /** @type {Version} */ #version = {};
 
-  #signal;
+  /** The caller's signal, or the request's. */
+  signal;
   #digestRequired;
   #triesLeft;
   #firstDelay;
@@ -45,7 +46,7 @@ export class HttpSource {
   constructor(from, { signal, retries = RETRIES, retryDelay = RETRY_DELAY, sha256, blake3 }) {
     this.#response = isResponse(from) ? from : undefined;
     this.#request = isResponse(from) ? requestOf(from) : isRequest(from) ? from : requestTo(from);
-    this.#signal = signal && this.#request ? either(signal, this.#request.signal) : signal ?? this.#request?.signal;
+    this.signal = signal && this.#request ? either(signal, this.#request.signal) : signal ?? this.#request?.signal;
     this.#digestRequired = Boolean(sha256 ?? blake3);
     this.#triesLeft = retries;
     this.#firstDelay = this.#delay = retryDelay;
@@ -133,7 +134,7 @@ export class HttpSource {
    * @param {unknown} fault  that ended the download
    */
   async #goOn(fault) {
-    this.#signal?.throwIfAborted();
+    this.signal?.throwIfAborted();
     await this.#body?.close(fault);
     const broken = (/** @type {string} */ why) =>
       sourceFault(`the download broke at byte ${this.#position}: ${messageOf(fault)}; ${why}`, { offset: this.#position, cause: fault });
@@ -147,13 +148,13 @@ export class HttpSource {
     for (;;) {
       if (this.#triesLeft <= 0) throw broken('no tries are left');
       this.#triesLeft--;
-      await sleep(this.#delay, this.#signal);
+      await sleep(this.#delay, this.signal);
       this.#delay = Math.min(2 * this.#delay, LONGEST_DELAY);
       let response;
       try {
         response = await this.#fetch({ range: `bytes=${this.#position}-`, ...(validator && { 'if-range': validator }) });
       } catch (error) {
-        this.#signal?.throwIfAborted();
+        this.signal?.throwIfAborted();
         fault = error;
         continue;
       }
@@ -230,9 +231,9 @@ export class HttpSource {
     const asked = /** @type {Request} */ (this.#request);
     const request = headers ? new Request(asked, { headers: [...asked.headers, ...Object.entries(headers)] }) : asked;
     try {
-      return await unlessAborted(this.#signal, fetch(request, { signal: this.#signal }));
+      return await unlessAborted(this.signal, fetch(request, { signal: this.signal }));
     } catch (cause) {
-      this.#signal?.throwIfAborted();
+      this.signal?.throwIfAborted();
       const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
       throw sourceFault(`could not fetch ${asked.url}: ${why}`, { offset: this.#position, cause });
     }

@@ -18,6 +18,7 @@ const WEIGHT = 0.3;
 /** Calls `onProgress` at most ten times a second, and once at the end. */
 export class Progress {
   #onProgress;
+  #total;
   #signal;
   #began = performance.now();
   #calledAt = -Infinity;
@@ -27,19 +28,20 @@ export class Progress {
 
   /**
    * @param {OnProgress | undefined} onProgress
+   * @param {number | undefined} total
    * @param {AbortSignal} [signal]
    */
-  constructor(onProgress, signal) {
+  constructor(onProgress, total, signal) {
     this.#onProgress = onProgress;
+    this.#total = total;
     this.#signal = signal;
   }
 
   /**
    * @param {number} bytes
-   * @param {number | undefined} total
    * @param {'header' | 'data'} phase
    */
-  async tell(bytes, total, phase) {
+  async tell(bytes, phase) {
     const now = performance.now();
     if (!this.#onProgress || now - this.#calledAt < INTERVAL) return;
     this.#calledAt = now;
@@ -50,7 +52,9 @@ export class Progress {
       this.#measuredAt = now;
       this.#measuredBytes = bytes;
     }
-    await this.#call({ bytes, total: total !== undefined && bytes <= total ? total : undefined, rate: this.#rate ?? 0, phase });
+    // A total that was passed was a guess.
+    const total = bytes <= (this.#total ?? -1) ? this.#total : undefined;
+    await this.#call({ bytes, total, rate: this.#rate ?? 0, phase });
   }
 
   /** @param {number} bytes */

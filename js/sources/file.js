@@ -1,4 +1,4 @@
-import { messageOf, sourceFault } from '../errors.js';
+import { sourceFault } from '../errors.js';
 import { builtin } from '../node.js';
 import { DirectSource } from './direct.js';
 import { IterableSource } from './iterable.js';
@@ -13,12 +13,7 @@ import { IterableSource } from './iterable.js';
  */
 export async function pathSource(path) {
   const fs = builtin('fs');
-  let fd;
-  try {
-    fd = fs.openSync(path, 'r');
-  } catch (cause) {
-    throw sourceFault(`the file could not be opened: ${messageOf(cause)}`, { cause });
-  }
+  const fd = fs.openSync(path, 'r');
   return descriptorSource(fd, () => fs.closeSync(fd));
 }
 

@@ -11,6 +11,7 @@
  *   Reads straight into `target`; 0 at the end. A source that has it needs no buffer of its own.
  * @property {(reason?: unknown) => Promise<void>} close
  *   Cancels what is unread, unlocks, and closes what the source itself opened. Never fails.
+ * @property {AbortSignal} [signal]   one that ends the source, beside the admission's own
  * @property {(error: unknown) => unknown} [explain]  a better error for one that this source may have caused
  */
 

@@ -1,4 +1,5 @@
 // Doubles: sources that break, hang, or count what happens to them.
+import { joined } from './gguf.js';
 
 /**
  * @typedef {object} Observed
@@ -50,15 +51,20 @@ export const never = () => new Promise(() => {});
  * @param {{ write?: (offset: number) => unknown, close?: () => unknown, abort?: () => unknown }} [on]
  */
 export function recorder(on = {}) {
+  let size = 0;
   const tee = {
-    /** @type {number[]} */ bytes: [],
+    /** @type {Uint8Array[]} */ pieces: [],
     /** @type {any[]} */ closed: [],
     /** @type {any[]} */ aborted: [],
+    get bytes() {
+      return joined(tee.pieces);
+    },
     /** @param {Uint8Array} bytes  @param {number} offset */
     async write(bytes, offset) {
       await on.write?.(offset);
-      if (offset !== tee.bytes.length) throw new Error(`a gap: ${offset} after ${tee.bytes.length}`);
-      for (const byte of bytes) tee.bytes.push(byte);
+      if (offset !== size) throw new Error(`a gap: ${offset} after ${size}`);
+      size += bytes.length;
+      tee.pieces.push(bytes.slice());
     },
     /** @param {any} report */
     async close(report) {

@@ -1,0 +1,73 @@
+// A server on this machine that sends one file, well or badly.
+import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * @typedef {object} Manner
+ * @property {Uint8Array} [body]
+ * @property {number} [status]
+ * @property {Record<string, string | undefined>} [headers]   added to those that a good server sends; undefined takes away
+ * @property {boolean} [range]     honours Range (default)
+ * @property {number} [breakAfter] closes the connection after so many bytes
+ * @property {number} [endAfter]   ends the body early, in good order: without Content-Length
+ * @property {boolean} [hang]      after `breakAfter` bytes, stays silent instead
+ */
+
+/**
+ * The n-th request is answered in the n-th manner, all that follow in the last.
+ *
+ * @param {Uint8Array} file
+ * @param {...Manner} manners
+ */
+export async function serve(file, ...manners) {
+  /** @type {import('node:http').IncomingHttpHeaders[]} */
+  const requests = [];
+  let sent = 0;
+  let answering = 0;
+  const server = createServer(async (request, response) => {
+    requests.push(request.headers);
+    answering++;
+    response.on('close', () => answering--);
+    const manner = manners[Math.min(requests.length, manners.length) - 1] ?? {};
+    const { body = file, range = true, breakAfter, endAfter, hang } = manner;
+    /** @type {Record<string, string | undefined>} */
+    const headers = { etag: '"one"', 'content-type': 'application/octet-stream', ...manner.headers };
+    let status = manner.status ?? 200;
+    let start = 0;
+    const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+    const condition = request.headers['if-range'];
+    if (range && from && status === 200 && (!condition || condition === headers.etag || condition === headers['last-modified'])) {
+      start = Number(from[1]);
+      status = start < body.length ? 206 : 416;
+      Object.assign(headers, { 'content-range': status === 206 ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`, ...manner.headers });
+    }
+    const all = status === 416 ? new Uint8Array(0) : body.subarray(start);
+    const part = all.subarray(0, breakAfter ?? endAfter);
+    sent += part.length;
+    const whole = { ...(endAfter === undefined && { 'content-length': String(all.length) }), ...headers };
+    response.writeHead(status, Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined)));
+    if (breakAfter === undefined) return response.end(part);
+    response.write(part);
+    if (hang) return;
+    await delay(5);
+    response.socket?.destroy();
+  });
+  await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}/model.gguf`,
+    requests,
+    get sent() {
+      return sent;
+    },
+    /** Answers that are under way. */
+    get answering() {
+      return answering;
+    },
+    async close() {
+      const closed = new Promise(resolve => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
