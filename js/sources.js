@@ -8,6 +8,7 @@ import { descriptorSource, pathSource } from './sources/file.js';
 import { IterableSource } from './sources/iterable.js';
 import { LateSource } from './sources/late.js';
 import { fileHandleSource, syncHandleSource } from './sources/opfs.js';
+import { PulledSource } from './sources/pulled.js';
 import { StreamSource } from './sources/stream.js';
 
 /** @typedef {import('./sources/source.js').Source} Source */
@@ -17,7 +18,7 @@ import { StreamSource } from './sources/stream.js';
  * @typedef {Blob | Response | Request | URL | string | ReadableStream<unknown> | BufferSource
  *   | AsyncIterable<unknown> | Iterable<unknown>
  *   | { path: string | URL } | { fd: number }
- *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle} Admissible
+ *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle | PulledSource} Admissible
  * What `admit` takes: File, Blob; Response, Request, URL or its string; a stream or (async) iterable of bytes; bytes;
  * in Node `{ path }` and an open file (`FileHandle` or `{ fd }`); a file handle of the origin's private file system.
  */
@@ -34,6 +35,7 @@ export function sourceOf(from, options = {}) {
   const can = (/** @type {string} */ name) => is(name) && typeof (/** @type {any} */ (from)[name]) === 'function';
   const any = /** @type {any} */ (from);
 
+  if (from instanceof PulledSource) return from;
   if (typeof from === 'string' || from instanceof URL) return locationSource(from, options);
   if (ArrayBuffer.isView(from) || isBuffer(from)) return new BytesSource(from);
   if (is('headers') && (is('body') || is('url'))) return new HttpSource(any, options);

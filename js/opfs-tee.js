@@ -1,0 +1,171 @@
+// A tee that stores the file, in the origin's private file system, while it is being admitted.
+import { AdmissionError, messageOf } from './errors.js';
+import { takeLock } from './opfs/lock.js';
+import { StoredFile } from './opfs/stored-file.js';
+
+/** @typedef {import('./opfs/part.js').Part} Part */
+/** @typedef {import('./opfs/stored-file.js').Stored} Stored */
+/** @typedef {import('./report.js').FileReport} FileReport */
+
+/**
+ * @typedef {object} StoreOptions
+ * @property {FileSystemDirectoryHandle} [directory]  default: the root of the origin's private file system
+ */
+
+/**
+ * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`; of a file that is not
+ * admitted nothing stays. In a worker the bytes go through a synchronous handle, on a page through `createWritable`.
+ *
+ * There is one lock for each name. If another tab is storing the file, the first `write` waits for it; if it is stored
+ * by then, or was before, the admission ends with an `AdmissionError` of the code `stored`: admit it from there, or call
+ * `admitStored`, which does all this by itself.
+ *
+ * For one admission. With a `GuestWorker` the tee works in the worker.
+ *
+ * @param {string} name
+ * @param {StoreOptions} [options]
+ * @returns {OpfsTee}
+ */
+export const opfsTee = (name, options) => new OpfsTee(name, options);
+
+/**
+ * @implements {Tee}
+ * @typedef {import('./tee.js').Tee} Tee
+ */
+export class OpfsTee {
+  #over = new AbortController();
+  /** @type {(() => void) | undefined} while the lock is ours */ #unlock;
+  /** @type {StoredFile | undefined} while the files of this name are ours */ #files;
+  /** @type {Part | undefined} while it is open */ #part;
+  #position = 0;
+  /** @type {Promise<unknown>} what was asked last: one thing is done after another */ #latest = Promise.resolve();
+
+  /**
+   * @param {string} name
+   * @param {StoreOptions} [options]
+   */
+  constructor(name, { directory } = {}) {
+    this.name = name;
+    this.directory = directory;
+  }
+
+  /**
+   * Waits for the lock, and looks whether the file is stored. If it is not, the name is this tee's until `close` or
+   * `abort`.
+   *
+   * @param {AbortSignal} [signal]
+   * @param {(stored: Stored) => boolean} [isWanted]  one that is not gives way
+   * @returns {Promise<Stored | undefined>}
+   */
+  find(signal, isWanted = () => true) {
+    return this.#next(() => this.#find(signal, isWanted));
+  }
+
+  /**
+   * @param {Uint8Array} bytes
+   * @param {number} offset
+   */
+  write(bytes, offset) {
+    return this.#next(async () => {
+      if (!this.#files && (await this.#find())) throw isStored(this.name);
+      this.#part ??= await this.#files?.part();
+      await this.#part?.write(bytes, offset);
+      this.#position = offset + bytes.length;
+    });
+  }
+
+  /** @param {FileReport} report */
+  close({ length, digests }) {
+    return this.#next(async () => {
+      await this.#part?.finish();
+      this.#part = undefined;
+      await this.#files?.promote(length ?? this.#position, digests ?? {});
+      // Else `abort` waits for its turn, and deletes it.
+      if (!this.#over.signal.aborted) this.#giveUp();
+    });
+  }
+
+  /**
+   * Deletes what was written, and gives up the name.
+   *
+   * @param {unknown} [reason]
+   */
+  abort(reason) {
+    this.#over.abort(reason);
+    return this.#next(async () => {
+      await this.#part?.discard();
+      this.#part = undefined;
+      await this.#files?.clear();
+    }).finally(() => this.#giveUp());
+  }
+
+  /**
+   * @param {AbortSignal} [signal]
+   * @param {(stored: Stored) => boolean} [isWanted]
+   */
+  async #find(signal, isWanted = () => true) {
+    this.#over.signal.throwIfAborted();
+    const files = await StoredFile.at(this.name, this.directory);
+    const stop = () => this.#over.abort(signal?.reason);
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    try {
+      this.#unlock = await takeLock(this.name, this.#over.signal);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+    try {
+      const stored = await files.lookup();
+      if (stored && isWanted(stored)) {
+        this.#giveUp();
+        return stored;
+      }
+      await files.clear();
+    } catch (error) {
+      this.#giveUp();
+      throw error;
+    }
+    this.#files = files;
+    return undefined;
+  }
+
+  #giveUp() {
+    this.#files = undefined;
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
+   */
+  #next(act) {
+    const done = this.#latest.then(act).catch(async error => {
+      throw this.#over.signal.aborted ? error : await storeFault(this.name, this.#position, error);
+    });
+    this.#latest = done.catch(() => {});
+    return done;
+  }
+}
+
+/** @param {string} name */
+const isStored = name =>
+  new AdmissionError(`${name} is stored already: admit it from there`, { code: 'stored', kind: 'retry', found: name });
+
+/**
+ * @param {string} name
+ * @param {number} offset
+ * @param {unknown} cause
+ */
+async function storeFault(name, offset, cause) {
+  if (cause instanceof AdmissionError) return cause;
+  if (!(cause instanceof DOMException) || cause.name !== 'QuotaExceededError') {
+    return new AdmissionError(`${name} could not be stored: ${messageOf(cause)}`, { code: 'store', kind: 'source', offset, cause });
+  }
+  const { usage, quota } = (await globalThis.navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
+  const known = quota === undefined ? '' : `: of ${quota} bytes that this site may store, ${usage} are taken`;
+  return new AdmissionError(`there is no room to store ${name} from byte ${offset} on${known}`, {
+    code: 'quota', kind: 'retry', offset, expected: null, found: quota === undefined ? null : String(quota), cause,
+  });
+}

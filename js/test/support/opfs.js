@@ -1,0 +1,222 @@
+// A private file system in memory, with its locks, that fails where a test wants it to.
+
+/** @typedef {(call: string, count: number) => void} OnCall  before each call; a throw is what the caller sees */
+
+/** What a call throws in a tab that is no more: nothing that it does after that has any effect. */
+class Crash extends Error {}
+
+export class FakeDirectory {
+  /** @type {Map<string, FakeFile>} */ files = new Map();
+  /** Bytes that all files together may hold. */
+  quota = Infinity;
+  hasSync = true;
+  hasMove = true;
+  calls = 0;
+  /** @type {OnCall | undefined} */ onCall;
+  #isCrashed = false;
+
+  get names() {
+    return [...this.files.keys()].sort();
+  }
+
+  /** The tab dies at the call of this number, in the middle of it. @param {number} at */
+  crashAt(at) {
+    this.calls = 0;
+    this.onCall = (_, count) => {
+      if (count >= at) this.#isCrashed = true;
+    };
+  }
+
+  get isCrashed() {
+    return this.#isCrashed;
+  }
+
+  /** A new tab: nothing is held open any more. */
+  revive() {
+    this.#isCrashed = false;
+    this.onCall = undefined;
+    for (const file of this.files.values()) file.isHeld = false;
+  }
+
+  /**
+   * @param {string} name
+   * @param {() => void} [half]  what has happened when the tab dies in the middle
+   */
+  call(name, half) {
+    if (this.#isCrashed) throw new Crash();
+    this.onCall?.(name, ++this.calls);
+    if (!this.#isCrashed) return;
+    half?.();
+    throw new Crash();
+  }
+
+  /**
+   * @param {string} name
+   * @param {{ create?: boolean }} [options]
+   */
+  async getFileHandle(name, { create } = {}) {
+    this.call('getFileHandle');
+    const found = this.files.get(name);
+    if (found) return found.handle();
+    if (!create) throw new DOMException(name, 'NotFoundError');
+    const file = new FakeFile(this);
+    this.files.set(name, file);
+    return file.handle();
+  }
+
+  /** @param {string} name */
+  async removeEntry(name) {
+    this.call('removeEntry');
+    const file = this.files.get(name);
+    if (!file) throw new DOMException(name, 'NotFoundError');
+    file.refuseIfHeld();
+    this.files.delete(name);
+  }
+
+  /** @param {number} more */
+  refuseIfFull(more) {
+    const used = [...this.files.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (used + more > this.quota) throw new DOMException('no capacity', 'QuotaExceededError');
+  }
+}
+
+class FakeFile {
+  bytes = new Uint8Array(0);
+  isHeld = false;
+  #directory;
+
+  /** @param {FakeDirectory} directory */
+  constructor(directory) {
+    this.#directory = directory;
+  }
+
+  refuseIfHeld() {
+    if (this.isHeld) throw new DOMException('held open', 'NoModificationAllowedError');
+  }
+
+  handle() {
+    const directory = this.#directory;
+    const handle = {
+      kind: 'file',
+      getFile: async () => {
+        directory.call('getFile');
+        return new Blob([this.bytes]);
+      },
+      createWritable: async () => {
+        directory.call('createWritable');
+        this.refuseIfHeld();
+        let bytes = new Uint8Array(0);
+        return {
+          /** @param {{ position: number, data: Uint8Array }} write */
+          write: async ({ position, data }) => {
+            directory.call('write');
+            directory.refuseIfFull(bytes.length + data.length);
+            bytes = written(bytes, data, position);
+          },
+          close: async () => {
+            directory.call('close');
+            this.bytes = bytes;
+          },
+          abort: async () => directory.call('abort'),
+        };
+      },
+    };
+    if (directory.hasSync) Object.assign(handle, { createSyncAccessHandle: () => this.#openSync() });
+    if (directory.hasMove) Object.assign(handle, { move: (/** @type {string} */ name) => this.#move(name) });
+    return handle;
+  }
+
+  async #openSync({ mode = 'readwrite' } = {}) {
+    const directory = this.#directory;
+    directory.call('createSyncAccessHandle');
+    this.refuseIfHeld();
+    if (mode === 'readwrite') this.isHeld = true;
+    return {
+      getSize: () => this.bytes.length,
+      /** @param {Uint8Array} target  @param {{ at: number }} options */
+      read: (target, { at }) => {
+        const piece = this.bytes.subarray(at, at + target.length);
+        target.set(piece);
+        return piece.length;
+      },
+      /** @param {Uint8Array} data  @param {{ at: number }} options */
+      write: (data, { at }) => {
+        directory.call('write', () => (this.bytes = written(this.bytes, data.subarray(0, data.length >> 1), at)));
+        directory.refuseIfFull(data.length);
+        this.bytes = written(this.bytes, data, at);
+        return data.length;
+      },
+      flush: () => directory.call('flush'),
+      close: () => {
+        directory.call('close');
+        this.isHeld = false;
+      },
+    };
+  }
+
+  /** @param {string} name */
+  async #move(name) {
+    this.#directory.call('move');
+    this.refuseIfHeld();
+    const { files } = this.#directory;
+    const [old] = [...files].find(([, file]) => file === this) ?? [];
+    files.delete(/** @type {string} */ (old));
+    files.set(name, this);
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {Uint8Array} more
+ * @param {number} at
+ */
+function written(bytes, more, at) {
+  const all = new Uint8Array(Math.max(bytes.length, at + more.length));
+  all.set(bytes);
+  all.set(more, at);
+  return all;
+}
+
+/** The locks of an origin: one at a time for each name. */
+export class FakeLocks {
+  /** @type {Map<string, Promise<unknown>>} */ #last = new Map();
+  held = 0;
+
+  /**
+   * @param {string} name
+   * @param {{ signal?: AbortSignal } | (() => unknown)} options
+   * @param {() => unknown} [use]
+   */
+  async request(name, options, use = /** @type {() => unknown} */ (options)) {
+    const { signal } = /** @type {{ signal?: AbortSignal }} */ (options);
+    const before = this.#last.get(name) ?? Promise.resolve();
+    /** @type {(value?: unknown) => void} */ let free = () => {};
+    this.#last.set(name, Promise.all([before, new Promise(resolve => (free = resolve))]));
+    try {
+      await Promise.race([before, new Promise((_, reject) => {
+        if (signal?.aborted) reject(signal.reason);
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      })]);
+      this.held++;
+      try {
+        return await use();
+      } finally {
+        this.held--;
+      }
+    } finally {
+      free();
+    }
+  }
+}
+
+/**
+ * Gives this thread a private file system and locks of its own.
+ *
+ * @param {FakeDirectory} [directory]
+ */
+export function fakeOrigin(directory = new FakeDirectory()) {
+  const locks = new FakeLocks();
+  const storage = { getDirectory: async () => directory, estimate: async () => ({ quota: directory.quota, usage: 0 }) };
+  Object.defineProperty(globalThis, 'navigator', { value: { locks, storage }, configurable: true });
+  return { directory, locks };
+}

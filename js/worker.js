@@ -1,0 +1,153 @@
+// The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
+import { patiently } from './abort.js';
+import { AdmissionError } from './errors.js';
+import { Line } from './worker/line.js';
+import { admitRemotely } from './worker/remote-admission.js';
+
+/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('./sources.js').Admissible} Admissible */
+/** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
+
+/**
+ * A guest in a worker. Models that it admits live until `release`, or until `close`.
+ *
+ * A File, a Blob, a URL, a Request or a file handle is read by the worker: none of its bytes pass the page. A stream is
+ * transferred where the engine can; anything else is read by the page, a piece at a time, when the worker asks.
+ *
+ * When the worker ends, by `close` or by a crash, every call that waits and every later one fails with an
+ * `AdmissionError` of the kind `dead`.
+ */
+export class GuestWorker {
+  #worker;
+  #line;
+  /** @type {Set<Line>} */ #lines = new Set();
+  /** @type {AdmissionError | undefined} */ #dead;
+  #lifeline = `gguf-admission worker ${crypto.randomUUID?.() ?? Math.random()}`;
+  /** @type {Promise<void> | undefined} settles when the worker is gone, however it went */ #gone;
+  /** @type {Promise<void> | undefined} */ #closed;
+
+  /** @param {WorkerLike} worker  that runs worker/entry.js, for this object alone; see `loadGuestWorker` */
+  constructor(worker) {
+    this.#worker = worker;
+    const { port1, port2 } = new MessageChannel();
+    this.#line = this.#own(new Line(port1));
+    worker.addEventListener('error', event => {
+      const { message = '' } = /** @type {ErrorEvent} */ (event);
+      this.#end(ended(message ? `broke: ${message}` : 'could not be started'));
+    });
+    worker.postMessage({ port: port2 }, [port2]);
+  }
+
+  /**
+   * Has the worker load the guest. The first call, made by `loadGuestWorker`.
+   *
+   * @param {string | BufferSource | WebAssembly.Module} [from]
+   */
+  async load(from) {
+    try {
+      await this.#line.ask('load', [from, this.#lifeline]);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    // The worker holds this lock as long as it lives.
+    this.#gone = globalThis.navigator?.locks?.request(this.#lifeline, () => this.#end(ended('crashed')));
+    this.#gone?.catch(() => {});
+  }
+
+  /**
+   * As `admit(guest, source, options)`, in the worker. Callbacks and tees are called here, on the page, but for
+   * `opfsTee`, which works in the worker. Progress does not wait for `onProgress`; a throw in it ends the admission.
+   *
+   * @param {Admissible} source
+   * @param {AdmitOptions} [options]
+   * @returns {Promise<RemoteModel>}
+   */
+  async admit(source, options = {}) {
+    return (await this.#admit(source, options)).model;
+  }
+
+  /**
+   * As `admitStored(guest, name, source, options)`, in the worker.
+   *
+   * @param {string} name
+   * @param {Admissible} source
+   * @param {AdmitOptions & import('./opfs-tee.js').StoreOptions} [options]
+   * @returns {Promise<{ model: RemoteModel, found: boolean }>}
+   */
+  admitStored(name, source, options = {}) {
+    return this.#admit(source, options, { name, directory: options.directory });
+  }
+
+  /** @returns {Promise<number>} size of the guest's memory, in bytes */
+  memoryBytes() {
+    return this.#line.ask('memoryBytes');
+  }
+
+  /**
+   * Ends the worker, and waits for its end. Admissions that are under way fail, and clean up first.
+   *
+   * @returns {Promise<void>}
+   */
+  close() {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close() {
+    const error = ended('was closed');
+    if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]));
+    this.#end(error);
+    await patiently(() => this.#gone);
+  }
+
+  /**
+   * @param {Admissible} source
+   * @param {AdmitOptions} options
+   * @param {import('./worker/remote-admission.js').Order['stored']} [stored]
+   */
+  #admit(source, options, stored) {
+    return admitRemotely(source, options, (port, line) => {
+      this.#own(line);
+      this.#line.ask('admit', [port], [port]).catch(() => {});
+    }, stored);
+  }
+
+  /** @param {Line} line */
+  #own(line) {
+    if (this.#dead) line.end(this.#dead);
+    for (const other of this.#lines) if (other.isOver) this.#lines.delete(other);
+    this.#lines.add(line);
+    return line;
+  }
+
+  /** @param {AdmissionError} error */
+  #end(error) {
+    if (this.#dead) return;
+    this.#dead = error;
+    this.#worker.terminate();
+    for (const line of this.#lines) line.end(error);
+    this.#lines.clear();
+  }
+}
+
+/**
+ * Starts a worker and loads the guest in it.
+ *
+ * @param {object} [options]
+ * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` beside this file
+ * @param {WorkerLike} [options.worker]  one that runs worker/entry.js, for a page that has to start it in its own way
+ * @returns {Promise<GuestWorker>}
+ */
+export async function loadGuestWorker({ guest, worker } = {}) {
+  const guestWorker = new GuestWorker(worker ?? startWorker());
+  const from = typeof guest === 'string' || guest instanceof URL ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href : guest;
+  await guestWorker.load(from);
+  return guestWorker;
+}
+
+// Written so that bundlers see it.
+const startWorker = () => new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
+
+/** @param {string} how */
+const ended = how => new AdmissionError(`the guest's worker ${how}`, { code: 'worker', kind: 'dead' });

@@ -1,0 +1,39 @@
+// A guest in this worker, for the page that started it.
+import { loadGuest } from '../guest.js';
+import { Line } from './line.js';
+import { ServedAdmission } from './served-admission.js';
+
+/** @param {MessagePort} port  of the page's `GuestWorker` */
+export function serveGuest(port) {
+  /** @type {Promise<import('../guest.js').Guest>} */ let guest;
+  /** @type {Set<ServedAdmission>} */ const admissions = new Set();
+  new Line(port, line => ({
+    async load(from, lifeline) {
+      guest = loadGuest(from);
+      await guest;
+      await hold(lifeline);
+    },
+    admit(port) {
+      const admission = new ServedAdmission(guest, port, () => admissions.delete(admission));
+      admissions.add(admission);
+    },
+    memoryBytes: async () => (await guest).memoryBytes,
+    async end(reason) {
+      const error = line.faults.unpack(reason);
+      await Promise.all([...admissions].map(admission => admission.end(error)));
+    },
+  }));
+}
+
+/**
+ * Holds a lock for as long as this worker lives: whoever is granted it next knows that the worker is gone.
+ *
+ * @param {string} name
+ * @returns {Promise<void>}
+ */
+const hold = name =>
+  new Promise(resolve => {
+    const { locks } = globalThis.navigator ?? {};
+    if (!locks) return resolve();
+    locks.request(name, () => (resolve(), new Promise(() => {}))).catch(() => resolve());
+  });

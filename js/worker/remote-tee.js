@@ -1,0 +1,90 @@
+import { Freight } from './line.js';
+
+/** @typedef {import('../tee.js').Tee} Tee */
+
+/**
+ * A tee of the page's, on the worker's side. The bytes are copied once, into a buffer that goes to and fro.
+ *
+ * @implements {Tee}
+ */
+export class RemoteTee {
+  #line;
+  #index;
+  #buffer = new ArrayBuffer(0);
+
+  /**
+   * @param {import('./line.js').Line} line
+   * @param {number} index  the tee's place among the page's
+   */
+  constructor(line, index) {
+    this.#line = line;
+    this.#index = index;
+  }
+
+  /**
+   * @param {Uint8Array} bytes
+   * @param {number} offset
+   */
+  async write(bytes, offset) {
+    const buffer = this.#buffer.byteLength >= bytes.length ? this.#buffer : new ArrayBuffer(bytes.length);
+    const view = new Uint8Array(buffer, 0, bytes.length);
+    view.set(bytes);
+    this.#buffer = await this.#line.ask('teeWrite', [this.#index, view, offset], [buffer]);
+  }
+
+  /** @param {unknown} report */
+  close(report) {
+    return this.#line.ask('teeClose', [this.#index, report]);
+  }
+
+  /** @param {unknown} reason */
+  abort(reason) {
+    return this.#line.ask('teeAbort', [this.#index, this.#line.faults.pack(reason)]);
+  }
+}
+
+/** The page's side: its tees, each told once how it ended, also when the worker cannot say so any more. */
+export class LocalTees {
+  #tees;
+  /** @type {Set<number>} */ #told = new Set();
+
+  /** @param {readonly Tee[]} tees */
+  constructor(tees) {
+    this.#tees = tees;
+  }
+
+  /**
+   * @param {import('./line.js').Line} line
+   * @returns {import('./line.js').Answers}
+   */
+  answers(line) {
+    return {
+      teeWrite: async (index, bytes, offset) => {
+        await this.#tees[index].write(bytes, offset);
+        // A tee that transferred the buffer has it for good.
+        const buffer = bytes.byteLength > 0 ? bytes.buffer : new ArrayBuffer(0);
+        return new Freight(buffer, [buffer]);
+      },
+      teeClose: async (index, report) => {
+        await this.#tees[index].close?.(report);
+        this.#told.add(index);
+      },
+      teeAbort: (index, reason) => this.#abort(index, line.faults.unpack(reason)),
+    };
+  }
+
+  /** @param {unknown} reason */
+  async abort(reason) {
+    await Promise.allSettled(this.#tees.map((_, index) => this.#abort(index, reason)));
+  }
+
+  /**
+   * @param {number} index
+   * @param {unknown} reason
+   */
+  async #abort(index, reason) {
+    if (this.#told.has(index)) return;
+    this.#told.add(index);
+    await this.#tees[index].abort?.(reason);
+  }
+}

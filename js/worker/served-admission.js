@@ -1,0 +1,119 @@
+// The worker's side of one admission, and of the model that comes of it.
+import { admit } from '../admit.js';
+import { misuse } from '../errors.js';
+import { OpfsTee } from '../opfs-tee.js';
+import { PulledSource } from '../sources/pulled.js';
+import { admitStored } from '../stored.js';
+import { unpacked } from './crossing.js';
+import { Freight, Line } from './line.js';
+import { RemoteTee } from './remote-tee.js';
+
+/** @typedef {import('../guest.js').Guest} Guest */
+/** @typedef {import('./remote-admission.js').Order} Order */
+
+export class ServedAdmission {
+  #guest;
+  #line;
+  #onOver;
+  #abort = new AbortController();
+  /** @type {import('../model.js').Model | undefined} */ #model;
+  /** @type {Promise<unknown>} */ #admitted = Promise.resolve();
+
+  /**
+   * @param {Promise<Guest>} guest
+   * @param {MessagePort} port
+   * @param {() => void} onOver  nothing is left of it
+   */
+  constructor(guest, port, onOver) {
+    this.#guest = guest;
+    this.#onOver = onOver;
+    this.#line = new Line(port, line => ({
+      admit: order => (this.#admitted = this.#admit(order)),
+      abort: reason => this.#abort.abort(line.faults.unpack(reason)),
+      metadata: key => this.#living.metadata(key),
+      tensor: key => {
+        const bytes = this.#living.tensor(key)?.slice();
+        return bytes && new Freight(bytes, [bytes.buffer]);
+      },
+      activate: () => this.#living.activate(),
+      isActive: () => this.#living.isActive,
+      release: () => {
+        this.#model?.release();
+        onOver();
+      },
+    }));
+  }
+
+  /**
+   * Ends the admission if it is under way, and waits until all is cleaned up.
+   *
+   * @param {unknown} reason
+   */
+  async end(reason) {
+    this.#abort.abort(reason);
+    await this.#admitted.catch(() => {});
+  }
+
+  get #living() {
+    if (!this.#model) throw misuse('the file is not admitted', { code: 'state' });
+    return this.#model;
+  }
+
+  /** @param {Order} order */
+  async #admit(order) {
+    try {
+      const { model, found } = await this.#made(order);
+      this.#model = model;
+      return { report: model.report, found };
+    } catch (error) {
+      this.#onOver();
+      throw error;
+    }
+  }
+
+  /** @param {Order} order */
+  async #made({ parcel, settings, asksHeader, tellsProgress, tees, stored }) {
+    const { signal } = this.#abort;
+    const line = this.#line;
+    const options = {
+      ...settings, signal,
+      onHeader: asksHeader ? (/** @type {unknown} */ report) => line.ask('header', [report]) : undefined,
+      onProgress: tellsProgress ? this.#teller() : undefined,
+      tee: tees.map((tee, index) => (tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index))),
+    };
+    const source = unpacked(parcel, () => pageSource(line));
+    const guest = await this.#guest;
+    return stored
+      ? admitStored(guest, stored.name, source, { ...options, directory: stored.directory })
+      : { model: await admit(guest, source, options), found: false };
+  }
+
+  /** Progress is told without waiting, one event at a time: a page that is busy holds up no download. */
+  #teller() {
+    let isOut = false;
+    /** @type {Promise<unknown>} */ let told = Promise.resolve();
+    return async (/** @type {import('../progress.js').ProgressEvent} */ event) => {
+      const isLast = event.phase === 'done';
+      if (isOut && !isLast) return;
+      await told;
+      isOut = true;
+      told = this.#line.ask('progress', [event]);
+      told.then(() => (isOut = false), error => this.#abort.abort(error));
+      if (isLast) await told;
+    };
+  }
+}
+
+/** A source that the page reads. @param {Line} line */
+function pageSource(line) {
+  let buffer = new ArrayBuffer(0);
+  return new PulledSource({
+    open: () => line.ask('sourceOpen'),
+    async read(most) {
+      const bytes = await line.ask('sourceRead', [most, buffer], [buffer]);
+      if (bytes) buffer = bytes.buffer;
+      return bytes;
+    },
+    close: reason => line.ask('sourceClose', [line.faults.pack(reason)]),
+  });
+}
