@@ -11,6 +11,7 @@ mod serve;
 mod shell;
 mod test;
 mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -28,9 +29,12 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "build",
-        arguments: "[--bless]",
-        summary: "build js/guest.wasm and target/wasm/abi-v1.wasm, and check their sizes, imports and exports",
-        run: module::run,
+        arguments: "[--bless | --web]",
+        summary: "build js/guest.wasm and target/wasm/abi-v1.wasm and check them; --web: the Rust example app",
+        run: |project, arguments| match arguments {
+            [only] if only == "--web" => web::build(project),
+            _ => module::run(project, arguments),
+        },
     },
     Command {
         name: "model",

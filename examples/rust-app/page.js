@@ -1,0 +1,110 @@
+// The page of the Rust app. What a test needs is `window.rustApp`.
+import init, { admit, memoryBytes, peek } from './pkg/gguf_rust_app.js';
+
+const $ = id => /** @type {any} */ (document.getElementById(id));
+const ready = init();
+/** The model that is shown; its memory is given back before the next one is admitted. */
+let shown;
+let controller;
+
+$('file').addEventListener('change', () => { if ($('file').files[0]) open($('file').files[0]); });
+$('cancel').addEventListener('click', () => controller?.abort());
+
+async function open(file) {
+  controller?.abort();
+  const mine = (controller = new AbortController());
+  $('cancel').disabled = false;
+  $('model').hidden = true;
+  say('working', `Admitting ${file.name} …`);
+  try {
+    await ready;
+    shown?.free();
+    shown = undefined;
+    const began = performance.now();
+    const admitted = await admit(file, { signal: mine.signal });
+    if (mine !== controller) return admitted.free();
+    shown = admitted;
+    show(admitted, JSON.parse(admitted.report()));
+    const seconds = (performance.now() - began) / 1000;
+    say('admitted', `Admitted ${file.name}: ${mib(file.size)} in ${seconds.toFixed(2)} s, ${mib(memoryBytes())} of memory.`);
+  } catch (error) {
+    if (mine === controller) say('failed', describe(error));
+  } finally {
+    if (mine === controller) $('cancel').disabled = true;
+  }
+}
+
+function show(admitted, { length, gguf, metadata, tensors, digests }) {
+  const value = key => metadata.find(entry => entry.key === key)?.value ?? '–';
+  $('facts').replaceChildren(...Object.entries({
+    'Name': value('general.name'),
+    'Architecture': value('general.architecture'),
+    'Length': `${length} bytes`,
+    'Header': `GGUF ${gguf.version}, ${gguf.headerBytes} bytes, ${metadata.length} entries`,
+    'SHA-256': digests.sha256,
+  }).map(cells => row(cells)));
+  $('tensors').replaceChildren(...tensors.map(({ name, type, dims, bytes }) => {
+    const pick = Object.assign(document.createElement('button'), { textContent: name, onclick: () => read(admitted, name) });
+    return row([pick, type, dims.join(' × '), bytes]);
+  }));
+  $('values').textContent = '';
+  $('model').hidden = false;
+}
+
+/** A few values where the type has them, else the first block's bytes. */
+function read(admitted, name) {
+  const values = admitted.values(name, 8);
+  $('values-label').textContent = `First ${values ? 'values' : 'bytes'} of ${name}:`;
+  $('values').textContent = values
+    ? [...values].map(value => Number(value.toPrecision(6))).join(', ')
+    : [...(admitted.bytes(name, 0, 16) ?? [])].map(byte => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
+function row(cells) {
+  const line = document.createElement('tr');
+  for (const cell of cells) {
+    const place = line.insertCell();
+    if (typeof cell === 'number') place.className = 'number';
+    place.append(cell instanceof Node ? cell : String(cell));
+  }
+  return line;
+}
+
+function say(state, text) {
+  $('status').dataset.state = state;
+  $('status').textContent = text;
+}
+
+const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+const describe = ({ name, code, offset, path, message }) =>
+  name === 'AbortError' ? 'Cancelled.' : [code, path && `in ${path}`, offset != null && `at byte ${offset}`].filter(Boolean).join(' ') + `: ${message}`;
+
+/** An outcome that can be sent from the page to a test. */
+async function outcome(promise) {
+  try {
+    return { ok: true, ...(await promise) };
+  } catch (error) {
+    const { name, message, code, kind, status, offset, path, expected, found } = error;
+    return { ok: false, error: { name, message, code, kind, status, offset, path, expected, found } };
+  }
+}
+
+window.rustApp = {
+  ready,
+  memoryBytes,
+  /** Takes a Blob, File, Response or ReadableStream. -> `{ ok, report, memory, milliseconds }` or `{ ok: false, error }` */
+  admit: (source, options = {}) => outcome((async () => {
+    await ready;
+    const began = performance.now();
+    const admitted = await admit(source, options);
+    const milliseconds = performance.now() - began;
+    const report = JSON.parse(admitted.report());
+    admitted.free();
+    return { report, memory: memoryBytes(), milliseconds };
+  })()),
+  /** As `admit`, of what `fetch` gets; the URL may be relative. */
+  admitUrl: async (url, options = {}) => window.rustApp.admit(await fetch(url, { signal: options.signal }), options),
+  /** The header's facts; the source is cancelled. -> `{ ok, facts }` or `{ ok: false, error }` */
+  peek: (source, options = {}) => outcome(ready.then(() => peek(source, options)).then(facts => ({ facts: JSON.parse(facts) }))),
+};
