@@ -44,15 +44,16 @@ export class HttpSource {
    * @param {SourceOptions} options
    */
   constructor(from, { signal, retries = RETRIES, retryDelay = RETRY_DELAY, sha256, blake3 }) {
+    if (!(retries >= 0 && retryDelay >= 0)) throw misuse('retries and retryDelay must be numbers, 0 or above');
     this.#response = isResponse(from) ? from : undefined;
     this.#request = isResponse(from) ? requestOf(from) : isRequest(from) ? from : requestTo(from);
     this.signal = signal && this.#request ? either(signal, this.#request.signal) : signal ?? this.#request?.signal;
     this.#digestRequired = Boolean(sha256 ?? blake3);
     this.#triesLeft = retries;
     this.#firstDelay = this.#delay = retryDelay;
+    if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
     // Whoever gives a Response gives its body: it is ours from here on.
     if (this.#response?.body) this.#body = new StreamSource(this.#response.body);
-    else if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
   }
 
   async open() {

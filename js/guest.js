@@ -1,6 +1,6 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
 import { AdmissionError, kindOf, messageOf, misuse } from './errors.js';
-import { builtin } from './node.js';
+import { nodeFs } from './node.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -198,9 +198,13 @@ export class Guest {
     return this.#call('active');
   }
 
-  /** @param {number} handle */
+  /** @param {number} handle  of a dead guest nothing can be released, and nothing has to be */
   release(handle) {
-    this.#call('release', handle);
+    try {
+      this.#call('release', handle);
+    } catch (error) {
+      if (!(error instanceof AdmissionError && error.kind === 'dead')) throw error;
+    }
   }
 
   /** @returns {any} the detail of the latest v2 call that failed, or null */
@@ -341,7 +345,7 @@ async function compile(from) {
   if (from instanceof WebAssembly.Module) return from;
   if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return WebAssembly.compile(from);
   if (from instanceof URL && from.protocol === 'file:') {
-    return WebAssembly.compile(await builtin('fs').promises.readFile(from));
+    return WebAssembly.compile(await nodeFs().promises.readFile(from));
   }
   const response = from instanceof Response ? from : await fetch(from);
   if (!response.ok) {

@@ -1,13 +1,9 @@
 // Node's own modules, without an import statement that a browser or a bundler would stumble over.
 import { misuse } from './errors.js';
 
-/**
- * @template {'fs' | 'url'} Name
- * @param {Name} name
- * @returns {Name extends 'fs' ? typeof import('node:fs') : typeof import('node:url')}
- */
-export function builtin(name) {
-  const found = globalThis.process?.getBuiltinModule?.(`node:${name}`);
-  if (!found) throw misuse(`files by path need Node 20.16 or later (node:${name})`, { code: 'unsupported' });
-  return /** @type {any} */ (found);
+/** @returns {typeof import('node:fs')} */
+export function nodeFs() {
+  const fs = globalThis.process?.getBuiltinModule?.('node:fs');
+  if (!fs) throw misuse('files by path or descriptor need Node 20.16 or later', { code: 'unsupported' });
+  return fs;
 }

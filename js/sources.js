@@ -38,7 +38,7 @@ export function sourceOf(from, options = {}) {
   if (from instanceof PulledSource) return from;
   if (typeof from === 'string' || from instanceof URL) return locationSource(from, options);
   if (ArrayBuffer.isView(from) || isBuffer(from)) return new BytesSource(from);
-  if (is('headers') && (is('body') || is('url'))) return new HttpSource(any, options);
+  if (is('headers') && can('clone')) return new HttpSource(any, options); // a Node request, an upload, has headers too
   if (can('stream') && can('slice')) return blobSource(any);
   if (can('getReader')) return new StreamSource(any);
   if (can('getSize') && can('read')) return syncHandleSource(any);

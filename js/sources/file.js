@@ -1,5 +1,5 @@
 import { sourceFault } from '../errors.js';
-import { builtin } from '../node.js';
+import { nodeFs } from '../node.js';
 import { DirectSource } from './direct.js';
 import { IterableSource } from './iterable.js';
 
@@ -12,7 +12,7 @@ import { IterableSource } from './iterable.js';
  * @returns {Promise<Source>}
  */
 export async function pathSource(path) {
-  const fs = builtin('fs');
+  const fs = nodeFs();
   const fd = fs.openSync(path, 'r');
   return descriptorSource(fd, () => fs.closeSync(fd));
 }
@@ -25,7 +25,7 @@ export async function pathSource(path) {
  * @returns {Source}
  */
 export function descriptorSource(fd, close) {
-  const fs = builtin('fs');
+  const fs = nodeFs();
   try {
     const stat = fs.fstatSync(fd);
     if (stat.isDirectory()) throw sourceFault('this is a directory, not a file');

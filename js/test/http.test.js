@@ -144,6 +144,14 @@ test('errors of the moment while it goes on are tried again', async () => {
   assert.equal(server?.requests.length, 3);
 });
 
+test('tries that are no number are misuse', async () => {
+  const url = await at();
+  for (const options of [{ retries: NaN }, { retries: -1 }, { retryDelay: NaN }]) {
+    assert.equal((await faultOf(admit(guest, url, options))).code, 'argument');
+  }
+  assert.equal(server?.requests.length, 0);
+});
+
 test('the number of tries is stated, and kept', async () => {
   const url = await at({ breakAfter: 50_000 });
   for (const [retries, requests] of [[0, 1], [2, 3], [undefined, 4]]) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -174,8 +175,29 @@ test('a stream or response that is in use is an error of its own', async () => {
   reader.releaseLock();
   const response = new Response(file);
   await response.arrayBuffer();
-  assert.equal((await faultOf(admit(guest, response))).kind, 'source');
+  assert.equal((await faultOf(admit(guest, response))).code, 'locked');
   assertNoSession(guest);
+});
+
+test('an upload is admitted on a server, and a broken one is an error', async () => {
+  /** @type {Promise<any>[]} */ const outcomes = [];
+  const server = createServer((request, response) => {
+    outcomes.push(admit(guest, request).then(model => model.report.position, fault => fault));
+    outcomes.at(-1)?.then(() => response.end());
+  });
+  await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  const url = `http://127.0.0.1:${port}/`;
+  await fetch(url, { method: 'POST', body: file });
+  assert.equal(await outcomes[0], file.length);
+  const abort = new AbortController();
+  const { stream } = observed(file, { at: offset => (offset > 0 ? new Promise(() => setTimeout(() => abort.abort(), 5)) : undefined) });
+  await faultOf(fetch(url, /** @type {RequestInit} */ ({ method: 'POST', body: stream, duplex: 'half', signal: abort.signal })));
+  while (outcomes.length < 2) await new Promise(resolve => setTimeout(resolve, 2));
+  assert.equal((await outcomes[1]).kind, 'source');
+  server.close();
+  server.closeAllConnections();
+  assertNoSession(guest, 1);
 });
 
 test('an empty source of any kind is a truncated file', async () => {
