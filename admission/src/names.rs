@@ -10,7 +10,7 @@ use crate::memory;
 use crate::pages::Pages;
 
 /// Invariants: record `i` starts with its name string at `starts[i]`; `nodes.len() + 1 == starts.len()`, or both are 0;
-/// along every path the tested bits stand ever later in the name.
+/// along every path the tested bits stand ever later in the name; all names below a node agree in the bits before its own.
 #[derive(Default)]
 pub(crate) struct Names {
     starts: Vec<u32>,
@@ -21,9 +21,11 @@ pub(crate) struct Names {
 /// Tests one bit of a name. A name is read as if endless zeros followed it: none contains a NUL.
 #[derive(Clone, Copy)]
 struct Node {
-    byte: u32,
-    mask: u8,
+    /// Counted from the name's first byte, the highest bit of a byte first. A name has at most 65,535 bytes.
+    bit: u32,
     children: [Link; 2],
+    /// Any record below.
+    sample: u32,
 }
 
 /// A node, or (with the top bit) a record.
@@ -54,12 +56,13 @@ impl Link {
 }
 
 impl Node {
-    fn side(&self, name: &Bytes<'_>) -> usize {
-        usize::from(name.byte(u64::from(self.byte)).unwrap_or(0) & self.mask != 0)
+    /// Which child a name with this byte at the tested bit belongs to.
+    fn side(&self, byte: u8) -> usize {
+        usize::from(byte & (0x80 >> (self.bit & 7)) != 0)
     }
 
-    fn child(&self, side: usize) -> Link {
-        self.children.get(side).copied().unwrap_or_default()
+    fn byte(&self) -> u64 {
+        u64::from(self.bit >> 3)
     }
 }
 
@@ -101,97 +104,61 @@ impl Names {
     }
 
     /// Adds the record whose name string starts at `start`; `false` when its name is there already.
-    /// `work` grows by the bytes looked at.
+    /// `work` grows by the bytes of the name that were compared: at most all of them once, and one more.
     pub(crate) fn insert(&mut self, pages: &Pages, start: u64, work: &mut u64) -> bool {
         let name = pages.string(start);
         let record = self.starts.len();
-        if record > 0 {
-            let Some((byte, difference)) = self.difference(pages, &name, work) else {
-                return false;
+        if record == 0 {
+            self.root = Link::record(0);
+        } else {
+            // The way down compares the name with a sample of each node, from where the last one ended: the first node
+            // whose bit comes after a difference is displaced.
+            let mut parent = None;
+            let mut link = self.root;
+            let mut same = 0;
+            let difference = loop {
+                let (sample, node) = match link.to() {
+                    To::Record(index) => (index, None),
+                    To::Node(index) => match self.nodes.get(index) {
+                        Some(node) => (node.sample as usize, Some((index, node))),
+                        None => return false,
+                    },
+                };
+                let other = pages.string(self.start(sample).unwrap_or(0));
+                let end = match node {
+                    Some((_, node)) => node.byte(),
+                    None => name.len().max(other.len()),
+                };
+                let difference = first_difference(&name, &other, &mut same, end, work);
+                let Some((index, node)) = node else { break difference };
+                if difference.is_some_and(|bit| bit < node.bit) {
+                    break difference;
+                }
+                let side = node.side(name.byte(node.byte()).unwrap_or(0));
+                parent = Some((index, side));
+                link = node.children.get(side).copied().unwrap_or_default();
             };
-            let mask = 0x80u8 >> difference.leading_zeros();
-            let side = usize::from(name.byte(byte).unwrap_or(0) & mask != 0);
-            let fresh = Link::node(self.nodes.len());
-            let displaced = core::mem::replace(self.place(&name, byte, mask, work), fresh);
-            let mut children = [displaced; 2];
-            if let Some(child) = children.get_mut(side) {
+            let Some(bit) = difference else { return false };
+            let mut node = Node { bit, children: [link; 2], sample: record as u32 };
+            let side = node.side(name.byte(node.byte()).unwrap_or(0));
+            if let Some(child) = node.children.get_mut(side) {
                 *child = Link::record(record);
             }
-            memory::push_reserved(&mut self.nodes, Node { byte: byte as u32, mask, children });
-        } else {
-            self.root = Link::record(0);
+            let fresh = Link::node(self.nodes.len());
+            let place = parent.and_then(|(index, side)| self.nodes.get_mut(index)?.children.get_mut(side));
+            *place.unwrap_or(&mut self.root) = fresh;
+            memory::push_reserved(&mut self.nodes, node);
         }
         memory::push_reserved(&mut self.starts, start as u32); // HEADER_BYTES is below 2^32
         true
     }
 
-    /// The first byte in which `name` differs from the most similar name, and how; `None`: they are the same.
-    fn difference(&self, pages: &Pages, name: &Bytes<'_>, work: &mut u64) -> Option<(u64, u8)> {
-        let other = pages.string(self.start(self.nearest(name, work))?);
-        let longest = name.len().max(other.len());
-        for index in 0..longest {
-            *work = work.saturating_add(1);
-            let difference = name.byte(index).unwrap_or(0) ^ other.byte(index).unwrap_or(0);
-            if difference != 0 {
-                return Some((index, difference));
-            }
-        }
-        None
-    }
-
-    fn nearest(&self, name: &Bytes<'_>, work: &mut u64) -> usize {
-        let mut link = self.root;
-        let mut seen = None;
-        loop {
-            match link.to() {
-                To::Record(index) => return index,
-                To::Node(index) => {
-                    let Some(node) = self.nodes.get(index) else {
-                        return 0;
-                    };
-                    if seen.replace(node.byte) != Some(node.byte) {
-                        *work = work.saturating_add(1);
-                    }
-                    link = node.child(node.side(name));
-                }
-            }
-        }
-    }
-
-    /// The link that a node for this bit displaces: the first whose own bit comes later.
-    fn place(&mut self, name: &Bytes<'_>, byte: u64, mask: u8, work: &mut u64) -> &mut Link {
-        let mut parent: Option<(u64, usize, usize)> = None;
-        let mut link = self.root;
-        while let To::Node(index) = link.to() {
-            let Some(node) = self.nodes.get(index) else {
-                break;
-            };
-            let at = u64::from(node.byte);
-            if at > byte || (at == byte && node.mask < mask) {
-                break;
-            }
-            if parent.is_none_or(|(byte, ..)| byte != at) {
-                *work = work.saturating_add(1);
-            }
-            let side = node.side(name);
-            parent = Some((at, index, side));
-            link = node.child(side);
-        }
-        match parent {
-            Some((_, index, side)) => match self.nodes.get_mut(index).and_then(|node| node.children.get_mut(side)) {
-                Some(link) => link,
-                None => &mut self.root,
-            },
-            None => &mut self.root,
-        }
-    }
-
     /// The record named `name`.
     pub(crate) fn find(&self, pages: &Pages, name: &[u8]) -> Option<usize> {
-        let mut link = self.root;
         if self.starts.is_empty() {
             return None;
         }
+        let mut link = self.root;
         loop {
             match link.to() {
                 To::Record(index) => {
@@ -199,11 +166,28 @@ impl Names {
                 }
                 To::Node(index) => {
                     let node = self.nodes.get(index)?;
-                    let byte = usize::try_from(node.byte).ok().and_then(|at| name.get(at)).copied().unwrap_or(0);
-                    link = node.child(usize::from(byte & node.mask != 0));
+                    let byte = usize::try_from(node.byte()).ok().and_then(|at| name.get(at)).copied();
+                    link = *node.children.get(node.side(byte.unwrap_or(0)))?;
                 }
             }
         }
+    }
+}
+
+/// The first bit from byte `same` to byte `end` in which two names differ. `same` moves on over the bytes that are the
+/// same; byte `end` itself is looked at, and left for the next comparison.
+fn first_difference(name: &Bytes<'_>, other: &Bytes<'_>, same: &mut u64, end: u64, work: &mut u64) -> Option<u32> {
+    loop {
+        let difference = name.byte(*same).unwrap_or(0) ^ other.byte(*same).unwrap_or(0);
+        if difference != 0 {
+            *work = work.saturating_add(1);
+            return Some((*same as u32).wrapping_mul(8).wrapping_add(difference.leading_zeros()));
+        }
+        if *same >= end {
+            return None;
+        }
+        *work = work.saturating_add(1);
+        *same = same.saturating_add(1);
     }
 }
 

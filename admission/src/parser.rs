@@ -108,6 +108,11 @@ impl Parser {
         }
     }
 
+    /// Frees what it holds. What it has cost stays known.
+    pub(crate) fn clear(&mut self) {
+        *self = Parser { work: self.work, ..Parser::new() };
+    }
+
     /// Bytes looked at so far.
     pub(crate) fn work(&self) -> u64 {
         self.work

@@ -439,7 +439,7 @@ impl<S: Sink> Session<S> {
     /// Fails the session: everything is freed at once but the reason.
     fn reject(&mut self, error: Error) -> Error {
         self.roll_back();
-        self.parser = Parser::new();
+        self.parser.clear();
         self.cursor = None;
         self.staging = Vec::new();
         self.staged = (0, 0);
