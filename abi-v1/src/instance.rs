@@ -6,6 +6,10 @@ use gguf_admission::{Registry, Text};
 
 use crate::texts::Texts;
 
+#[cfg(all(target_family = "wasm", feature = "allocator"))]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// All that a module keeps between calls.
 pub struct Instance {
     /// Every session and model.
