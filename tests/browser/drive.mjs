@@ -1,0 +1,153 @@
+// A real browser behind one interface, whichever it is.
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * @typedef {object} Page
+ * @property {(fn: (arg: any) => unknown, arg?: unknown) => Promise<any>} run  calls `fn` in the page; JSON in, JSON out
+ * @property {(fn: (arg: any) => unknown, arg?: unknown) => Promise<any>} runInWorker  the same in a worker of the page
+ * @property {(selector: string, paths: string[]) => Promise<void>} pick  chooses files in an `<input type="file">`
+ * @property {(width: number, height: number) => Promise<void>} resize
+ * @property {(path: string) => Promise<unknown>} screenshot
+ * @property {(url: string) => Promise<unknown>} go
+ * @property {() => Promise<void>} close  as a user closes a tab
+ * @property {any} native  the driver's own page
+ */
+
+/**
+ * @typedef {object} Browser
+ * @property {string} name
+ * @property {(url: string) => Promise<Page>} open  a new tab
+ * @property {(page: Page, origin: string, bytes: number | undefined) => Promise<void>} [limitStorage]
+ * @property {() => Promise<void>} close  ends the browser and deletes its profile
+ */
+
+/** @typedef {{ programs: string[], packages: string[], start: (program: string, profile: string) => Promise<Omit<Browser, 'name'>> }} Kind */
+
+/** @type {Record<string, Kind>} */
+const KINDS = {
+  chromium: { programs: ['/usr/bin/chromium', '/usr/bin/google-chrome'], packages: ['playwright-core'], start: startChromium },
+  firefox: { programs: ['/usr/bin/firefox-esr', '/usr/bin/firefox'], packages: ['puppeteer-core'], start: startFirefox },
+};
+
+/** Names of the browsers that are asked for, in the order in which they are tested. */
+export const names = (process.env.GGUF_BROWSERS ?? Object.keys(KINDS).join(',')).split(',').map(name => name.trim()).filter(Boolean);
+
+/**
+ * @param {string} name
+ * @returns {string | undefined} why this browser cannot be driven here
+ */
+export function whyNot(name) {
+  const kind = KINDS[name];
+  if (!kind) return `GGUF_BROWSERS: no such browser: ${name} (known: ${Object.keys(KINDS).join(', ')})`;
+  if (!programOf(name)) return `${name} is not installed: \`cargo xtask test --browser\` installs it where it may`;
+  const missing = kind.packages.find(name => !existsSync(new URL(`node_modules/${name}/package.json`, import.meta.url)));
+  return missing && `${missing} is not installed: run \`npm ci\` in tests/browser`;
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<Browser>}
+ */
+export async function start(name) {
+  // On disk: a browser without a profile keeps the private file system in memory, where it behaves otherwise.
+  const profile = await mkdtemp(join(tmpdir(), `gguf-${name}-`));
+  const remove = () => rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  try {
+    const browser = await KINDS[name].start(/** @type {string} */ (programOf(name)), profile);
+    return { ...browser, name, close: () => browser.close().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** @param {string} name */
+const programOf = name => KINDS[name].programs.find(existsSync);
+
+/**
+ * @param {string} executablePath
+ * @param {string} profile
+ */
+async function startChromium(executablePath, profile) {
+  const { chromium } = await import('playwright-core');
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--js-flags=--expose-gc', '--enable-precise-memory-info',
+    ],
+  });
+  return {
+    /** @param {string} url */
+    async open(url) {
+      const page = await context.newPage();
+      await page.goto(url);
+      return {
+        ...running((fn, arg) => page.evaluate(fn, arg)),
+        pick: (/** @type {string} */ selector, /** @type {string[]} */ paths) => page.setInputFiles(selector, paths),
+        resize: (/** @type {number} */ width, /** @type {number} */ height) => page.setViewportSize({ width, height }),
+        screenshot: (/** @type {string} */ path) => page.screenshot({ path }),
+        go: (/** @type {string} */ url) => page.goto(url),
+        close: () => page.close(),
+        native: page,
+      };
+    },
+    /**
+     * @param {Page} page
+     * @param {string} origin
+     * @param {number | undefined} quotaSize
+     */
+    async limitStorage(page, origin, quotaSize) {
+      const session = await context.newCDPSession(page.native);
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
+      await session.detach();
+    },
+    close: () => context.close(),
+  };
+}
+
+/**
+ * @param {string} executablePath
+ * @param {string} userDataDir
+ */
+async function startFirefox(executablePath, userDataDir) {
+  const { default: puppeteer } = await import('puppeteer-core');
+  const browser = await puppeteer.launch({ browser: 'firefox', executablePath, userDataDir, headless: true, args: ['--headless'] });
+  return {
+    /** @param {string} url */
+    async open(url) {
+      const page = await browser.newPage();
+      await page.goto(url);
+      return {
+        ...running((fn, arg) => page.evaluate(fn, arg)),
+        async pick(/** @type {string} */ selector, /** @type {string[]} */ paths) {
+          const input = await page.waitForSelector(selector);
+          await /** @type {import('puppeteer-core').ElementHandle<HTMLInputElement>} */ (input).uploadFile(...paths);
+        },
+        resize: (/** @type {number} */ width, /** @type {number} */ height) => page.setViewport({ width, height }),
+        screenshot: (/** @type {string} */ path) => page.screenshot({ path: /** @type {`${string}.png`} */ (path) }),
+        go: (/** @type {string} */ url) => page.goto(url),
+        close: () => page.close(),
+        native: page,
+      };
+    },
+    close: () => browser.close(),
+  };
+}
+
+/**
+ * The two ways to run a function in a page. The page has to be one that loads pages/kit.js.
+ *
+ * @param {(fn: (arg: any) => unknown, arg: unknown) => Promise<any>} evaluate
+ */
+function running(evaluate) {
+  /** @param {{ fn: string, arg: unknown, where: 'here' | 'worker' }} call */
+  const call = async ({ fn, arg, where }) => JSON.stringify(await /** @type {any} */ (globalThis).kit.call(fn, arg, where)) ?? 'null';
+  const run = (/** @type {'here' | 'worker'} */ where) => async (/** @type {Function} */ fn, /** @type {unknown} */ arg) =>
+    JSON.parse(await evaluate(call, { fn: String(fn), arg, where }));
+  return { run: run('here'), runInWorker: run('worker') };
+}
