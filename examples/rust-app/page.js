@@ -10,6 +10,8 @@ let controller;
 $('file').addEventListener('change', () => { if ($('file').files[0]) open($('file').files[0]); });
 $('cancel').addEventListener('click', () => controller?.abort());
 
+ready.catch(error => say('failed', `The app could not be loaded: ${error.message}`));
+
 async function open(file) {
   controller?.abort();
   const mine = (controller = new AbortController());

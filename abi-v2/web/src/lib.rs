@@ -5,8 +5,8 @@
 //! use gguf_admission::{Model, Options, Resident};
 //! use gguf_admission_web::{ByteStream, Error, admit};
 //!
-//! /// Admits the file that was picked, unless `signal` says stop.
-//! async fn open(file: &web_sys::File, signal: &web_sys::AbortSignal) -> Result<Model<Resident>, Error> {
+//! /// Admits the file that was picked (a `File` is a `Blob`), unless `signal` says stop.
+//! async fn open(file: &web_sys::Blob, signal: &web_sys::AbortSignal) -> Result<Model<Resident>, Error> {
 //!     let stream = ByteStream::from_blob(file)?.until(signal);
 //!     let model = admit(stream, Options::resident()).await?;
 //!     if let Some((tensor, bytes)) = model.tensor_named("output.weight") {
