@@ -44,6 +44,10 @@ impl State {
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;
 
+/// A long chunk is stored and hashed piece by piece, while each piece is in the cache. An engine that compiles in tiers
+/// also needs it: it takes up better code for a loop only where the loop is called again.
+const PIECE: usize = 64 * 1024;
+
 /// A file on its way into `S`.
 ///
 /// Bytes come in file order through [`push`](Session::push), which takes them where they lie, or through
@@ -243,11 +247,13 @@ impl<S: Sink> Session<S> {
             self.reserve_header(piece, self.staging.capacity())?;
             taken = taken.saturating_add(self.take_header(piece)?);
         }
-        if self.state == State::Receiving {
-            let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), inside);
+        while self.state == State::Receiving && taken < inside.len() {
+            let piece = inside.get(taken..).unwrap_or_default();
+            let piece = piece.get(..PIECE).unwrap_or(piece);
+            let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), piece);
             self.settle(result)?;
-            self.accept(inside);
-            taken = inside.len();
+            self.accept(piece);
+            taken = taken.saturating_add(piece.len());
         }
         if taken == inside.len() && taken < bytes.len() && self.state != State::HeaderReady {
             return Err(self.past_length());
