@@ -5,7 +5,7 @@ export { Guest, loadGuest } from './guest.js';
 export { hostFor } from './host.js';
 export { Model } from './model.js';
 export { opfsTee } from './opfs-tee.js';
-export { admitStored, removeStored, stored } from './stored.js';
+export { admitStored, findStored, removeStored } from './stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
 export { GuestWorker, loadGuestWorker } from './worker.js';
 

@@ -20,7 +20,7 @@ import { sourceOf } from './sources.js';
  * @param {StoreOptions} [options]
  * @returns {Promise<Stored | undefined>}
  */
-export async function stored(name, { directory } = {}) {
+export async function findStored(name, { directory } = {}) {
   return (await StoredFile.at(name, directory)).lookup();
 }
 

@@ -12,8 +12,8 @@ import { admitRemotely } from './worker/remote-admission.js';
 /**
  * A guest in a worker. Models that it admits live until `release`, or until `close`.
  *
- * A File, a Blob, a URL, a Request or a file handle is read by the worker: none of its bytes pass the page. A stream is
- * transferred where the engine can; anything else is read by the page, a piece at a time, when the worker asks.
+ * A File, a Blob, a URL, a Request or a file handle is read by the worker: none of its bytes pass the page. Anything
+ * else, a stream or a Response say, is read by the page, a piece at a time, when the worker asks.
  *
  * When the worker ends, by `close` or by a crash, every call that waits and every later one fails with an
  * `AdmissionError` of the kind `dead`.
@@ -45,15 +45,15 @@ export class GuestWorker {
    * @param {string | BufferSource | WebAssembly.Module} [from]
    */
   async load(from) {
+    let isHeld;
     try {
-      await this.#line.ask('load', [from, this.#lifeline]);
+      isHeld = await this.#line.ask('load', [from, this.#lifeline]);
     } catch (error) {
       await this.close();
       throw error;
     }
-    // The worker holds this lock as long as it lives.
-    this.#gone = globalThis.navigator?.locks?.request(this.#lifeline, () => this.#end(ended('crashed')));
-    this.#gone?.catch(() => {});
+    // The worker holds this lock for as long as it lives.
+    this.#gone = isHeld ? navigator.locks.request(this.#lifeline, () => this.#end(ended('crashed'))) : undefined;
   }
 
   /**

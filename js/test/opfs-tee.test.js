@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { admit, admitStored, opfsTee, removeStored, stored } from '../index.js';
+import { admit, admitStored, findStored, opfsTee, removeStored } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { FakeDirectory, fakeOrigin } from './support/opfs.js';
@@ -35,7 +35,7 @@ for (const hasSync of [true, false]) {
       Object.assign(directory, { hasSync, hasMove });
       const { stream } = observed(file);
       const model = await admit(guest, stream, { digests: ['sha256', 'blake3'], tee: opfsTee('m.gguf') });
-      const found = await stored('m.gguf');
+      const found = await findStored('m.gguf');
       assert.deepEqual(bytesOf('m.gguf'), file);
       assert.equal(found?.length, file.length);
       assert.deepEqual(found?.digests, model.report.digests);
@@ -95,7 +95,7 @@ for (const hasSync of [true, false]) {
         const { isCrashed } = directory;
         directory.revive();
         ({ locks } = fakeOrigin(directory));
-        const survivor = await stored('m.gguf');
+        const survivor = await findStored('m.gguf');
         if (survivor) assert.deepEqual(bytesOf('m.gguf'), file, `call ${at}`);
         const { model, found } = await admitStored(guest, 'm.gguf', file);
         assert.equal(found, survivor !== undefined);
@@ -132,7 +132,7 @@ test('admitStored takes the source once, and then the stored file, whose BLAKE3 
   assert.equal(second.model.tensor(0)?.length, 300_000);
   second.model.release();
   await removeStored('m.gguf');
-  assert.equal(await stored('m.gguf'), undefined);
+  assert.equal(await findStored('m.gguf'), undefined);
   assertNothingLeft();
 });
 
@@ -153,7 +153,7 @@ test('a stored file that was damaged is deleted, and the same call again takes t
 test('a stored file that is too large for the limits of today is not taken for damaged', async () => {
   (await admitStored(guest, 'm.gguf', file)).model.release();
   assert.equal((await faultOf(admitStored(guest, 'm.gguf', file, { limits: { tensors: 0 } }))).code, 'limit');
-  assert.ok(await stored('m.gguf'));
+  assert.ok(await findStored('m.gguf'));
 });
 
 test('a stored file of another length or digest than required gives way', async () => {

@@ -11,7 +11,7 @@ export function serveGuest(port) {
     async load(from, lifeline) {
       guest = loadGuest(from);
       await guest;
-      await hold(lifeline);
+      return isHeld(lifeline);
     },
     admit(port) {
       const admission = new ServedAdmission(guest, port, () => admissions.delete(admission));
@@ -29,11 +29,11 @@ export function serveGuest(port) {
  * Holds a lock for as long as this worker lives: whoever is granted it next knows that the worker is gone.
  *
  * @param {string} name
- * @returns {Promise<void>}
+ * @returns {Promise<boolean>} whether there are locks here
  */
-const hold = name =>
+const isHeld = name =>
   new Promise(resolve => {
     const { locks } = globalThis.navigator ?? {};
-    if (!locks) return resolve();
-    locks.request(name, () => (resolve(), new Promise(() => {}))).catch(() => resolve());
+    if (!locks) return resolve(false);
+    locks.request(name, () => (resolve(true), new Promise(() => {}))).catch(() => resolve(false));
   });

@@ -34,15 +34,17 @@ export async function admitRemotely(from, options, connect, stored) {
   /** @type {Source | undefined} */ let source;
   /** @type {Line | undefined} */ let line;
   /** @type {(() => void)[]} */ const unhear = [];
+  // A source of the page's may know better what an error of the guest means.
+  const explained = (/** @type {unknown} */ error) => source?.explain?.(error) ?? error;
   try {
-    const { parcel, transfer, ...own } = packed(from, options);
+    const { parcel, ...own } = packed(from, options);
     source = own.source;
 
     const { port1, port2 } = new MessageChannel();
     const ours = (line = new Line(port1, line => ({
       header: report => onHeader?.(report),
       progress: event => onProgress?.(event),
-      ...local.answers(line),
+      ...local.answers(line, explained),
       ...sourceAnswers(source, line),
     })));
     connect(port2, ours);
@@ -60,12 +62,13 @@ export async function admitRemotely(from, options, connect, stored) {
       tellsProgress: onProgress !== undefined,
       tees: tees.map(tee => (tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : null)),
     };
-    const { report, found } = await ours.ask('admit', [order], transfer);
+    const { report, found } = await ours.ask('admit', [order]);
     const model = new RemoteModel(ours, report);
     if (!signal?.aborted) return { model, found };
     await model.release();
     throw signal.reason;
-  } catch (error) {
+  } catch (fault) {
+    const error = explained(fault);
     // The worker has told all of them, unless it could not.
     line?.end(error);
     await source?.close(error);

@@ -55,9 +55,10 @@ export class LocalTees {
 
   /**
    * @param {import('./line.js').Line} line
+   * @param {(error: unknown) => unknown} explained
    * @returns {import('./line.js').Answers}
    */
-  answers(line) {
+  answers(line, explained) {
     return {
       teeWrite: async (index, bytes, offset) => {
         await this.#tees[index].write(bytes, offset);
@@ -69,7 +70,7 @@ export class LocalTees {
         await this.#tees[index].close?.(report);
         this.#told.add(index);
       },
-      teeAbort: (index, reason) => this.#abort(index, line.faults.unpack(reason)),
+      teeAbort: (index, reason) => this.#abort(index, explained(line.faults.unpack(reason))),
     };
   }
 

@@ -1,0 +1,224 @@
+// Models stored in the private file system while they are admitted: tabs that wait, tabs that die, disks that are full.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inEachBrowser } from './suite.mjs';
+import { middle } from './pages/models.js';
+
+const MODEL = fileURLToPath(new URL('../../target/models/gemma-3-270m-q4_k_m.gguf', import.meta.url));
+const noModel = !existsSync(MODEL) && 'the real model is not here: cargo xtask model';
+
+inEachBrowser((test, browserName) => {
+  for (const where of ['on the page', 'in a worker of the page\'s own', 'in a GuestWorker']) {
+    test(`what is admitted is stored, and found and admitted again by its BLAKE3, ${where}`, async ({ page, server }) => {
+      const served = server.put({ body: middle() });
+      const run = where.includes('own') ? page.runInWorker : page.run;
+      const result = await run(async ({ url, isRemote }) => {
+        const remote = isRemote ? await kit.loadGuestWorker() : undefined;
+        const here = remote ? undefined : await kit.guest();
+        const admitStored = (...args) => (remote ? remote.admitStored(...args) : kit.admitStored(here, ...args));
+        const first = await admitStored('m.gguf', url);
+        await first.model.release();
+        const file = await kit.findStored('m.gguf');
+        const bytes = new Uint8Array(await (await file.file.getFile()).arrayBuffer());
+        const isSame = kit.same(bytes, kit.models.middle());
+        const second = await admitStored('m.gguf', url, { sink: 'resident' });
+        const { length } = await second.model.tensor('tensor.0');
+        await second.model.release();
+        const [one, two] = [first.model.report.digests, second.model.report.digests];
+        await kit.removeStored('m.gguf');
+        await remote?.close();
+        const names = [];
+        for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+        return { found: [first.found, second.found], isSame, length, digests: [Object.keys(one), Object.keys(two)], isEqual: one.blake3 === two.blake3 && two.blake3 === file.digests.blake3, names };
+      }, { url: served.url, isRemote: where.includes('Guest') });
+      assert.deepEqual(result, {
+        found: [false, true], isSame: true, length: 2 ** 21, digests: [['sha256', 'blake3'], ['blake3']], isEqual: true, names: [],
+      });
+      assert.equal(served.requests.length, 1);
+    });
+
+    test(`of what is not admitted nothing stays, ${where}`, async ({ page, server }) => {
+      const { url } = server.put({ body: middle(), endAt: 3_000_000, length: false });
+      const run = where.includes('own') ? page.runInWorker : page.run;
+      const result = await run(async ({ url, isRemote }) => {
+        const remote = isRemote ? await kit.loadGuestWorker() : undefined;
+        const here = remote ? undefined : await kit.guest();
+        const admit = (source, options) => (remote ? remote.admit(source, options) : kit.admit(here, source, options));
+        const bytes = kit.models.middle();
+        const abort = new AbortController();
+        const cases = [
+          [kit.models.badTable(), {}],
+          [url, {}],
+          [new Blob([bytes]), { sha256: '00'.repeat(32) }],
+          [new Blob([bytes]), { onHeader: () => { throw { code: 'refused' }; } }],
+          [kit.controlled(bytes, { failAt: 2e6 }).stream, {}],
+          [kit.controlled(bytes, { onPull: (_, offset) => void (offset > 2e6 && abort.abort({ code: 'aborted' })) }).stream, { signal: abort.signal }],
+        ];
+        const found = [];
+        for (const [source, options] of cases) {
+          const fault = await kit.fault(admit(source, { ...options, tee: kit.opfsTee('m.gguf') }));
+          found.push(fault.code ?? fault.thrown.code);
+          for await (const name of (await navigator.storage.getDirectory()).keys()) found.push(name);
+        }
+        await remote?.close();
+        return found;
+      }, { url, isRemote: where.includes('Guest') });
+      assert.deepEqual(result, ['layout', 'truncated', 'digest', 'refused', 'source', 'aborted']);
+    });
+  }
+
+  test('of two tabs one downloads, the other waits and finds the file', async ({ page, browser, server }) => {
+    const gate = opened();
+    const served = server.put({ body: middle(), hold: gate.promise, holdAt: 1_000_000 });
+    const second = await browser.open(`${server.origin}/pages/blank.html`);
+    try {
+      const admitted = [page, second].map(async (tab, index) => {
+        await sleep(300 * index);
+        return tab.run(admitInWorker, { url: served.url });
+      });
+      await until(() => served.sent() >= 1_000_000);
+      await sleep(1000);
+      assert.equal(served.requests.length, 1);
+      gate.open();
+      const results = await Promise.all(admitted);
+      assert.deepEqual(results.map(({ found }) => found), [false, true]);
+      assert.equal(results[0].blake3, results[1].blake3);
+      assert.equal(served.requests.length, 1);
+    } finally {
+      await second.close();
+    }
+  });
+
+  test('of two tabs one is closed in mid-download: the other cleans up after it, and downloads', async ({ page, browser, server }) => {
+    const body = middle();
+    const never = new Promise(() => {});
+    const served = server.put(({ count }) => ({ body, ...(count === 1 && { hold: never, holdAt: 2_000_000 }) }));
+    const doomed = await browser.open(`${server.origin}/pages/blank.html`);
+    const lost = doomed.run(admitInWorker, { url: served.url }).catch(() => 'lost');
+    await until(() => served.sent() >= 2_000_000);
+    await until(() => page.run(async () => {
+      const root = await navigator.storage.getDirectory();
+      const names = [];
+      for await (const name of root.keys()) names.push(name);
+      return names.includes('m.gguf.part');
+    }));
+    const waiting = page.run(admitInWorker, { url: served.url });
+    await sleep(500);
+    assert.equal(served.requests.length, 1);
+    await doomed.close();
+    const { found, position } = await waiting;
+    await lost;
+    assert.deepEqual([found, position, served.requests.length], [false, body.length, 2]);
+  });
+
+  test('what a tab that was closed has left is cleaned up by the next', async ({ page, browser, server }) => {
+    const body = middle();
+    const never = new Promise(() => {});
+    const served = server.put(({ count }) => ({ body, ...(count === 1 && { hold: never, holdAt: 2_000_000 }) }));
+    const doomed = await browser.open(`${server.origin}/pages/blank.html`);
+    doomed.run(admitInWorker, { url: served.url }).catch(() => {});
+    await until(() => served.sent() >= 2_000_000);
+    await sleep(300);
+    await doomed.close();
+    const { found, names } = await page.run(admitInWorker, { url: served.url });
+    assert.deepEqual([found, names], [false, ['m.gguf', 'm.gguf.digests']]);
+  });
+
+  test('a damaged file is deleted, and the same call again downloads', async ({ page, server }) => {
+    const served = server.put({ body: middle() });
+    const result = await page.run(async url => {
+      const guest = await kit.guest();
+      (await kit.admitStored(guest, 'm.gguf', url)).model.release();
+      const { file } = await kit.findStored('m.gguf');
+      const writable = await file.createWritable({ keepExistingData: true });
+      await writable.write({ type: 'write', position: 2_000_000, data: Uint8Array.of(1, 2, 3) });
+      await writable.close();
+      const { code, kind } = await kit.fault(kit.admitStored(guest, 'm.gguf', url));
+      const again = await kit.admitStored(guest, 'm.gguf', url);
+      again.model.release();
+      return [code, kind, again.found];
+    }, served.url);
+    assert.deepEqual(result, ['damaged', 'retry', false]);
+  });
+
+  for (const where of ['on the page', 'in a GuestWorker']) {
+    test(`a quota that ends in the middle is an error of the code quota and leaves nothing, ${where}`, async ({ page, server }) => {
+      const lift = await limitStorage(page, server.origin, 2_000_000);
+      try {
+        const result = await page.run(async isRemote => {
+          const remote = isRemote ? await kit.loadGuestWorker() : undefined;
+          const here = remote ? undefined : await kit.guest();
+          const source = new Blob([kit.models.middle()]);
+          const options = { tee: kit.opfsTee('m.gguf') };
+          const fault = await kit.fault(remote ? remote.admit(source, options) : kit.admit(here, source, options));
+          const names = [];
+          for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+          await remote?.close();
+          return [fault.code, fault.kind, /no room to store m\.gguf/.test(fault.message), names];
+        }, where.includes('Guest'));
+        assert.deepEqual(result, ['quota', 'retry', true, []]);
+      } finally {
+        await lift();
+      }
+    }, { skip: browserName !== 'chromium' && 'this browser\'s quota cannot be set from outside' });
+  }
+
+  test('the real model is stored as it is admitted, and admitted again from there', async ({ page, server }) => {
+    const result = await page.run(async url => {
+      const guest = await kit.loadGuestWorker();
+      const found = [];
+      for (const sink of ['verify', 'verify', 'resident']) {
+        const began = performance.now();
+        const { model, ...rest } = await guest.admitStored('gemma.gguf', url, { sink });
+        found.push([sink, rest.found, model.report.position, Math.round(performance.now() - began)]);
+        await model.release();
+      }
+      await guest.close();
+      return found;
+    }, `${server.origin}/files/models/gemma-3-270m-q4_k_m.gguf`);
+    console.log(`# ${browserName}: ${result.map(([sink, found, , milliseconds]) => `${sink} ${found ? 'from the store' : 'and stored'} ${milliseconds} ms`).join(', ')}`);
+    assert.deepEqual(result.map(([, found, position]) => [found, position]), [[false, 253_113_024], [true, 253_113_024], [true, 253_113_024]]);
+  }, { timeout: 180_000, skip: noModel });
+});
+
+/** @param {{ url: string }} arg */
+async function admitInWorker({ url }) {
+  const guest = await kit.loadGuestWorker();
+  const { model, found } = await guest.admitStored('m.gguf', url, { retries: 0 });
+  const { position, digests: { blake3 } } = model.report;
+  await guest.close();
+  const names = [];
+  for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+  return { found, position, blake3, names: names.sort() };
+}
+
+/**
+ * Sets the quota of an origin: Chromium keeps to it for as long as the session lives that set it.
+ *
+ * @param {import('./drive.mjs').Page} page
+ * @param {string} origin
+ * @param {number} quotaSize
+ * @returns {Promise<() => Promise<void>>}
+ */
+async function limitStorage(page, origin, quotaSize) {
+  const session = await page.native.context().newCDPSession(page.native);
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
+  return () => session.detach();
+}
+
+/** A promise that is settled from outside. */
+function opened() {
+  /** @type {(value?: unknown) => void} */ let open = () => {};
+  const promise = new Promise(resolve => (open = resolve));
+  return { promise, open };
+}
+
+/** @param {() => unknown} condition */
+async function until(condition) {
+  for (let wait = 0; !(await condition()); wait++) {
+    assert.ok(wait < 500, `still waiting until ${condition}`);
+    await sleep(20);
+  }
+}
