@@ -33,7 +33,10 @@ thread_local! {
 #[unsafe(export_name = "plain_window")]
 pub extern "C" fn plain_window(len: usize) -> *mut u8 {
     PLAIN.with_borrow_mut(|plain| {
-        plain.insert(Plain { window: vec![0; len], sha256: sha2::Sha256::new(), blake3: blake3::Hasher::new() }).window.as_mut_ptr()
+        plain
+            .insert(Plain { window: vec![0; len], sha256: sha2::Sha256::new(), blake3: blake3::Hasher::new() })
+            .window
+            .as_mut_ptr()
     })
 }
 
