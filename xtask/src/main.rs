@@ -1,8 +1,11 @@
 //! The project's commands, run as `cargo xtask COMMAND`. One file a command; `COMMANDS` is the table.
 
+mod bench;
 mod browsers;
 mod demo;
 mod failure;
+mod fuzz;
+mod miri;
 mod model;
 mod module;
 mod npm;
@@ -50,6 +53,24 @@ const COMMANDS: &[Command] = &[
         run: demo::run,
     },
     Command { name: "test", arguments: "[--browser]", summary: "run every check and every test", run: test::run },
+    Command {
+        name: "miri",
+        arguments: "",
+        summary: "run the tests with pointers under Miri (nightly)",
+        run: miri::run,
+    },
+    Command {
+        name: "fuzz",
+        arguments: "[--seconds N] [--target NAME]",
+        summary: "fuzz the parser, the session, the naive twin and both ABIs (nightly), N s each",
+        run: fuzz::run,
+    },
+    Command {
+        name: "bench",
+        arguments: "[--quick]",
+        summary: "measure admission against copying and hashing alone, v1 against v2, and draw docs/memory.svg",
+        run: bench::run,
+    },
     Command { name: "serve", arguments: "[PORT]", summary: "serve js/ at 127.0.0.1 (port 8080)", run: serve::run },
 ];
 

@@ -1,0 +1,46 @@
+//! `cargo xtask miri`: everything that touches memory by pointers, and the core's unit tests, under Miri on nightly.
+//!
+//! Two rounds: this machine's pointers under strict provenance, and 32-bit pointers, where the slices of ABI v2 are real
+//! addresses that a host in the test writes through.
+
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::shell;
+
+const TARGET_32: &str = "i686-unknown-linux-gnu";
+
+/// What runs, with the flags for Miri.
+const ROUNDS: &[(&str, &[&str])] = &[
+    ("-Zmiri-strict-provenance", &["--package", "gguf-admission", "--lib"]),
+    ("-Zmiri-strict-provenance", &["--package", "gguf-abi-v1", "--tests"]),
+    ("-Zmiri-permissive-provenance", &["--package", "gguf-abi-v2", "--tests", "--target", TARGET_32]),
+];
+
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
+    if !arguments.is_empty() {
+        return Err(Failure::Usage("usage: cargo xtask miri".into()));
+    }
+    ensure_nightly(project)?;
+    if shell::capture(shell::command(project, "cargo").args(["+nightly", "miri", "--version"])).is_err() {
+        println!("Miri is missing: adding it with rustup");
+        let mut rustup = shell::command(project, "rustup");
+        rustup.args(["component", "add", "miri", "rust-src", "--toolchain", "nightly"]);
+        shell::run(&mut rustup).map_err(|failure| {
+            Failure::Unavailable(format!("{failure}\nthis nightly has no Miri: `rustup update nightly` may get one"))
+        })?;
+    }
+    for (flags, arguments) in ROUNDS {
+        let mut cargo = shell::command(project, "cargo");
+        cargo.args(["+nightly", "miri", "test", "--quiet", "--target-dir", "target/miri"]).args(*arguments);
+        shell::run(cargo.env("MIRIFLAGS", flags))?;
+    }
+    println!("Miri found nothing");
+    Ok(())
+}
+
+/// That a nightly toolchain is there; it is not installed behind anybody's back.
+pub(crate) fn ensure_nightly(project: &Project) -> Result<(), Failure> {
+    shell::capture(shell::command(project, "rustc").args(["+nightly", "--version"])).map(|_| ()).map_err(|_| {
+        Failure::Unavailable("a nightly Rust is missing: `rustup toolchain install nightly --profile minimal`".into())
+    })
+}
