@@ -1,0 +1,259 @@
+// The demo page: one file at a time, from the header to the tables.
+import { byId, element, showFacts } from './element.js';
+import { showFailure } from './failure.js';
+import { factsOf } from './facts.js';
+import { duration, size } from './format.js';
+import { openGuest } from './guest.js';
+import { MemoryPlot } from './memory-plot.js';
+import { showResult } from './result.js';
+
+/** @typedef {'header' | 'asking' | 'data' | 'done'} Step */
+
+const plot = new MemoryPlot(byId('plot'), byId('memory-text'));
+const mayUseWorker = new URLSearchParams(location.search).get('thread') !== 'page';
+
+/** @type {Promise<import('./guest.js').PageGuest> | undefined} */ let guest;
+/** @type {import('./result.js').AnyModel | undefined} */ let model;
+/** @type {AbortController | undefined} of what runs, or ran last */ let latest;
+/** @type {Promise<void>} settles when nothing runs */ let idle = Promise.resolve();
+
+/**
+ * @param {import('../index.js').Admissible} source
+ * @param {string} name
+ * @param {number} [total]
+ */
+function start(source, name, total) {
+  latest?.abort();
+  const controller = (latest = new AbortController());
+  idle = idle.then(() => (controller.signal.aborted ? undefined : run(source, name, total, controller)));
+}
+
+/**
+ * @param {import('../index.js').Admissible} source
+ * @param {string} name
+ * @param {number | undefined} total
+ * @param {AbortController} controller
+ */
+async function run(source, name, total, controller) {
+  await clear();
+  byId('run-title').textContent = name;
+  byId('run').hidden = false;
+  byId('cancel').hidden = false;
+  byId('facts-wait').hidden = false;
+  byId('cancel').focus();
+  showStep('header');
+  showProgress({ bytes: 0, total, rate: 0 });
+  plot.begin(total);
+  say('Reading the header.');
+  const memory = new MemoryWatch(total);
+  try {
+    const { admit, memoryBytes, thread } = await (guest ??= openGuest(mayUseWorker));
+    byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
+    memory.measure = memoryBytes;
+    memory.look();
+    let quarter = 0;
+    model = await admit(source, {
+      ...options(),
+      signal: controller.signal,
+      async onHeader(report) {
+        showFacts(byId('facts'), factsOf(report));
+        byId('facts-wait').hidden = true;
+        memory.bytes = report.position;
+        memory.total = report.length ?? memory.total;
+        await memory.look();
+        if (byId('ask').checked) await decision(report, controller.signal);
+        showStep('data');
+        say('The header is sound. Reading the tensors.');
+      },
+      onProgress(event) {
+        showProgress(event);
+        memory.bytes = event.bytes;
+        memory.total = event.total ?? memory.total;
+        memory.look();
+        const reached = event.total ? Math.floor((4 * event.bytes) / event.total) : 0;
+        if (event.phase === 'data' && reached > quarter && reached < 4) say(`${25 * (quarter = reached)} % of the file is read.`);
+      },
+    });
+    showStep('done');
+    await memory.look();
+    byId('cancel').hidden = true;
+    showResult(model);
+    byId('result').hidden = false;
+    byId('release').hidden = false;
+    byId('result-title').textContent = model.report.sink === 'resident' ? 'Admitted, and in guest memory' : 'Admitted';
+    byId('result-title').focus();
+    say(`${name} is admitted: ${size(model.report.position)}, every byte checked.`);
+  } catch (error) {
+    stopped(error, controller.signal.aborted);
+    if (/** @type {any} */ (error)?.kind === 'dead' || !(await guest?.catch(() => undefined))) guest = undefined;
+    else memory.look();
+  }
+}
+
+/** What the form asks for. */
+function options() {
+  const sha256 = byId('sha256').value.trim();
+  const sink = /** @type {'verify' | 'resident'} */ (new FormData(byId('source')).get('sink'));
+  /** @type {import('../settings.js').Algorithm[]} */
+  const digests = byId('blake3').checked ? ['sha256', 'blake3'] : ['sha256'];
+  return { sink, digests, ...(sha256 && { sha256 }) };
+}
+
+/**
+ * Waits for the user's word; an abort is one too.
+ *
+ * @param {import('../index.js').Report} report
+ * @param {AbortSignal} signal
+ */
+function decision(report, signal) {
+  const { memory, gguf, sink } = report;
+  const rest = `${size(gguf.dataBytes)} of tensors follow`;
+  byId('decision-text').textContent = sink === 'resident' ? `${rest}; the guest will hold ${size(memory.needed)}.` : `${rest}; the guest needs ${size(memory.needed)} to check them.`;
+  byId('decision').hidden = false;
+  byId('cancel').hidden = true;
+  showStep('asking');
+  say('The header is sound. Go on, or cancel?');
+  byId('decision-title').focus();
+  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
+    byId('go').onclick = resolve;
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  })).finally(() => {
+    const hadFocus = byId('decision').contains(document.activeElement);
+    byId('decision').hidden = true;
+    byId('cancel').hidden = false;
+    if (hadFocus) byId('cancel').focus();
+  });
+}
+
+/**
+ * @param {unknown} error
+ * @param {boolean} isCancelled
+ */
+function stopped(error, isCancelled) {
+  byId('run').classList.add('stopped');
+  byId('cancel').hidden = true;
+  if (isCancelled) {
+    say('Cancelled. Nothing was kept.');
+    byId('file').focus();
+    return;
+  }
+  say(showFailure(error));
+  byId('failure').hidden = false;
+  byId('failure-title').focus();
+}
+
+/** Lets go of the model that was admitted last, and of all that was shown. */
+async function clear() {
+  const last = model;
+  model = undefined;
+  for (const id of ['failure', 'result', 'decision']) byId(id).hidden = true;
+  for (const id of ['metadata', 'tensors', 'facts']) byId(id).replaceChildren();
+  byId('run').classList.remove('stopped');
+  await last?.release();
+}
+
+/** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string }} event */
+function showProgress({ bytes, total, rate, phase }) {
+  const bar = byId('bar');
+  if (total) Object.assign(bar, { max: total, value: bytes });
+  else bar.removeAttribute('value');
+  const texts = [
+    phase === 'done' ? size(bytes) : `${size(bytes)} of ${total ? size(total) : 'unknown length'}`,
+    rate > 0 ? `${size(rate)}/s` : '',
+    rate > 0 && total && phase !== 'done' ? `${duration((total - bytes) / rate)} left` : '',
+  ];
+  byId('numbers').replaceChildren(...texts.filter(Boolean).map(text => element('span', {}, text)));
+}
+
+/** @param {Step} step */
+function showStep(step) {
+  let isPast = true;
+  for (const item of byId('steps').children) {
+    const isCurrent = item.dataset.step === step;
+    if (isCurrent) item.setAttribute('aria-current', 'step');
+    else item.removeAttribute('aria-current');
+    if (isCurrent) isPast = false;
+    item.classList.toggle('past', isPast || step === 'done');
+  }
+  document.documentElement.dataset.step = step;
+}
+
+/** @param {string} text  read aloud too */
+function say(text) {
+  byId('status').textContent = text;
+}
+
+/** Looks at the guest's memory, one question at a time. */
+class MemoryWatch {
+  bytes = 0;
+  total;
+  /** @type {(() => Promise<number>) | undefined} */ measure;
+  /** @type {Promise<void> | undefined} */ #looking;
+
+  /** @param {number | undefined} total */
+  constructor(total) {
+    this.total = total;
+  }
+
+  look() {
+    return (this.#looking ??= this.#look().finally(() => (this.#looking = undefined)));
+  }
+
+  async #look() {
+    const memory = await this.measure?.().catch(() => undefined);
+    if (memory !== undefined) plot.add(this.bytes, memory, this.total);
+  }
+}
+
+/** @param {File | undefined} file */
+const startFile = file => file && start(file, file.name, file.size || undefined);
+
+byId('file').addEventListener('change', () => {
+  startFile(byId('file').files[0]);
+  byId('file').value = ''; // the same file can be chosen again
+});
+byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
+  event.preventDefault();
+  const text = byId('url').value.trim();
+  if (!text) return say('Give a URL, or choose a file.');
+  let url;
+  try {
+    url = new URL(text, location.href);
+  } catch {
+    return say('That is not a URL.');
+  }
+  start(url, decoded(url.pathname.split('/').at(-1)) || url.host);
+});
+byId('cancel').addEventListener('click', () => latest?.abort());
+byId('refuse').addEventListener('click', () => latest?.abort());
+byId('release').addEventListener('click', async () => {
+  await clear();
+  byId('run').hidden = true;
+  say('The model is released.');
+  byId('file').focus();
+});
+
+const carriesFile = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes('Files'));
+addEventListener('dragover', event => {
+  if (!carriesFile(event)) return;
+  event.preventDefault();
+  document.documentElement.classList.add('dragging');
+});
+addEventListener('dragleave', event => {
+  if (!event.relatedTarget) document.documentElement.classList.remove('dragging');
+});
+addEventListener('drop', event => {
+  document.documentElement.classList.remove('dragging');
+  if (!carriesFile(event)) return;
+  event.preventDefault();
+  startFile(event.dataTransfer?.files[0]);
+});
+
+/** @param {string | undefined} text */
+function decoded(text = '') {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

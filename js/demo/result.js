@@ -1,0 +1,102 @@
+// What is shown of an admitted model.
+import { byId, element, foreign } from './element.js';
+import { bytesByType, percent } from './facts.js';
+import { cut, size, whole } from './format.js';
+import { showSearchTable } from './search-table.js';
+
+/** @typedef {import('../index.js').Model | import('../index.js').RemoteModel} AnyModel */
+/** @typedef {import('../report.js').Entry} Entry */
+/** @typedef {import('../report.js').Tensor} Tensor */
+
+const VALUE_SHOWN = 160;
+const FULL_CHARACTERS = 20_000;
+const FULL_ITEMS = 1_000;
+
+/** @param {AnyModel} model */
+export function showResult(model) {
+  const { report } = model;
+  showDigests(report.digests ?? {});
+  showTypes(report);
+  showSearchTable(byId('metadata'), 'Metadata', report.metadata.map((entry, index) => ({ entry, index })), [
+    { name: 'Key', kind: 'name code', cell: ({ entry }) => foreign(entry.key), order: ({ entry }) => entry.key },
+    { name: 'Type', kind: 'tight', cell: ({ entry }) => (entry.of ? `array of ${entry.of}` : entry.type) },
+    { name: 'Value', kind: 'value', cell: ({ entry, index }) => valueCell(model, entry, index) },
+  ], ({ entry }) => `${entry.key} ${entry.of ?? ''} ${entry.type} ${entry.value ?? ''}`);
+  showSearchTable(byId('tensors'), 'Tensors', report.tensors, [
+    { name: 'Name', kind: 'name code', cell: ({ name }) => foreign(name), order: ({ name }) => name },
+    { name: 'Type', kind: 'tight', cell: ({ type }) => type, order: ({ type }) => type },
+    { name: 'Dimensions', kind: 'tight', cell: ({ dims }) => dims.map(whole).join(' × ') || '1' },
+    { name: 'Size', kind: 'number', cell: ({ bytes }) => size(Number(bytes)), order: ({ bytes }) => Number(bytes) },
+    { name: 'Offset', kind: 'number', cell: ({ offset }) => whole(offset), order: ({ offset }) => Number(offset) },
+  ], ({ name, type }) => `${name} ${type}`);
+}
+
+/** @param {Record<string, string>} digests */
+function showDigests(digests) {
+  const names = { sha256: 'SHA-256', blake3: 'BLAKE3' };
+  byId('digests').replaceChildren(...Object.entries(digests).map(([algorithm, digest]) => {
+    const name = names[/** @type {keyof names} */ (algorithm)] ?? algorithm;
+    const copy = element('button', { type: 'button', class: 'quiet', 'aria-label': `Copy ${name}`, textContent: 'Copy' });
+    copy.addEventListener('click', async () => {
+      const isCopied = await navigator.clipboard?.writeText(digest).then(() => true, () => false);
+      byId('status').textContent = isCopied ? `${name} copied.` : 'This browser did not let the page copy.';
+    });
+    return element('div', { class: 'digest' }, element('b', {}, name), element('code', {}, digest), copy);
+  }));
+}
+
+/** @param {import('../index.js').Report} report */
+function showTypes(report) {
+  const types = bytesByType(report);
+  const all = types.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
+  const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) => element('th', { scope: 'col', class: index === 1 || index === 2 ? 'number' : '' }, name));
+  const rows = types.map(({ type, bytes, count }) => {
+    const bar = element('i');
+    bar.style.width = `${(100 * bytes) / all}%`;
+    return element('tr', {},
+      element('th', { scope: 'row', class: 'code' }, type),
+      element('td', { class: 'number' }, whole(count)),
+      element('td', { class: 'number' }, size(bytes)),
+      element('td', { class: 'share', 'aria-label': percent(bytes / all), title: percent(bytes / all) }, bar));
+  });
+  byId('types').replaceChildren(types.length === 0
+    ? element('p', { class: 'note' }, 'There are no tensors: this file holds a vocabulary or settings.')
+    : element('table', {}, element('caption', { class: 'unseen' }, 'Bytes by tensor type'), element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows)));
+}
+
+/**
+ * @param {AnyModel} model
+ * @param {Entry} entry
+ * @param {number} index
+ */
+function valueCell(model, entry, index) {
+  const text = String(entry.value);
+  const isArray = entry.items !== undefined;
+  const shown = element('span', {}, isArray ? `${whole(entry.items ?? 0)} ${entry.items === 1 ? 'item' : 'items'}` : foreign(cut(text, VALUE_SHOWN)));
+  if (isArray ? entry.items === 0 : entry.bytes === undefined && text.length <= VALUE_SHOWN) return shown;
+
+  const toggle = element('button', { type: 'button', class: 'quiet', 'aria-expanded': 'false', 'aria-label': `Show ${cut(entry.key, 80)}`, textContent: 'Show' });
+  const full = element('pre', { hidden: true, tabIndex: 0, role: 'region', 'aria-label': `Value of ${cut(entry.key, 80)}` });
+  toggle.addEventListener('click', async () => {
+    full.hidden = !full.hidden;
+    toggle.setAttribute('aria-expanded', String(!full.hidden));
+    toggle.textContent = full.hidden ? 'Show' : 'Hide';
+    if (full.hidden || full.textContent) return;
+    full.textContent = '…';
+    try {
+      full.textContent = inFull(await model.metadata(index));
+    } catch (error) {
+      full.textContent = error instanceof Error ? error.message : String(error);
+    }
+  });
+  return element('div', {}, shown, ' ', toggle, full);
+}
+
+/** @param {any} value */
+function inFull(value) {
+  if (typeof value === 'string') return value.length > FULL_CHARACTERS ? `${value.slice(0, FULL_CHARACTERS)}\n… ${whole(value.length)} characters in all` : value;
+  if (!Array.isArray(value)) return String(value);
+  const lines = value.slice(0, FULL_ITEMS).map((item, index) => `${index}  ${cut(typeof item === 'string' ? JSON.stringify(item) : String(item), 500)}`);
+  if (value.length > FULL_ITEMS) lines.push(`… ${whole(value.length)} items in all`);
+  return lines.join('\n');
+}
