@@ -119,13 +119,13 @@ pub extern "C" fn free_model() -> i32 {
 /// The address of the text about the latest `init_runtime`, `load_model` or `free_model`.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "last_result_ptr"))]
 pub extern "C" fn last_result_ptr() -> *const u8 {
-    enter(texts::POISONED.as_ptr(), |instance| instance.texts.result().as_ptr())
+    enter(texts::POISONED.as_ptr(), |_| texts::result().0)
 }
 
 /// The length of that text.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "last_result_len"))]
 pub extern "C" fn last_result_len() -> usize {
-    enter(texts::POISONED.len(), |instance| instance.texts.result().len())
+    enter(texts::POISONED.len(), |_| texts::result().1)
 }
 
 /// The address of the text about the active model and the latest error.

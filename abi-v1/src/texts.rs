@@ -1,5 +1,6 @@
 //! v1's two texts. Their schema has a number of its own and never grows.
 
+use core::cell::RefCell;
 use core::fmt::{self, Write};
 
 use gguf_admission::{Error, Json, Model, Registry, Text};
@@ -7,13 +8,16 @@ use gguf_admission::{Error, Json, Model, Registry, Text};
 /// What the text exports give after a trap.
 pub(crate) const POISONED: &str = r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"message":"an earlier call trapped"}"#;
 
+/// The latest result before there is one.
+const NO_RESULT: &str =
+    r#"{"abi":"1","call":"none","status":0,"code":"ok","offset":null,"path":null,"message":"no call yet"}"#;
+
 /// What the diagnostics say when there is no memory to say more.
 const NO_MEMORY: &str = r#"{"abi":"1","model":null,"error":{"call":"get_diagnostics","status":17,"code":"memory","offset":null,"path":"memory","message":"no memory for the diagnostics"}}"#;
 
 /// The calls that make a result.
 #[derive(Clone, Copy)]
 pub(crate) enum Call {
-    None,
     InitRuntime,
     LoadModel,
     FreeModel,
@@ -22,7 +26,6 @@ pub(crate) enum Call {
 impl Call {
     fn name(self) -> &'static str {
         match self {
-            Call::None => "none",
             Call::InitRuntime => "init_runtime",
             Call::LoadModel => "load_model",
             Call::FreeModel => "free_model",
@@ -31,7 +34,6 @@ impl Call {
 }
 
 /// The answer to a call: what both texts are made of.
-#[derive(Clone)]
 struct Answer {
     call: Call,
     status: i32,
@@ -65,11 +67,23 @@ impl Answer {
     }
 }
 
-/// Both texts. `result` never allocates; `diagnostics` is made when it is asked for and something has changed.
+thread_local! {
+    // The latest result, or nothing before the first. Outside of the instance, so that a pointer to it that the host
+    // holds outlives the calls that borrow the instance and leave the text as it is.
+    static RESULT: RefCell<Text<2048>> = const { RefCell::new(Text::new()) };
+}
+
+/// The latest result. Never allocates.
+pub(crate) fn result() -> (*const u8, usize) {
+    RESULT.with_borrow(|text| {
+        let text = if text.is_empty() { NO_RESULT } else { text };
+        (text.as_ptr(), text.len())
+    })
+}
+
+/// The latest error, and the diagnostics, which are made when they are asked for and something has changed.
 pub(crate) struct Texts {
-    latest: Answer,
     latest_error: Option<Answer>,
-    result: Text<2048>,
     diagnostics: Vec<u8>,
     /// The change of the active model that `diagnostics` knows of; `None`: it is out of date.
     change: Option<u64>,
@@ -77,13 +91,7 @@ pub(crate) struct Texts {
 
 impl Texts {
     pub(crate) const fn new() -> Self {
-        Texts {
-            latest: Answer::new(Call::None, 0, "ok", "no call yet"),
-            latest_error: None,
-            result: Text::new(),
-            diagnostics: Vec::new(),
-            change: None,
-        }
+        Texts { latest_error: None, diagnostics: Vec::new(), change: None }
     }
 
     /// Notes the answer to a call and gives its number: 0, or the v2 status without its sign.
@@ -104,24 +112,16 @@ impl Texts {
 
     fn note(&mut self, answer: Answer) -> i32 {
         let status = answer.status;
+        RESULT.with_borrow_mut(|text| {
+            *text = Text::new();
+            // A text is cut, never refused, and the longest result fits: a message has at most 200 bytes before escaping.
+            let _ = write_result(&answer, text);
+        });
         if status != 0 {
-            self.latest_error = Some(answer.clone());
+            self.latest_error = Some(answer);
         }
-        self.latest = answer;
-        self.result = Text::new();
         self.change = None;
         status
-    }
-
-    /// The latest result.
-    pub(crate) fn result(&mut self) -> &str {
-        if self.result.is_empty() {
-            let mut text = Text::new();
-            // Text is cut, never refused, and the longest result fits: a message has at most 200 bytes before escaping.
-            let _ = write_result(&self.latest, &mut text);
-            self.result = text;
-        }
-        &self.result
     }
 
     /// The active model and the latest error.

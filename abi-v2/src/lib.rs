@@ -44,7 +44,7 @@ pub extern "C" fn expect_digest(handle: i32, algorithm: i32, a: i64, b: i64, c: 
 /// Lends memory for the next file bytes, as a slice.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "window"))]
 pub extern "C" fn window(handle: i32) -> i64 {
-    long(handle, |registry| registry.window(handle).map(|window| slice(window)))
+    long(handle, |registry| registry.window(handle).map(slice_mut))
 }
 
 /// The first `len` bytes of the window are the file's bytes at `offset`. Gives the state.
@@ -115,6 +115,13 @@ fn slice(bytes: &[u8]) -> i64 {
         0 => 0,
         len => ((len as i64) << 32) | (bytes.as_ptr().expose_provenance() as i64 & 0xffff_ffff),
     }
+}
+
+/// The same of memory that the host writes to.
+fn slice_mut(bytes: &mut [u8]) -> i64 {
+    // The address, and with it the right to write, comes from the exclusive borrow.
+    let address = bytes.as_mut_ptr().expose_provenance();
+    ((bytes.len() as i64) << 32) | (address as i64 & 0xffff_ffff)
 }
 
 fn state(handle: i32, call: impl FnOnce(&mut Registry) -> Result<State, Error>) -> i32 {

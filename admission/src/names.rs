@@ -78,11 +78,15 @@ impl Names {
 
     /// Bytes requested from the allocator.
     pub(crate) fn held(&self) -> u64 {
-        Self::size(self.starts.capacity())
+        self.held_at_least(0)
     }
 
-    fn size(records: usize) -> u64 {
-        memory::sum(memory::size_of_items::<u32>(records), memory::size_of_items::<Node>(records))
+    /// What is held once there is room for so many records.
+    fn held_at_least(&self, records: usize) -> u64 {
+        memory::sum(
+            memory::size_of_items::<u32>(self.starts.capacity().max(records)),
+            memory::size_of_items::<Node>(self.nodes.capacity().max(records)),
+        )
     }
 
     /// The capacity that holds `extra` more records; at most twice what has arrived, and never above `declared`.
@@ -94,7 +98,7 @@ impl Names {
 
     /// What `held` will be once `extra` more records are reserved.
     pub(crate) fn held_with(&self, extra: usize, declared: usize) -> u64 {
-        Self::size(self.target(extra, declared))
+        self.held_at_least(self.target(extra, declared))
     }
 
     pub(crate) fn reserve(&mut self, extra: usize, declared: usize) -> Result<(), Error> {
