@@ -7,9 +7,12 @@ import { admit, loadGuest, loadGuestWorker } from '../index.js';
  * @property {(source: import('../index.js').Admissible, options: import('../index.js').AdmitOptions)
  *   => Promise<import('../index.js').Model | import('../index.js').RemoteModel>} admit
  * @property {() => Promise<number>} memoryBytes
+ * @property {() => Promise<void>} close
  */
 
 /**
+ * A new one for each file: WebAssembly memory never shrinks, and this page shows what one file takes.
+ *
  * @param {boolean} mayUseWorker
  * @returns {Promise<PageGuest>}
  */
@@ -17,11 +20,11 @@ export async function openGuest(mayUseWorker) {
   if (mayUseWorker) {
     try {
       const worker = await loadGuestWorker();
-      return { thread: 'worker', admit: (source, options) => worker.admit(source, options), memoryBytes: () => worker.memoryBytes() };
+      return { thread: 'worker', admit: (source, options) => worker.admit(source, options), memoryBytes: () => worker.memoryBytes(), close: () => worker.close() };
     } catch {
       // What is wrong with the guest itself shows below, too.
     }
   }
   const guest = await loadGuest();
-  return { thread: 'page', admit: (source, options) => admit(guest, source, options), memoryBytes: async () => guest.memoryBytes };
+  return { thread: 'page', admit: (source, options) => admit(guest, source, options), memoryBytes: async () => guest.memoryBytes, close: async () => {} };
 }

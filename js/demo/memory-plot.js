@@ -79,9 +79,8 @@ export class MemoryPlot {
     }
     const isLate = x(bytes) > (right + MARGIN.left) / 2;
     picture.append(
-      label(x(v1End) - (x(v1End) - x(0)) * 0.3 - 14, y(2.5 * v1End * 0.7) - 14, 'v1: 2 to 3 × the file', { class: 'v1', 'text-anchor': 'end' }, MARGIN.left + 6, 132),
       ...(isAbove ? [ceilingName(x(CEILING), right)] : []),
-      ...(line.length > 0 ? [label(x(bytes) + (isLate ? -10 : 10), Math.max(MARGIN.top + 10, y(memory) - 11), `v2: ${size(memory)}`, { class: 'guest-name', 'text-anchor': isLate ? 'end' : 'start' })] : []),
+      ...(line.length > 0 ? [label(x(bytes) + (isLate ? -10 : 10), Math.max(MARGIN.top + 10, y(memory) - 11), size(memory), { class: 'guest-name', 'text-anchor': isLate ? 'end' : 'start' })] : []),
       label(MARGIN.left, bottom + 18, '0', {}),
       label(right, bottom + 18, this.#total ? size(total) : '', { 'text-anchor': 'end' }),
       label((MARGIN.left + right) / 2, bottom + 34, 'bytes of the file', { 'text-anchor': 'middle' }),
@@ -130,12 +129,9 @@ function ticks(top, count) {
  * @param {number} y
  * @param {string} text
  * @param {Record<string, string | number>} attributes
- * @param {number} [least]  where it must not begin before
- * @param {number} [length]  of the text, about
  */
-function label(x, y, text, attributes, least, length = 0) {
-  const isCramped = least !== undefined && x - length < least;
-  const made = svg('text', isCramped ? { ...attributes, x: least, y, 'text-anchor': 'start' } : { ...attributes, x, y });
+function label(x, y, text, attributes) {
+  const made = svg('text', { ...attributes, x, y });
   made.textContent = text;
   return made;
 }

@@ -12,7 +12,7 @@ import { showResult } from './result.js';
 const plot = new MemoryPlot(byId('plot'), byId('memory-text'));
 const mayUseWorker = new URLSearchParams(location.search).get('thread') !== 'page';
 
-/** @type {Promise<import('./guest.js').PageGuest> | undefined} */ let guest;
+/** @type {import('./guest.js').PageGuest | undefined} */ let guest;
 /** @type {import('./result.js').AnyModel | undefined} */ let model;
 /** @type {AbortController | undefined} of what runs, or ran last */ let latest;
 /** @type {Promise<void>} settles when nothing runs */ let idle = Promise.resolve();
@@ -47,7 +47,7 @@ async function run(source, name, total, controller) {
   say('Reading the header.');
   const memory = new MemoryWatch(total);
   try {
-    const { admit, memoryBytes, thread } = await (guest ??= openGuest(mayUseWorker));
+    const { admit, memoryBytes, thread } = (guest = await openGuest(mayUseWorker));
     byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
     memory.measure = memoryBytes;
     memory.look();
@@ -85,8 +85,6 @@ async function run(source, name, total, controller) {
     say(`${name} is admitted: ${size(model.report.position)}, every byte checked.`);
   } catch (error) {
     stopped(error, controller.signal.aborted);
-    if (/** @type {any} */ (error)?.kind === 'dead' || !(await guest?.catch(() => undefined))) guest = undefined;
-    else memory.look();
   }
 }
 
@@ -112,6 +110,7 @@ function decision(report, signal) {
   byId('decision').hidden = false;
   byId('cancel').hidden = true;
   showStep('asking');
+  showProgress({ bytes: report.position, total: report.length ?? undefined, rate: 0 });
   say('The header is sound. Go on, or cancel?');
   byId('decision-title').focus();
   return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
@@ -132,6 +131,8 @@ function decision(report, signal) {
 function stopped(error, isCancelled) {
   byId('run').classList.add('stopped');
   byId('cancel').hidden = true;
+  byId('numbers').replaceChildren(byId('numbers').firstChild); // no rate, no time left
+  byId('about').hidden = byId('facts').children.length === 0;
   if (isCancelled) {
     say('Cancelled. Nothing was kept.');
     byId('file').focus();
@@ -142,14 +143,15 @@ function stopped(error, isCancelled) {
   byId('failure-title').focus();
 }
 
-/** Lets go of the model that was admitted last, and of all that was shown. */
+/** Lets go of the model that was admitted last, of its guest, and of all that was shown. */
 async function clear() {
-  const last = model;
-  model = undefined;
+  const last = guest;
+  guest = model = undefined;
   for (const id of ['failure', 'result', 'decision']) byId(id).hidden = true;
   for (const id of ['metadata', 'tensors', 'facts']) byId(id).replaceChildren();
   byId('run').classList.remove('stopped');
-  await last?.release();
+  byId('about').hidden = false;
+  await last?.close();
 }
 
 /** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string }} event */
@@ -227,6 +229,7 @@ byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
 byId('cancel').addEventListener('click', () => latest?.abort());
 byId('refuse').addEventListener('click', () => latest?.abort());
 byId('release').addEventListener('click', async () => {
+  await model?.release();
   await clear();
   byId('run').hidden = true;
   say('The model is released.');

@@ -52,12 +52,12 @@ function showTypes(report) {
   const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) => element('th', { scope: 'col', class: index === 1 || index === 2 ? 'number' : '' }, name));
   const rows = types.map(({ type, bytes, count }) => {
     const bar = element('i');
-    bar.style.width = `${(100 * bytes) / all}%`;
+    bar.style.width = `calc(${bytes / all} * (100% - 4rem))`;
     return element('tr', {},
       element('th', { scope: 'row', class: 'code' }, type),
       element('td', { class: 'number' }, whole(count)),
       element('td', { class: 'number' }, size(bytes)),
-      element('td', { class: 'share', 'aria-label': percent(bytes / all), title: percent(bytes / all) }, bar));
+      element('td', { class: 'share' }, element('span', {}, bar, percent(bytes / all))));
   });
   byId('types').replaceChildren(types.length === 0
     ? element('p', { class: 'note' }, 'There are no tensors: this file holds a vocabulary or settings.')

@@ -31,13 +31,13 @@ export function showSearchTable(place, title, rows, columns, text) {
 
   const input = element('input', { type: 'search', id, autocomplete: 'off', spellcheck: false, placeholder: 'Search', 'aria-describedby': `${id}-count`, 'aria-label': `Search ${title.toLowerCase()}` });
   const count = element('p', { id: `${id}-count`, class: 'note', role: 'status' });
-  const body = element('tbody');
+  const body = element('tbody', { role: 'rowgroup' });
   const more = element('button', { type: 'button', textContent: 'Show more' });
   const rest = element('span', { class: 'note' });
   const heads = columns.map(column => {
-    if (!column.order) return element('th', { scope: 'col', class: column.kind ?? '' }, column.name);
+    if (!column.order) return element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '' }, column.name);
     const button = element('button', { type: 'button', textContent: column.name });
-    const head = element('th', { scope: 'col', class: column.kind ?? '', 'aria-sort': 'none' }, button);
+    const head = element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '', 'aria-sort': 'none' }, button);
     button.addEventListener('click', () => {
       sorting = { column, sign: head.getAttribute('aria-sort') === 'ascending' ? -1 : 1 };
       for (const other of heads) if (other.hasAttribute('aria-sort')) other.setAttribute('aria-sort', 'none');
@@ -65,8 +65,10 @@ export function showSearchTable(place, title, rows, columns, text) {
 
   function show() {
     const next = found.slice(shown, shown + SHOWN);
-    body.append(...next.map(row => element('tr', {}, ...columns.map(({ cell, kind }, index) =>
-      element(index === 0 ? 'th' : 'td', { class: kind ?? '', ...(index === 0 && { scope: 'row' }) }, cell(row))))));
+    body.append(...next.map(row => element('tr', { role: 'row' }, ...columns.map(({ name, cell, kind }, index) =>
+      index === 0
+        ? element('th', { role: 'rowheader', scope: 'row', class: kind ?? '' }, cell(row))
+        : element('td', { role: 'cell', class: kind ?? '', 'data-name': name }, cell(row))))));
     shown += next.length;
     more.hidden = rest.hidden = shown >= found.length;
     rest.textContent = `${whole(shown)} of ${whole(found.length)} shown`;
@@ -87,7 +89,8 @@ export function showSearchTable(place, title, rows, columns, text) {
     element('h2', { id: `${id}-title`, textContent: title }),
     element('div', { class: 'search' }, element('label', { htmlFor: id }, input), count),
     element('div', { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': `${id}-title` },
-      element('table', { 'aria-labelledby': `${id}-title` }, element('thead', {}, element('tr', {}, ...heads)), body)),
+      element('table', { class: 'stack', role: 'table', 'aria-labelledby': `${id}-title` },
+        element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...heads)), body)),
     element('div', { class: 'more' }, more, rest),
   );
   search();
