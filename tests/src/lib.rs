@@ -1,1 +1,12 @@
-//! Comparative tests.
+//! What the comparative tests share: the corpus with its expectations, ways to feed a file, and nasty doubles.
+//!
+//! Tests are written from the contract (docs/abi-v2.md): the expectations are made by hand or by the naive oracle in
+//! `corpus/`, never by the code under test.
+
+pub mod allocator;
+pub mod corpus;
+pub mod dice;
+pub mod feed;
+pub mod sinks;
+pub mod verdict;
+pub mod writer;
