@@ -145,6 +145,22 @@ test('v1: alloc without memory is null, load_model without memory is 17, and the
   assert.equal(host.exports.free_model(), 0);
 });
 
+for (const [how, end] of [['activate of another', ({ e, other }) => e.activate(other)], ['free_model', ({ e }) => e.free_model()],
+  ['release', ({ e }) => e.release(e.active())], ['another load_model', ({ v1 }) => v1.load(FILE)]]) {
+  test(`v1: a model that ends by ${how} gives its memory back`, () => {
+    const { host, e, v1 } = capped(16);
+    const other = host.model(FILE, { sink: RESIDENT });
+    const file = fileOf(6 * MIB);
+    for (let round = 0; round < 10; round++) {
+      assert.equal(v1.load(file), 0);
+      assert.ok(end({ e, v1, other }) >= 0);
+      // Twice 6 MiB beside what the ended model held would be too much.
+      const again = [1, 2].map(() => host.model(file, { sink: RESIDENT, digests: 0 }));
+      again.forEach(handle => host.release(handle));
+    }
+  });
+}
+
 test('report and metadata without memory answer memory and change nothing; last_error always has room', () => {
   const { host, e, assertCanary } = capped(3);
   const file = gguf({ entries: [['words', 'array', ['string', Array.from({ length: 100_000 }, () => '\u0001'.repeat(8))]]] });
