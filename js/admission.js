@@ -206,7 +206,8 @@ export class Admission {
 
   /**
    * The session as a stream: `await response.body.pipeTo(admission.writable, { signal })`, then `admission.model`.
-   * Closing it is `finish`. Whatever goes wrong, the session is released.
+   * Closing it is `finish`. Whatever goes wrong, the session is released. A pipe waits for the write under way before it
+   * aborts: an `onHeader` that asks the user has to end by itself then (`admit` hears its signal at once).
    *
    * @returns {WritableStream<BufferSource>}
    */

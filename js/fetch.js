@@ -53,12 +53,12 @@ export class HttpSource {
     this.#firstDelay = this.#delay = retryDelay;
     if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
     // Whoever gives a Response gives its body: it is ours from here on.
-    if (this.#response?.body) this.#body = new StreamSource(this.#response.body);
+    if (this.#response?.body) this.#body = bodyOf(this.#response);
   }
 
   async open() {
     const response = (this.#response ??= await this.#fetch());
-    this.#body ??= response.body ? new StreamSource(response.body) : undefined;
+    this.#body ??= bodyOf(response);
     this.#judgeFirst(response);
   }
 
@@ -165,7 +165,7 @@ export class HttpSource {
         continue;
       }
       try {
-        this.#body = this.#judgeNext(response) && response.body ? new StreamSource(response.body) : undefined;
+        this.#body = this.#judgeNext(response) ? bodyOf(response) : undefined;
       } catch (error) {
         await drop(response);
         throw error;
@@ -240,6 +240,13 @@ export class HttpSource {
     }
   }
 }
+
+/**
+ * The type tells a response that was fetched from one that was made by hand, of a stream perhaps.
+ *
+ * @param {Response} response
+ */
+const bodyOf = ({ body, type }) => (body ? new StreamSource(body, { isOwn: type !== 'default' }) : undefined);
 
 /** @typedef {{ etag?: string, weak?: string, modified?: string }} Version  what a server calls the file it sends */
 

@@ -10,8 +10,11 @@ const QUICK = 50;
 const LEAST = 64 * 1024;
 
 /**
- * A ReadableStream. A byte stream is read into one buffer that goes to and fro, with `min`, so that memory stays flat:
- * a default reader's chunks, and byte reads without `min` (64 KiB each), are bounded by the garbage collector only.
+ * A ReadableStream. A byte stream is read into one buffer that goes to and fro, so that memory stays flat: a default
+ * reader's chunks are bounded by the garbage collector only.
+ *
+ * A stream of the engine's own is read with `min`, else it gives 64 KiB at a time. A stream of the caller's is not: by the
+ * standard it fails when it was closed with less than `min` in its queue, and those bytes are lost.
  *
  * @implements {Source}
  */
@@ -19,16 +22,20 @@ export class StreamSource {
   /** @type {ReadableStreamBYOBReader | undefined} */ #byob;
   /** @type {ReadableStreamDefaultReader<unknown> | undefined} */ #reader;
   #buffer = new ArrayBuffer(0);
+  #isOwn;
   #least = 1;
   #pieces = new Pieces();
 
   /**
    * @param {ReadableStream<unknown>} stream
-   * @param {number} [length]
+   * @param {object} [about]
+   * @param {number} [about.length]
+   * @param {boolean} [about.isOwn]  the engine's own: of a Blob, or of what was fetched
    */
-  constructor(stream, length) {
+  constructor(stream, { length, isOwn = false } = {}) {
     if (stream.locked) throw sourceFault('the stream is locked to another reader', { code: 'locked' });
     this.length = length;
+    this.#isOwn = isOwn;
     this.#byob = byobReader(stream);
     if (!this.#byob) this.#reader = stream.getReader();
   }
@@ -72,6 +79,7 @@ export class StreamSource {
    * @param {number} most
    */
   #adapt(milliseconds, most) {
+    if (!this.#isOwn) return;
     if (milliseconds < QUICK) this.#least = Math.min(most, Math.max(LEAST, 2 * this.#least));
     else if (milliseconds > SLOW) this.#least = Math.max(1, this.#least >> 1);
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
  * @typedef {object} Page
  * @property {(fn: (arg: any) => unknown, arg?: unknown) => Promise<any>} run  calls `fn` in the page; JSON in, JSON out
  * @property {(fn: (arg: any) => unknown, arg?: unknown) => Promise<any>} runInWorker  the same in a worker of the page
+ * @property {(fn: (arg: any) => unknown, arg?: unknown) => Promise<any>} evaluate  as `run`, in a page without the kit
  * @property {(selector: string, paths: string[]) => Promise<void>} pick  chooses files in an `<input type="file">`
  * @property {(width: number, height: number) => Promise<void>} resize
  * @property {(path: string) => Promise<unknown>} screenshot
@@ -20,11 +21,14 @@ import { join } from 'node:path';
  * @typedef {object} Browser
  * @property {string} name
  * @property {(url: string) => Promise<Page>} open  a new tab
- * @property {(page: Page, origin: string, bytes: number | undefined) => Promise<void>} [limitStorage]
+ * @property {(page: Page, origin: string, bytes: number) => Promise<() => Promise<void>>} [limitStorage]  until the answer is called; where it can be done later than at the start
+ * @property {(page: Page) => Promise<() => Promise<number>>} [mainThread]  starts to measure its work; the answer ends that: seconds
  * @property {() => Promise<void>} close  ends the browser and deletes its profile
  */
 
-/** @typedef {{ programs: string[], packages: string[], start: (program: string, profile: string) => Promise<Omit<Browser, 'name'>> }} Kind */
+/** @typedef {{ storage?: number }} StartOptions  bytes that the pages of this browser may store, where that is said at the start */
+
+/** @typedef {{ programs: string[], packages: string[], start: (program: string, profile: string, options: StartOptions) => Promise<Omit<Browser, 'name'>> }} Kind */
 
 /** @type {Record<string, Kind>} */
 const KINDS = {
@@ -49,14 +53,15 @@ export function whyNot(name) {
 
 /**
  * @param {string} name
+ * @param {StartOptions} [options]
  * @returns {Promise<Browser>}
  */
-export async function start(name) {
+export async function start(name, options = {}) {
   // On disk: a browser without a profile keeps the private file system in memory, where it behaves otherwise.
   const profile = await mkdtemp(join(tmpdir(), `gguf-${name}-`));
   const remove = () => rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   try {
-    const browser = await KINDS[name].start(/** @type {string} */ (programOf(name)), profile);
+    const browser = await KINDS[name].start(/** @type {string} */ (programOf(name)), profile, options);
     return { ...browser, name, close: () => browser.close().finally(remove) };
   } catch (error) {
     await remove();
@@ -99,12 +104,24 @@ async function startChromium(executablePath, profile) {
     /**
      * @param {Page} page
      * @param {string} origin
-     * @param {number | undefined} quotaSize
+     * @param {number} quotaSize
      */
     async limitStorage(page, origin, quotaSize) {
       const session = await context.newCDPSession(page.native);
       await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
-      await session.detach();
+      return () => session.detach();
+    },
+    /** @param {Page} page */
+    async mainThread(page) {
+      const session = await context.newCDPSession(page.native);
+      await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+      const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN;
+      const before = await worked();
+      return async () => {
+        const after = await worked();
+        await session.detach();
+        return after - before;
+      };
     },
     close: () => context.close(),
   };
@@ -113,10 +130,15 @@ async function startChromium(executablePath, profile) {
 /**
  * @param {string} executablePath
  * @param {string} userDataDir
+ * @param {StartOptions} options
  */
-async function startFirefox(executablePath, userDataDir) {
+async function startFirefox(executablePath, userDataDir, { storage }) {
   const { default: puppeteer } = await import('puppeteer-core');
-  const browser = await puppeteer.launch({ browser: 'firefox', executablePath, userDataDir, headless: true, args: ['--headless'] });
+  const browser = await puppeteer.launch({
+    browser: 'firefox', executablePath, userDataDir, headless: true, args: ['--headless'],
+    // In KiB, of which one site gets a part, but never less than 10 MiB.
+    extraPrefsFirefox: storage === undefined ? {} : { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(storage / 1024) },
+  });
   return {
     /** @param {string} url */
     async open(url) {
@@ -149,5 +171,5 @@ function running(evaluate) {
   const call = async ({ fn, arg, where }) => JSON.stringify(await /** @type {any} */ (globalThis).kit.call(fn, arg, where)) ?? 'null';
   const run = (/** @type {'here' | 'worker'} */ where) => async (/** @type {Function} */ fn, /** @type {unknown} */ arg) =>
     JSON.parse(await evaluate(call, { fn: String(fn), arg, where }));
-  return { run: run('here'), runInWorker: run('worker') };
+  return { run: run('here'), runInWorker: run('worker'), evaluate };
 }

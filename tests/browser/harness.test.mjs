@@ -31,7 +31,7 @@ inEachBrowser(test => {
 
   test('a .part file and a handle that is open, in the page or in a worker, are noticed', async ({ page }) => {
     const found = await page.run(async () => {
-      const handle = await kit.stored('a.part', new Uint8Array(3));
+      const handle = await kit.written('a.part', new Uint8Array(3));
       globalThis.open = await handle.createWritable();
       const found = await kit.leftovers();
       await globalThis.open.abort();
@@ -43,7 +43,7 @@ inEachBrowser(test => {
     assert.deepEqual(own, ['a.part was left', 'a.part is held open (NoModificationAllowedError)']);
 
     await page.runInWorker(async () => {
-      const handle = await kit.stored('b', new Uint8Array(3));
+      const handle = await kit.written('b', new Uint8Array(3));
       globalThis.open = await handle.createSyncAccessHandle();
     });
     assert.equal(await page.run(async () => {

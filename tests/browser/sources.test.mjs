@@ -147,6 +147,23 @@ inEachBrowser(test => {
     assert.deepEqual(result, ['admitted']);
   });
 
+  test('a Response and its clone are both admitted, at once or one after the other', async ({ page, server }) => {
+    const { url } = server.put({ body: FILES.middle });
+    const states = await page.run(async url => {
+      const guest = await kit.guest();
+      const found = [];
+      for (const inTurn of [true, false]) {
+        const response = await fetch(url);
+        const clone = response.clone();
+        const first = kit.admit(guest, response).then(model => kit.seen(model).state, error => error.message);
+        if (inTurn) await first;
+        found.push(await kit.admit(guest, clone).then(model => kit.seen(model).state, error => error.message), await first);
+      }
+      return found;
+    }, url);
+    assert.deepEqual(states, Array(4).fill('admitted'));
+  });
+
   for (const type of [undefined, 'bytes']) {
     test(`a ${type ? 'byte' : 'default'} stream that breaks is a source error at its offset, and may be tried again`, async ({ page }) => {
       const result = await page.run(async type => {

@@ -36,9 +36,15 @@ export function inEachBrowser(define) {
           await server?.close();
         });
       }
+      /** A new tab, and the storage of the one before swept. */
+      const fresh = async () => {
+        const page = await browser.open(`${server.origin}/pages/blank.html`);
+        await page.run(() => kit.leftovers());
+        return page;
+      };
       define((title, run, { timeout = 60_000, skip = false } = {}) => {
         test(title, { timeout, skip: reason ?? skip }, async () => {
-          const page = tab ?? (await browser.open(`${server.origin}/pages/blank.html`));
+          const page = tab ?? (await fresh());
           tab = undefined;
           try {
             await run({ page, browser, server });

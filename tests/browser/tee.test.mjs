@@ -111,13 +111,13 @@ inEachBrowser(test => {
         digest: [() => new Blob([bytes]), { sha256: '00'.repeat(32) }],
         source: [() => kit.controlled(bytes, { failAt: 2e6 }).stream, {}],
         refused: [() => new Blob([bytes]), { onHeader: () => { throw Object.assign(new Error(), { code: 'refused' }); } }],
-        aborted: [() => kit.controlled(bytes, { hangAt: 2e6 }).stream, { signal: AbortSignal.timeout(200) }],
+        aborted: [() => kit.controlled(bytes, { hangAt: 2e6, piece: 100_000 }).stream, () => ({ signal: AbortSignal.timeout(200) })],
       };
       const found = {};
       for (const [name, [make, options]] of Object.entries(cases)) {
         const log = [];
         const tee = { write: () => void (log[0] ??= 'write'), close: () => log.push('close'), abort: reason => log.push(reason.code ?? reason.name) };
-        await kit.fault(kit.admit(guest, make(), { ...options, tee }));
+        await kit.fault(kit.admit(guest, make(), { ...(typeof options === 'function' ? options() : options), tee }));
         found[name] = log;
       }
       return found;

@@ -1,145 +1,163 @@
-// The guest in a worker: what it admits, what crosses, and how little the page has to do.
+// `GuestWorker`: the same admissions, with the guest in a worker of the package's own.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { headerBytes, middle, small } from './pages/models.js';
+import * as made from './pages/sources.js';
 import { inEachBrowser } from './suite.mjs';
-import { middle } from './pages/models.js';
-import { sources } from './pages/sources.js';
 
 const MODEL = fileURLToPath(new URL('../../target/models/gemma-3-270m-q4_k_m.gguf', import.meta.url));
-const noModel = !existsSync(MODEL) && 'the real model is not here: cargo xtask model';
+const noModel = !existsSync(MODEL) && 'the real model is not here: run `cargo xtask model`';
+const SHA256 = createHash('sha256').update(middle()).digest('hex');
 
 inEachBrowser((test, browserName) => {
-  test('every source gives the report that it gives on the page, and files and addresses never pass the page', async ({ page, server }) => {
-    const { url } = server.put({ body: middle() });
-    const results = await page.run(async ({ url, names }) => {
-      const here = await kit.guest();
-      const there = await kit.loadGuestWorker();
-      const bytes = await kit.bytes(url);
-      const options = { sink: 'resident', digests: ['sha256', 'blake3'] };
-      const facts = ({ gguf, metadata, tensors, digests }) => JSON.stringify([gguf, metadata, tensors, digests]);
-      const model = await kit.admit(here, bytes, options);
-      const expected = facts(model.report);
-      const tensor = model.tensor('tensor.0').slice();
-      model.release();
-      const found = {};
-      for (const name of names) {
-        const source = await kit.sources[name]({ bytes, url });
-        kit.bytesTaken();
-        const model = await there.admit(source, options);
-        found[name] = [facts(model.report) === expected && kit.same(tensor, await model.tensor('tensor.0')), kit.bytesTaken()];
-        await model.release();
-      }
-      await there.close();
-      return found;
-    }, { url, names: Object.keys(sources) });
-    for (const [name, [isSame, taken]] of Object.entries(results)) {
-      assert.ok(isSame, name);
-      if (/File|Blob|URL|Request|file handle/.test(name) && !/Response/.test(name)) assert.equal(taken, 0, name);
+  test('every source is admitted by a guest in a worker, verify and resident', async ({ page, server }) => {
+    for (const body of [small(), middle()]) {
+      const { url } = server.put({ body });
+      const wrong = await page.run(async url => {
+        const { guestWorker } = await kit.guestWorker();
+        const bytes = await kit.bytes(url);
+        const expected = await kit.sha256(bytes);
+        const wrong = [];
+        for (const [name, make] of Object.entries(kit.sources)) {
+          for (const sink of ['verify', 'resident']) {
+            try {
+              const source = await make({ bytes, url, piece: bytes.length < 10_000 ? 100 : 70_000 });
+              kit.bytesTaken();
+              const model = await guestWorker.admit(source, { sink });
+              const { report } = model;
+              const taken = kit.bytesTaken();
+              if (taken > 0 && /File|Blob|URL|Request|file handle/.test(name) && !/Response/.test(name)) wrong.push(`${name}: ${taken} bytes passed the page`);
+              if (report.digests.sha256 !== expected || report.length !== bytes.length) wrong.push(`${name} ${sink}: ${report.digests.sha256}`);
+              const { offset, bytes: size } = report.tensors[1];
+              if (sink === 'resident' && !kit.same(bytes.subarray(offset, offset + size), await model.tensor(1))) wrong.push(`${name}: tensor`);
+              if ((await model.metadata('general.architecture')) !== report.metadata[0].value) wrong.push(`${name}: metadata`);
+              await model.release();
+            } catch (error) {
+              wrong.push(`${name} ${sink}: ${error}`);
+            }
+          }
+        }
+        return wrong;
+      }, url);
+      assert.deepEqual(wrong, []);
     }
+    assert.ok(Object.keys(made.sources).length > 15);
+  });
+
+  test('progress, the decision on the header and tees cross to the page', async ({ page, server }) => {
+    const { url } = server.put({ body: middle(), rate: 4e6 });
+    const result = await page.run(async url => {
+      const { guestWorker } = await kit.guestWorker();
+      const bytes = await kit.bytes(url);
+      const copy = new Uint8Array(bytes.length);
+      const events = [];
+      const log = [];
+      const tee = { write: async (piece, offset) => (copy.set(piece, offset), kit.sleep(5)), close: report => log.push(report.digests.sha256), abort: () => log.push('abort') };
+      const model = await guestWorker.admit(url, { sink: 'resident', tee, onHeader: async report => (await kit.sleep(10), log.push(report.state)), onProgress: event => void events.push(event.phase) });
+      await model.release();
+      return { same: kit.same(copy, bytes), log, last: events.at(-1), dones: events.filter(phase => phase === 'done').length };
+    }, url);
+    assert.deepEqual(result, { same: true, log: ['header_ready', SHA256], last: 'done', dones: 1 });
+  });
+
+  test('what callbacks and tees throw comes back as it is, and the source is cancelled', async ({ page }) => {
+    const result = await page.run(async () => {
+      const { guestWorker } = await kit.guestWorker();
+      const bytes = kit.models.middle();
+      const reason = new RangeError('mine');
+      const fail = () => { throw reason; };
+      const found = [];
+      for (const options of [{ onHeader: fail }, { onHeader: async () => fail() }, { tee: { write: fail } }, { tee: { write() {}, close: fail } }, { onProgress: fail }]) {
+        for (const type of [undefined, 'bytes']) {
+          const source = kit.controlled(bytes, { type, piece: 100_000 });
+          const error = await guestWorker.admit(source.stream, { sink: 'resident', ...options }).then(model => model.release(), error => error);
+          found.push(error === reason && !source.stream.locked);
+        }
+      }
+      return found;
+    });
+    assert.deepEqual(result, Array(10).fill(true));
+  });
+
+  test('errors of the guest and of the source arrive with code, kind, offset and path', async ({ page, server }) => {
+    const { url } = server.put({ status: 404 });
+    const faults = await page.run(async url => {
+      const { guestWorker } = await kit.guestWorker();
+      const bytes = kit.models.small();
+      const sources = [new Blob(['no model at all']), url, kit.controlled(bytes, { failAt: 1000, piece: 100 }).stream, new Response('<html>', { headers: { 'content-type': 'text/html' } }), bytes.slice(0, -1)];
+      const found = [];
+      for (const [index, source] of sources.entries()) found.push(await kit.fault(guestWorker.admit(source, index === 4 ? { length: bytes.length } : {})));
+      return found.map(({ name, code, kind, offset, path }) => [name, code, kind, offset, path].join(' '));
+    }, url);
+    assert.deepEqual(faults.map(fault => fault.replace(/ +$/, '')), [
+      'AdmissionError magic rejected 0 magic', 'AdmissionError http source', 'AdmissionError source source 1000', 'AdmissionError html source 0',
+      `AdmissionError length source  length`,
+    ]);
+  });
+
+  test('an abort at each pull cleans up on both sides, and the same worker admits the same model', async ({ page }) => {
+    const result = await page.run(async () => {
+      const { guestWorker } = await kit.guestWorker();
+      const bytes = kit.models.small();
+      const wrong = [];
+      for (const type of [undefined, 'bytes']) {
+        const whole = kit.controlled(bytes, { piece: 400, type });
+        await (await guestWorker.admit(whole.stream)).release();
+        for (let at = 0; at < whole.pulls; at++) {
+          for (const hangs of [false, true]) {
+            const abort = new AbortController();
+            const reason = new RangeError(`at ${at}`);
+            const onPull = pull => (pull === at ? (hangs ? (setTimeout(() => abort.abort(reason)), new Promise(() => {})) : abort.abort(reason)) : undefined);
+            const source = kit.controlled(bytes, { piece: 400, type, onPull });
+            const error = await guestWorker.admit(source.stream, { sink: 'resident', signal: abort.signal }).then(model => model.release(), error => error);
+            if (error !== reason || source.stream.locked) wrong.push(`${type} ${at} ${hangs}: ${error} ${source.stream.locked}`);
+          }
+          await (await guestWorker.admit(bytes, { sink: 'resident' })).release();
+        }
+      }
+      return wrong;
+    });
+    assert.deepEqual(result, []);
+  });
+
+  test('an abort of a file or a download at any time cleans up', async ({ page, server }) => {
+    const { url } = server.put({ body: middle(), rate: 40e6 });
+    const result = await page.run(async url => {
+      const { guestWorker } = await kit.guestWorker();
+      const bytes = kit.models.middle();
+      const names = [];
+      for (const source of [new File([bytes], 'x'), url, new Request(url)]) {
+        for (let time = 0; time <= 30; time += 5) {
+          const abort = new AbortController();
+          const running = guestWorker.admit(source, { sink: 'resident', signal: abort.signal });
+          setTimeout(() => abort.abort(), time);
+          names.push(await running.then(model => model.release().then(() => 'admitted'), error => error.name));
+        }
+        await (await guestWorker.admit(source)).release();
+      }
+      return [...new Set(names)].sort();
+    }, url);
+    assert.ok(result.every(name => ['AbortError', 'admitted'].includes(name)), result.join());
+    assert.ok(result.includes('AbortError'));
   });
 
   test('an address is taken as the page means it, and a download that breaks goes on in the worker', async ({ page, server }) => {
     const body = middle();
     const served = server.put(({ count }) => ({ body, etag: '"one"', ...(count === 1 && { breakAt: 1_000_000 }) }));
-    const [whole, resumed] = await page.run(async ({ path, own }) => {
-      const guest = await kit.loadGuestWorker();
+    const positions = await page.run(async addresses => {
+      const { guestWorker } = await kit.guestWorker();
       const found = [];
-      for (const address of [own, path]) {
-        const model = await guest.admit(address, { retryDelay: 10 });
+      for (const address of addresses) {
+        const model = await guestWorker.admit(address, { retryDelay: 10 });
         found.push(model.report.position);
         await model.release();
       }
-      await guest.close();
       return found;
-    }, { path: new URL(served.url).pathname, own: '..' + new URL(server.put({ body }).url).pathname });
-    assert.deepEqual([whole, resumed], [body.length, body.length]);
-    assert.deepEqual(served.requests.map(({ range }) => range), [undefined, 'bytes=1000000-']);
-  });
-
-  test('errors arrive with their fields, and what a callback, a signal or a tee throws as it is', async ({ page }) => {
-    const result = await page.run(async () => {
-      const here = await kit.guest();
-      const there = await kit.loadGuestWorker();
-      const bytes = kit.models.middle();
-      const bad = kit.models.badTable();
-      const [one, other] = [await kit.fault(kit.admit(here, new Blob([bad]))), await kit.fault(there.admit(new Blob([bad])))];
-      const thrown = new RangeError('mine');
-      const same = async admitted => (await admitted.then(() => 'admitted', error => error)) === thrown;
-      const abort = new AbortController();
-      const hanging = kit.controlled(bytes, { hangAt: 1e6, piece: 50_000 });
-      setTimeout(() => abort.abort(thrown), 100);
-      const found = {
-        fields: JSON.stringify(one) === JSON.stringify(other) && other.code,
-        header: await same(there.admit(new Blob([bytes]), { onHeader: async () => { throw thrown; } })),
-        progress: await same(there.admit(new Blob([bytes]), { onProgress: () => { throw thrown; } })),
-        write: await same(there.admit(new Blob([bytes]), { tee: { write: () => { throw thrown; } } })),
-        close: await same(there.admit(new Blob([bytes]), { tee: { write() {}, close: () => { throw thrown; } } })),
-        signal: await same(there.admit(hanging.stream, { signal: abort.signal })),
-      };
-      for (let wait = 0; !hanging.isCancelled && wait < 100; wait++) await kit.sleep(10);
-      found.cancelled = hanging.isCancelled && !hanging.stream.locked;
-      await (await there.admit(new Blob([bytes]))).release();
-      await there.close();
-      return found;
-    });
-    assert.deepEqual(result, { fields: 'layout', header: true, progress: true, write: true, close: true, signal: true, cancelled: true });
-  });
-
-  test('a tee of the page sees every byte and the report; a slow one holds the worker back', async ({ page }) => {
-    const result = await page.run(async () => {
-      const guest = await kit.loadGuestWorker();
-      const bytes = kit.models.middle();
-      const copy = new Uint8Array(bytes.length);
-      let writing = 0;
-      let most = 0;
-      let closed;
-      const tee = {
-        async write(piece, offset) {
-          most = Math.max(most, ++writing);
-          await kit.sleep(10);
-          copy.set(piece, offset);
-          writing--;
-        },
-        close: report => void (closed = report.digests.sha256),
-      };
-      const model = await guest.admit(new Blob([bytes]), { tee });
-      await guest.close();
-      return [kit.same(copy, bytes), most, closed === model.report.digests.sha256];
-    });
-    assert.deepEqual(result, [true, 1, true]);
-  });
-
-  test('a worker that is ended from outside: what waits and what follows is dead, tees are told', async ({ page }) => {
-    const result = await page.run(async () => {
-      const worker = new Worker('/js/worker/entry.js', { type: 'module' });
-      const guest = await kit.loadGuestWorker({ worker });
-      const model = await guest.admit(kit.models.small());
-      const told = [];
-      const source = kit.controlled(kit.models.middle(), { hangAt: 1e6 });
-      const admitted = guest.admit(source.stream, { tee: { write: () => void worker.terminate(), abort: reason => void told.push(reason.kind) } });
-      const faults = [await kit.fault(admitted), await kit.fault(model.metadata(0)), await kit.fault(guest.admit(new Blob(['x'])))];
-      await model.release();
-      await guest.close();
-      return [told, ...faults.map(({ code, kind }) => `${code} ${kind}`)];
-    });
-    assert.deepEqual(result, [['dead'], 'worker dead', 'worker dead', 'worker dead']);
-  });
-
-  test('close ends what is under way, with its clean-up, and the worker is gone', async ({ page, server }) => {
-    const served = server.put({ body: middle(), hold: new Promise(() => {}), holdAt: 1_000_000 });
-    const result = await page.run(async url => {
-      const guest = await kit.loadGuestWorker();
-      const told = [];
-      const admitted = guest.admit(url, { tee: [kit.opfsTee('m.gguf'), { write() {}, abort: reason => void told.push(reason.code) }] });
-      admitted.catch(() => {});
-      await kit.sleep(500);
-      await guest.close();
-      return [told, (await kit.fault(admitted)).code];
-    }, served.url);
-    assert.deepEqual(result, [['worker'], 'worker']);
-    for (let wait = 0; !served.requests[0].isOver && wait < 100; wait++) await new Promise(resolve => setTimeout(resolve, 20));
-    assert.ok(served.requests[0].isOver, 'the download goes on');
+    }, [`..${new URL(server.put({ body }).url).pathname}`, new URL(served.url).pathname]);
+    assert.deepEqual(positions, [body.length, body.length]);
+    assert.equal(served.requests.length, 2);
   });
 
   test('a worker or a guest that cannot be loaded is an error', async ({ page }) => {
@@ -150,55 +168,93 @@ inEachBrowser((test, browserName) => {
     assert.deepEqual(codes, ['worker', 'guest']);
   });
 
-  test('while the real model is admitted the page is free', async ({ page, server }) => {
-    await page.pick('#file', [MODEL]);
-    const meter = browserName === 'chromium' ? await threadMeter(page) : undefined;
-    const result = await page.run(async () => {
-      const file = document.querySelector('#file').files[0];
+  test('close while a file is being stored ends the download and leaves nothing', async ({ page, server }) => {
+    const served = server.put({ body: middle(), hold: new Promise(() => {}), holdAt: 1_000_000 });
+    const result = await page.run(async url => {
       const guest = await kit.loadGuestWorker();
-      const longTasks = [];
-      const observer = new PerformanceObserver(list => longTasks.push(...list.getEntries().map(({ duration }) => duration)));
-      if (PerformanceObserver.supportedEntryTypes.includes('longtask')) observer.observe({ type: 'longtask' });
-      await kit.sleep(300);
-      longTasks.length = 0;
-      let events = 0;
-      kit.bytesTaken();
-      const began = performance.now();
-      const model = await guest.admit(file, { onProgress: () => void events++ });
-      const milliseconds = performance.now() - began;
-      const taken = kit.bytesTaken();
-      await kit.sleep(100);
-      observer.takeRecords().forEach(({ duration }) => longTasks.push(duration));
-      observer.disconnect();
-      const { position, digests: { sha256 } } = model.report;
-      const memory = await guest.memoryBytes();
+      const told = [];
+      const admitted = kit.fault(guest.admit(url, { tee: [kit.opfsTee('m.gguf'), { write() {}, abort: reason => void told.push(reason.code) }] }));
+      await kit.sleep(500);
       await guest.close();
-      return { milliseconds, events, longTasks, taken, position, sha256, memory };
-    });
-    const share = meter && (await meter(result.milliseconds));
-    console.log(`# ${browserName}: ${Math.round(result.milliseconds)} ms, ${(result.memory / 2 ** 20).toFixed(1)} MiB of guest memory, ${share === undefined ? '' : `main thread at work ${(100 * share).toFixed(2)} % of the time, `}${result.events} progress events`);
-    assert.equal(result.position, 253_113_024);
-    assert.equal(result.taken, 0);
-    assert.deepEqual(result.longTasks, []);
-    assert.ok(result.events <= 2 + result.milliseconds / 100);
-    if (share !== undefined) assert.ok(share <= 0.02, `the main thread worked ${(100 * share).toFixed(2)} % of the time`);
-  }, { timeout: 120_000, skip: noModel });
-});
+      return [told, (await admitted).code];
+    }, served.url);
+    assert.deepEqual(result, [['worker'], 'worker']);
+    for (let wait = 0; !served.requests[0].isOver && wait < 100; wait++) await new Promise(resolve => setTimeout(resolve, 20));
+    assert.ok(served.requests[0].isOver, 'the download goes on');
+  });
 
-/**
- * Measures how much the page's main thread works, from now on: everything that it does is counted, also the worker's
- * start and the measuring itself.
- *
- * @param {import('./drive.mjs').Page} page
- * @returns {Promise<(milliseconds: number) => Promise<number>>} the share of that time
- */
-async function threadMeter(page) {
-  const session = await page.native.context().newCDPSession(page.native);
-  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-  const seconds = async () => {
-    const { metrics } = await session.send('Performance.getMetrics');
-    return metrics.find((/** @type {{ name: string }} */ { name }) => name === 'TaskDuration').value;
-  };
-  const before = await seconds();
-  return async milliseconds => (1000 * ((await seconds()) - before)) / milliseconds;
-}
+  test('close in the middle ends what is under way as dead, unlocks the source and tells the tees', async ({ page }) => {
+    const result = await page.run(async () => {
+      const { guestWorker } = await kit.guestWorker();
+      const source = kit.controlled(kit.models.middle(), { hangAt: 1e6, piece: 100_000 });
+      const log = [];
+      const running = kit.fault(guestWorker.admit(source.stream, { tee: { write() {}, abort: reason => log.push(reason.kind) } }));
+      await kit.sleep(100);
+      await guestWorker.close();
+      const { kind, code } = await running;
+      const later = await kit.fault(guestWorker.admit(kit.models.small()));
+      return { kind, code, log, later: later.kind, isCancelled: source.isCancelled, locked: source.stream.locked };
+    });
+    assert.deepEqual(result, { kind: 'dead', code: 'worker', log: ['dead'], later: 'dead', isCancelled: true, locked: false });
+  });
+
+  test('a worker that crashes ends what is under way as dead', async ({ page }) => {
+    const result = await page.run(async () => {
+      const { guestWorker, native } = await kit.guestWorker();
+      const source = kit.controlled(kit.models.middle(), { hangAt: 1e6, piece: 100_000 });
+      const running = kit.fault(guestWorker.admit(source.stream));
+      await kit.sleep(100);
+      native.terminate();
+      const { kind } = await Promise.race([running, kit.sleep(5000).then(() => ({ kind: 'nothing was heard' }))]);
+      return { kind, isCancelled: source.isCancelled, locked: source.stream.locked };
+    });
+    assert.deepEqual(result, { kind: 'dead', isCancelled: true, locked: false });
+  });
+
+  test('a wrong file costs little here too', async ({ page }) => {
+    const { badTable } = await import('./pages/models.js');
+    const results = await page.run(async () => {
+      const { guestWorker } = await kit.guestWorker();
+      const wrong = kit.models.large(8);
+      wrong[0] = 0;
+      const table = kit.models.badTable();
+      const found = [];
+      for (const bytes of [wrong, table]) {
+        for (const type of [undefined, 'bytes']) {
+          const source = kit.controlled(bytes, { piece: 16_384, type });
+          kit.bytesTaken();
+          const { code } = await kit.fault(guestWorker.admit(source.stream));
+          found.push({ code, taken: kit.bytesTaken(), isCancelled: source.isCancelled });
+        }
+      }
+      return found;
+    });
+    assert.deepEqual(results.map(({ code, isCancelled }) => [code, isCancelled]), [['magic', true], ['magic', true], ['layout', true], ['layout', true]]);
+    for (const [index, { taken }] of results.entries()) assert.ok(taken <= 65_536 + (index > 1 ? headerBytes(badTable()) : 0), `${taken} bytes`);
+  });
+
+  test('while the real model is admitted from a file, the page has no long task and hardly works', async ({ page, browser }) => {
+    await page.pick('#file', [MODEL]);
+    await page.run(async () => {
+      const { guestWorker } = await kit.guestWorker();
+      globalThis.guestWorker = guestWorker;
+      globalThis.long = [];
+      if (PerformanceObserver.supportedEntryTypes.includes('longtask')) new PerformanceObserver(list => globalThis.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ entryTypes: ['longtask'] });
+    });
+    await new Promise(resolve => setTimeout(resolve, 300));
+    const measured = await browser.mainThread?.(page);
+    const result = await page.run(async () => {
+      globalThis.long.length = 0;
+      const began = performance.now();
+      const model = await globalThis.guestWorker.admit(document.querySelector('#file').files[0], { onProgress() {} });
+      const seconds = (performance.now() - began) / 1000;
+      const { length } = model.report;
+      await model.release();
+      return { length, seconds, long: globalThis.long };
+    });
+    const worked = await measured?.();
+    assert.equal(result.length, 253_113_024);
+    assert.deepEqual(result.long, []);
+    if (worked !== undefined) assert.ok(worked <= 0.02 * result.seconds, `${worked.toFixed(3)} s of work in ${result.seconds.toFixed(2)} s`);
+  }, { skip: noModel, timeout: 120_000 });
+});

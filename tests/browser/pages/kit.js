@@ -8,6 +8,8 @@ import * as sources from './sources.js';
 
 /** @type {{ guest: Guest, bystander: gguf.Model, before: string }[]} */
 const guests = [];
+/** @type {{ guestWorker: gguf.GuestWorker, native: Worker }[]} */
+const guestWorkers = [];
 /** @type {string[]} */
 const problems = [];
 /** @type {Promise<WebAssembly.Module> | undefined} */
@@ -28,6 +30,15 @@ const kit = {
     guests.push({ guest, bystander, before: look(bystander) });
     instruments.bytesTaken();
     return guest;
+  },
+
+  /** A guest in a worker, and the worker itself. Whatever it leaves behind is found too. */
+  async guestWorker() {
+    const native = new Worker(new URL('guest-worker.js', import.meta.url), { type: 'module' });
+    const guestWorker = await gguf.loadGuestWorker({ worker: native });
+    const entry = { guestWorker, native };
+    guestWorkers.push(entry);
+    return entry;
   },
 
   /** @param {string | URL} url */
@@ -77,7 +88,14 @@ const kit = {
       const free = freeSessions(guest);
       if (free !== 64) found.push(`${64 - free} sessions are live`);
     }
-    guests.length = problems.length = 0;
+    for (const { guestWorker, native } of guestWorkers) {
+      const { locked = 0, orphans = [], live = [0] } = await probed(native);
+      if (locked > 0) found.push(`${locked} streams are locked in the worker`);
+      if (live.join() !== '0') found.push(`${live} sessions are live in the worker`);
+      found.push(...orphans.map(reason => `nobody handled in the worker: ${reason}`));
+      await guestWorker.close();
+    }
+    guestWorkers.length = guests.length = problems.length = 0;
     if (isPage) {
       worker?.terminate();
       worker = undefined;
@@ -125,6 +143,17 @@ function freeSessions(guest) {
   }
   for (const handle of handles) guest.release(handle);
   return handles.length;
+}
+
+/**
+ * @param {Worker} native
+ * @returns {Promise<{ locked?: number, orphans?: string[], live?: number[] }>} nothing of a worker that ended
+ */
+function probed(native) {
+  const { port1, port2 } = new MessageChannel();
+  native.postMessage({ probe: port2 }, [port2]);
+  const answer = new Promise(resolve => (port1.onmessage = ({ data }) => resolve(data)));
+  return Promise.race([answer, kit.sleep(500).then(() => ({}))]).finally(() => port1.close());
 }
 
 /** What is in the private file system that should not be, or is held open. All of it is deleted. */

@@ -24,12 +24,12 @@ export const sources = {
   'a Uint8Array': ({ bytes }) => bytes,
   'an ArrayBuffer': ({ bytes }) => bytes.slice().buffer,
   'a view into a larger buffer': ({ bytes }) => inTheMiddle(bytes),
-  'a file handle of the private file system': ({ bytes }) => stored('source.gguf', bytes),
+  'a file handle of the private file system': ({ bytes }) => written('source.gguf', bytes),
 };
 
 /** @type {Record<string, (content: Content) => any>} */
 export const workerSources = {
-  'a synchronous handle': async ({ bytes }) => (await stored('source.gguf', bytes)).createSyncAccessHandle(),
+  'a synchronous handle': async ({ bytes }) => (await written('source.gguf', bytes)).createSyncAccessHandle(),
 };
 
 /**
@@ -122,7 +122,7 @@ function inTheMiddle(bytes) {
  * @param {string} name
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
-export async function stored(name, bytes) {
+export async function written(name, bytes) {
   const root = await navigator.storage.getDirectory();
   const handle = await root.getFileHandle(name, { create: true });
   const writable = await handle.createWritable();
