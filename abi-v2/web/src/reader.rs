@@ -45,12 +45,23 @@ pub(crate) struct Read {
     pub(crate) done: bool,
 }
 
+/// Whose stream it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The engine's: of a Blob, or of what was fetched.
+    Engine,
+    /// The caller's. By the standard it fails when it was closed with less than `min` in its queue, and those bytes are
+    /// lost: it is asked for 1 byte at least.
+    Caller,
+}
+
 /// A reader that holds its stream's lock until it is dropped or cancelled.
 pub(crate) struct Reader {
     reader: AnyReader,
     /// For a byte stream: the buffer that goes to and fro; empty before the first read.
     buffer: Option<ArrayBuffer>,
     under_way: Option<JsFuture>,
+    owner: Owner,
     /// The stream has ended or failed: there is nothing to cancel.
     is_over: bool,
 }
@@ -62,12 +73,12 @@ impl Reader {
     /// # Errors
     ///
     /// What the engine throws: the stream is locked.
-    pub(crate) fn new(stream: &ReadableStream) -> Result<Self, JsValue> {
+    pub(crate) fn new(stream: &ReadableStream, owner: Owner) -> Result<Self, JsValue> {
         let stream: &Readable = stream.unchecked_ref();
         let byob = if knows_min() { stream.get_reader_of(&object([("mode", "byob".into())])).ok() } else { None };
         let buffer = byob.is_some().then(|| ArrayBuffer::new(0));
         let reader = byob.map_or_else(|| stream.get_reader(), Ok)?;
-        Ok(Reader { reader, buffer, under_way: None, is_over: false })
+        Ok(Reader { reader, buffer, under_way: None, owner, is_over: false })
     }
 
     /// Whether it reads into a buffer of ours.
@@ -75,7 +86,8 @@ impl Reader {
         self.buffer.is_some()
     }
 
-    /// The next bytes, where the stream lets us choose: at most `most`, and at least `least` but at the end.
+    /// The next bytes, where the stream lets us choose: at most `most`, and of an engine's stream at least `least` but at
+    /// the end.
     pub(crate) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -105,7 +117,8 @@ impl Reader {
             *buffer = ArrayBuffer::new(most);
         }
         let view = Uint8Array::new_with_byte_offset_and_length(buffer, 0, most);
-        self.reader.read_into(&view, &object([("min", least.into())]))
+        let min = if self.owner == Owner::Engine { least } else { 1 };
+        self.reader.read_into(&view, &object([("min", min.into())]))
     }
 
     fn brought(&mut self, result: &ReadResult) -> Read {
@@ -167,6 +180,7 @@ fn asks_for_min() -> Result<bool, JsValue> {
     // Listened to, as it ends by the cancel.
     drop(JsFuture::from(reader.read_into(&Uint8Array::new_with_length(1), &options)?));
     drop(JsFuture::from(reader.cancel(&JsValue::UNDEFINED)?));
+    reader.release_lock()?;
     Ok(asked.get())
 }
 

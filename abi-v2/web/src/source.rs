@@ -5,7 +5,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Headers, ReadableStream, Response, ResponseType};
 
 use crate::error::{Error, SourceError};
-use crate::reader::Reader;
+use crate::reader::{Owner, Reader};
 use crate::stream::ByteStream;
 
 impl ByteStream {
@@ -15,7 +15,7 @@ impl ByteStream {
     ///
     /// `locked`, when another reader has it.
     pub fn from_stream(stream: &ReadableStream) -> Result<Self, Error> {
-        Ok(ByteStream::new(lock(stream)?, None))
+        Ok(ByteStream::new(lock(stream, Owner::Caller)?, None))
     }
 
     /// The bytes of a `Blob`, or of a `File`, which is one. Their number is exact.
@@ -24,7 +24,7 @@ impl ByteStream {
     ///
     /// None that is known: a file that went away fails in the first read.
     pub fn from_blob(blob: &Blob) -> Result<Self, Error> {
-        Ok(ByteStream::new(lock(&blob.stream())?, Some(blob.size() as u64)))
+        Ok(ByteStream::new(lock(&blob.stream(), Owner::Engine)?, Some(blob.size() as u64)))
     }
 
     /// The body of a response, which is its owner's no more: on an error it is cancelled.
@@ -41,7 +41,9 @@ impl ByteStream {
             let body = response.body().ok_or_else(|| SourceError::new("source", "the response has no body"))?;
             let headers = response.headers();
             let is_page = header(&headers, "content-type").is_some_and(|kind| is_page(&kind));
-            Ok(ByteStream::new(lock(&body)?, length_of(response, &headers)).page(is_page))
+            let is_made_by_hand = response.type_() == ResponseType::Default;
+            let owner = if is_made_by_hand { Owner::Caller } else { Owner::Engine };
+            Ok(ByteStream::new(lock(&body, owner)?, length_of(response, &headers)).page(is_page))
         });
         if let (Err(_), Some(body)) = (&checked, response.body().filter(|body| !body.locked())) {
             // Listened to, so that a body that fails in its cancel is nobody's unhandled rejection.
@@ -72,11 +74,11 @@ impl ByteStream {
     }
 }
 
-fn lock(stream: &ReadableStream) -> Result<Reader, SourceError> {
+fn lock(stream: &ReadableStream, owner: Owner) -> Result<Reader, SourceError> {
     if stream.locked() {
         return Err(SourceError::new("locked", "the stream is locked to another reader"));
     }
-    Reader::new(stream).map_err(|thrown| SourceError::thrown(thrown, 0))
+    Reader::new(stream, owner).map_err(|thrown| SourceError::thrown(thrown, 0))
 }
 
 /// Whether the response can hold a file at all.
