@@ -1,7 +1,9 @@
 //! The project's commands, run as `cargo xtask COMMAND`. One file a command; `COMMANDS` is the table.
 
 mod bench;
+mod bench_native;
 mod browsers;
+mod conformance;
 mod demo;
 mod failure;
 mod fuzz;
@@ -67,9 +69,18 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--quick]",
+        arguments: "[--quick | --native]",
         summary: "measure admission against copying and hashing alone, v1 against v2, and draw docs/memory.svg",
-        run: bench::run,
+        run: |project, arguments| match arguments {
+            [only] if only == "--native" => bench_native::run(project),
+            _ => bench::run(project, arguments),
+        },
+    },
+    Command {
+        name: "conformance",
+        arguments: "",
+        summary: "read the corpus and the real files with other readers too, and write docs/conformance.md",
+        run: conformance::run,
     },
     Command { name: "serve", arguments: "[PORT]", summary: "serve js/ at 127.0.0.1 (port 8080)", run: serve::run },
 ];
