@@ -54,7 +54,12 @@ const COMMANDS: &[Command] = &[
         summary: "admit a file through ABI v1, v2 verify and v2 resident, and compare",
         run: demo::run,
     },
-    Command { name: "test", arguments: "[--browser]", summary: "run every check and every test", run: test::run },
+    Command {
+        name: "test",
+        arguments: "[--browser] [--only STEP]",
+        summary: "run every check and every test",
+        run: test::run,
+    },
     Command {
         name: "miri",
         arguments: "",

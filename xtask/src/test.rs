@@ -54,15 +54,24 @@ struct Outcome {
 }
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
-    let browser = match arguments {
-        [] => None,
-        [only] if only == "--browser" => Some(&BROWSER),
-        _ => return Err(Failure::Usage("usage: cargo xtask test [--browser]".into())),
-    };
+    let usage = || Failure::Usage("usage: cargo xtask test [--browser] [--only PART_OF_A_STEPS_NAME]".into());
+    let (mut browser, mut only) = (None, "");
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--browser" => browser = Some(&BROWSER),
+            "--only" => only = arguments.next().ok_or_else(usage)?,
+            _ => return Err(usage()),
+        }
+    }
+    let steps: Vec<&Step> = STEPS.iter().chain(browser).filter(|step| step.name.contains(only)).collect();
+    if steps.is_empty() {
+        return Err(Failure::Usage(format!("no step's name has \"{only}\" in it")));
+    }
     let logs = project.folder(LOGS)?;
     let mut summary = Vec::new();
     let mut total = Outcome::default();
-    for (number, step) in STEPS.iter().chain(browser).enumerate() {
+    for (number, step) in steps.iter().enumerate() {
         println!("=== {}", step.name);
         let start = Instant::now();
         let outcome = (step.run)(project, &logs.join(format!("{:02}.log", number + 1))).unwrap_or_else(not_run);
@@ -76,7 +85,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         println!("{line}");
         summary.push(line);
     }
-    if browser.is_none() {
+    if only.is_empty() && browser.is_none() {
         summary.push(format!("{:<13} {}: add --browser", "not asked for", BROWSER.name));
     }
     println!("\n=== summary\n{}\n", summary.join("\n"));
