@@ -167,7 +167,7 @@ impl Header {
         Some((offset, byte_size(dims.get(..count as usize)?, ty)?))
     }
 
-    /// File offset of the field in which the last tensor says its data offset.
+    /// File offset of the field in which tensor `index` says its data offset.
     pub(crate) fn offset_field(&self, index: usize) -> Option<u64> {
         let name = self.pages.string(self.tensors.start(index)?);
         let count_at = name.offset().saturating_add(name.len());

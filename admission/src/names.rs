@@ -21,8 +21,9 @@ pub(crate) struct Names {
 /// Tests one bit of a name. A name is read as if endless zeros followed it: none contains a NUL.
 #[derive(Clone, Copy)]
 struct Node {
-    /// Counted from the name's first byte, the highest bit of a byte first. A name has at most 65,535 bytes.
-    bit: u32,
+    /// The bit, counted from the name's first byte, the highest bit of a byte first; above it, in the top 8 bits, the
+    /// byte of the sample in which it stands. A name has at most 65,535 bytes: a bit takes 19.
+    test: u32,
     children: [Link; 2],
     /// Any record below.
     sample: u32,
@@ -37,6 +38,16 @@ const RECORD: u32 = 1 << 31;
 enum To {
     Node(usize),
     Record(usize),
+}
+
+/// Where a new node goes.
+struct Place {
+    /// The bit it tests.
+    bit: u32,
+    /// The node above, and on which side; the root has none.
+    parent: Option<(usize, usize)>,
+    /// What it takes the place of.
+    displaced: Link,
 }
 
 impl Link {
@@ -56,14 +67,38 @@ impl Link {
 }
 
 impl Node {
-    /// Which child a name with this byte at the tested bit belongs to.
-    fn side(&self, byte: u8) -> usize {
-        usize::from(byte & (0x80 >> (self.bit & 7)) != 0)
+    fn new(bit: u32, byte: u8, record: usize, other: Link) -> Node {
+        let mut node = Node { test: bit | u32::from(byte) << 24, children: [other; 2], sample: record as u32 };
+        let side = node.side(byte);
+        if let Some(child) = node.children.get_mut(side) {
+            *child = Link::record(record);
+        }
+        node
     }
 
-    fn byte(&self) -> u64 {
-        u64::from(self.bit >> 3)
+    fn bit(&self) -> u32 {
+        self.test & 0x00ff_ffff
     }
+
+    /// The index of the byte that holds the bit.
+    fn index(&self) -> u64 {
+        u64::from(self.bit() >> 3)
+    }
+
+    /// That byte of the sample.
+    fn sample_byte(&self) -> u8 {
+        (self.test >> 24) as u8
+    }
+
+    /// Which child a name with this byte belongs to.
+    fn side(&self, byte: u8) -> usize {
+        usize::from(byte & (0x80 >> (self.test & 7)) != 0)
+    }
+}
+
+/// The first bit in which two bytes at `index` of a name differ.
+fn bit_of(index: u64, difference: u8) -> u32 {
+    (index as u32).wrapping_mul(8).wrapping_add(difference.leading_zeros())
 }
 
 impl Names {
@@ -115,46 +150,55 @@ impl Names {
         if record == 0 {
             self.root = Link::record(0);
         } else {
-            // The way down compares the name with a sample of each node, from where the last one ended: the first node
-            // whose bit comes after a difference is displaced.
-            let mut parent = None;
-            let mut link = self.root;
-            let mut same = 0;
-            let difference = loop {
-                let (sample, node) = match link.to() {
-                    To::Record(index) => (index, None),
-                    To::Node(index) => match self.nodes.get(index) {
-                        Some(node) => (node.sample as usize, Some((index, node))),
-                        None => return false,
-                    },
-                };
-                let other = pages.string(self.start(sample).unwrap_or(0));
-                let end = match node {
-                    Some((_, node)) => node.byte(),
-                    None => name.len().max(other.len()),
-                };
-                let difference = first_difference(&name, &other, &mut same, end, work);
-                let Some((index, node)) = node else { break difference };
-                if difference.is_some_and(|bit| bit < node.bit) {
-                    break difference;
-                }
-                let side = node.side(name.byte(node.byte()).unwrap_or(0));
-                parent = Some((index, side));
-                link = node.children.get(side).copied().unwrap_or_default();
-            };
-            let Some(bit) = difference else { return false };
-            let mut node = Node { bit, children: [link; 2], sample: record as u32 };
-            let side = node.side(name.byte(node.byte()).unwrap_or(0));
-            if let Some(child) = node.children.get_mut(side) {
-                *child = Link::record(record);
-            }
+            let Some(Place { bit, parent, displaced }) = self.place(pages, &name, work) else { return false };
+            let byte = name.byte(u64::from(bit >> 3)).unwrap_or(0);
             let fresh = Link::node(self.nodes.len());
             let place = parent.and_then(|(index, side)| self.nodes.get_mut(index)?.children.get_mut(side));
             *place.unwrap_or(&mut self.root) = fresh;
-            memory::push_reserved(&mut self.nodes, node);
+            memory::push_reserved(&mut self.nodes, Node::new(bit, byte, record, displaced));
         }
         memory::push_reserved(&mut self.starts, start as u32); // HEADER_BYTES is below 2^32
         true
+    }
+
+    /// Where a node for `name` goes; `None`: the name is there already.
+    ///
+    /// The way down compares the name with a sample of each node, from where the last comparison ended. The first node
+    /// whose bit comes after a difference is displaced. Each byte of the name is looked at once.
+    fn place(&self, pages: &Pages, name: &Bytes<'_>, work: &mut u64) -> Option<Place> {
+        let mut parent = None;
+        let mut link = self.root;
+        let mut same = 0;
+        let mut seen = None;
+        while let To::Node(index) = link.to() {
+            let node = self.nodes.get(index)?;
+            let sample = pages.string(self.start(node.sample as usize)?);
+            while same < node.index() {
+                let difference = look(name, same, &mut seen, work) ^ sample.byte(same).unwrap_or(0);
+                if difference != 0 {
+                    return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
+                }
+                same = same.saturating_add(1);
+            }
+            let byte = look(name, same, &mut seen, work);
+            let difference = byte ^ node.sample_byte();
+            if difference != 0 && bit_of(same, difference) < node.bit() {
+                return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
+            }
+            let side = node.side(byte);
+            parent = Some((index, side));
+            link = *node.children.get(side)?;
+        }
+        let To::Record(record) = link.to() else { return None };
+        let other = pages.string(self.start(record)?);
+        while same < name.len().max(other.len()) {
+            let difference = look(name, same, &mut seen, work) ^ other.byte(same).unwrap_or(0);
+            if difference != 0 {
+                return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
+            }
+            same = same.saturating_add(1);
+        }
+        None
     }
 
     /// The record named `name`.
@@ -170,7 +214,7 @@ impl Names {
                 }
                 To::Node(index) => {
                     let node = self.nodes.get(index)?;
-                    let byte = usize::try_from(node.byte()).ok().and_then(|at| name.get(at)).copied();
+                    let byte = usize::try_from(node.index()).ok().and_then(|at| name.get(at)).copied();
                     link = *node.children.get(node.side(byte.unwrap_or(0)))?;
                 }
             }
@@ -178,20 +222,16 @@ impl Names {
     }
 }
 
-/// The first bit from byte `same` to byte `end` in which two names differ. `same` moves on over the bytes that are the
-/// same; byte `end` itself is looked at, and left for the next comparison.
-fn first_difference(name: &Bytes<'_>, other: &Bytes<'_>, same: &mut u64, end: u64, work: &mut u64) -> Option<u32> {
-    loop {
-        let difference = name.byte(*same).unwrap_or(0) ^ other.byte(*same).unwrap_or(0);
-        if difference != 0 {
+/// Byte `index` of a name that is read from its start on; the byte looked at last is remembered.
+fn look(name: &Bytes<'_>, index: u64, seen: &mut Option<(u64, u8)>, work: &mut u64) -> u8 {
+    match *seen {
+        Some((at, byte)) if at == index => byte,
+        _ => {
+            let byte = name.byte(index).unwrap_or(0);
             *work = work.saturating_add(1);
-            return Some((*same as u32).wrapping_mul(8).wrapping_add(difference.leading_zeros()));
+            *seen = Some((index, byte));
+            byte
         }
-        if *same >= end {
-            return None;
-        }
-        *work = work.saturating_add(1);
-        *same = same.saturating_add(1);
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Session<S: Sink> {
     staged: (usize, usize),
     /// Length of the window lent, 0 for none.
     lent: usize,
+    /// Whether windows will be lent behind the header.
+    lends: bool,
     sink: Option<S>,
     model: Option<Model<S>>,
     error: Option<Error>,
@@ -90,10 +92,16 @@ impl<S: Sink> Session<S> {
             staging: Vec::new(),
             staged: (0, 0),
             lent: 0,
+            lends: true,
             sink: Some(sink),
             model: None,
             error: None,
         })
+    }
+
+    /// All bytes will be pushed: no room for windows is needed.
+    pub(crate) fn never_lends(&mut self) {
+        self.lends = false;
     }
 
     /// Where it stands.
@@ -236,7 +244,7 @@ impl<S: Sink> Session<S> {
             return Err(self.misplaced("push"));
         }
         if self.state == State::HeaderReady && !bytes.is_empty() {
-            self.consent(self.limits.get(LimitId::Window))?;
+            self.consent()?;
         }
         self.lent = 0;
         let inside = self.inside(bytes);
@@ -276,7 +284,12 @@ impl<S: Sink> Session<S> {
             return Err(self.reject(error));
         }
         if self.state == State::HeaderReady {
-            self.consent(0)?;
+            // What is needed is one number for every consent; the window in it is not reserved when no byte is to come.
+            self.afford(self.needed())?;
+            let lends = core::mem::replace(&mut self.lends, false);
+            let consented = self.consent();
+            self.lends = lends;
+            consented?;
         }
         let result = self.hashers.finish();
         let digests = self.settle(result)?;
@@ -351,7 +364,7 @@ impl<S: Sink> Session<S> {
         Plan {
             header: &self.parser.header,
             length: self.length,
-            window: self.limits.get(LimitId::Window) as usize,
+            window: if self.lends { self.limits.get(LimitId::Window) as usize } else { 0 },
             trailing: self.limits.get(LimitId::TrailingBytes),
         }
     }
@@ -379,8 +392,8 @@ impl<S: Sink> Session<S> {
         Ok(taken)
     }
 
-    /// Reserves the storage for the data, and windows of `window` bytes, and places what was staged.
-    fn consent(&mut self, window: u64) -> Result<(), Error> {
+    /// Reserves the storage for the data, and places what was staged.
+    fn consent(&mut self) -> Result<(), Error> {
         let needed = self.needed();
         self.afford(needed)?;
         if self.staged.0 == self.staged.1 {
@@ -389,7 +402,7 @@ impl<S: Sink> Session<S> {
         let Some(mut sink) = self.sink.take() else {
             return Ok(());
         };
-        let reserved = sink.reserve(&Plan { window: window as usize, ..self.plan() });
+        let reserved = sink.reserve(&self.plan());
         self.sink = Some(sink);
         if let Err(error) = reserved {
             return Err(self.refuse(error));
@@ -484,7 +497,7 @@ impl<S: Lend> Session<S> {
                 self.lent = self.staging.len();
                 return Ok(&mut self.staging);
             }
-            State::HeaderReady => self.consent(most as u64)?,
+            State::HeaderReady => self.consent()?,
             State::Receiving => {}
         }
         let window = match &mut self.sink {

@@ -37,7 +37,8 @@ pub trait Sink {
     /// [`Retry`](crate::Kind::Retry) may be tried again, anything else rejects the file.
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error>;
 
-    /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file.
+    /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file, whatever its code: bytes
+    /// that were taken cannot be given again.
     fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error>;
 
     /// Every byte of tensor `index` is in. Also told of tensors without bytes.
@@ -45,7 +46,7 @@ pub trait Sink {
         let _ = index;
     }
 
-    /// Every check has passed: the model may be used. An error rejects the file.
+    /// Every check has passed: the model may be used. An error rejects the file, whatever its code.
     fn commit(&mut self) -> Result<(), Error> {
         Ok(())
     }
@@ -71,7 +72,7 @@ pub struct Plan<'a> {
     pub header: &'a Header,
     /// The declared length of the file.
     pub length: Option<u64>,
-    /// The largest window that will be lent: limit WINDOW, or 0 when no byte is to come.
+    /// The largest window that will be lent: limit WINDOW, or 0 when none will be.
     pub window: usize,
     /// Limit TRAILING_BYTES.
     pub trailing: u64,

@@ -69,6 +69,7 @@ impl<S: Sink> Options<S> {
             .iter()
             .filter(|(_, digest)| digest.is_some())
             .fold(self.digests, |mask, (algorithm, _)| mask | *algorithm as u8);
+        session.never_lends();
         session.set_digests(mask)?;
         for (algorithm, digest) in expected {
             if let Some(digest) = digest {
