@@ -60,7 +60,7 @@ export function bytesByType({ tensors }) {
 }
 
 /** @param {Report} report */
-const parametersOf = ({ tensors }) => tensors.reduce((sum, { dims }) => sum + dims.reduce((product, dim) => product * Number(dim), 1), 0);
+const parametersOf = ({ tensors }) => tensors.reduce((sum, { dims }) => sum + dims.map(Number).reduce((product, dim) => product * dim, 1), 0);
 
 /**
  * @param {string | undefined} declared

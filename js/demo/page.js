@@ -46,6 +46,8 @@ async function run(source, name, total, controller) {
   plot.begin(total);
   say('Reading the header.');
   const memory = new MemoryWatch(total);
+  const began = performance.now();
+  let waited = 0;
   try {
     const { admit, memoryBytes, thread } = (guest = await openGuest(mayUseWorker));
     byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
@@ -61,12 +63,18 @@ async function run(source, name, total, controller) {
         memory.bytes = report.position;
         memory.total = report.length ?? memory.total;
         await memory.look();
-        if (byId('ask').checked) await decision(report, controller.signal);
+        if (byId('ask').checked) {
+          const asked = performance.now();
+          await decision(report, controller.signal);
+          waited = performance.now() - asked;
+        }
         showStep('data');
         say('The header is sound. Reading the tensors.');
       },
       onProgress(event) {
-        showProgress(event);
+        // The rate of the whole, without the time that the decision took.
+        const rate = event.phase === 'done' ? (1000 * event.bytes) / Math.max(1, performance.now() - began - waited) : event.rate;
+        showProgress({ ...event, rate });
         memory.bytes = event.bytes;
         memory.total = event.total ?? memory.total;
         memory.look();
@@ -210,10 +218,12 @@ class MemoryWatch {
 /** @param {File | undefined} file */
 const startFile = file => file && start(file, file.name, file.size || undefined);
 
-byId('file').addEventListener('change', () => {
+function startPicked() {
   startFile(byId('file').files[0]);
   byId('file').value = ''; // the same file can be chosen again
-});
+}
+byId('file').addEventListener('change', startPicked);
+startPicked(); // it may have been chosen before this script was there
 byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   const text = byId('url').value.trim();

@@ -33,9 +33,10 @@ export function showResult(model) {
 
 /** @param {Record<string, string>} digests */
 function showDigests(digests) {
+  /** @type {Record<string, string>} */
   const names = { sha256: 'SHA-256', blake3: 'BLAKE3' };
   byId('digests').replaceChildren(...Object.entries(digests).map(([algorithm, digest]) => {
-    const name = names[/** @type {keyof names} */ (algorithm)] ?? algorithm;
+    const name = names[algorithm] ?? algorithm;
     const copy = element('button', { type: 'button', class: 'quiet', 'aria-label': `Copy ${name}`, textContent: 'Copy' });
     copy.addEventListener('click', async () => {
       const isCopied = await navigator.clipboard?.writeText(digest).then(() => true, () => false);
