@@ -96,6 +96,27 @@ inEachBrowser((test, browserName) => {
     });
   });
 
+  test('a dropped file is taken, and one that comes while another is read takes its place', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      const served = given.server.put({ body: large(8), rate: 1e6 });
+      await page.click('#ask');
+      await page.load(served.url);
+      await page.until('some of the file', async () => (await page.text('#status')).includes('Reading the tensors'));
+      await page.run(bytes => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([new Uint8Array(bytes)], 'dropped.gguf'));
+        const event = (/** @type {string} */ name) => new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true });
+        if (document.body.dispatchEvent(event('dragover'))) throw new Error('the page does not take files');
+        if (!document.documentElement.classList.contains('dragging')) throw new Error('the page does not show that it takes files');
+        document.body.dispatchEvent(event('drop'));
+      }, [...llama()]);
+      await page.until('the result', async () => (await page.text('#status')).startsWith('dropped.gguf is admitted'));
+      assert.equal(await page.text('#run-title'), 'dropped.gguf');
+      assert.ok(await page.run(() => !document.documentElement.classList.contains('dragging')));
+      await page.until('the end of the first request', async () => served.requests[0].isOver);
+    });
+  });
+
   test('a bad table, a wrong digest, a page that is missing and a web page each say what is wrong', async given => {
     await onDemoPage(given, 'index.html', async page => {
       await page.click('#ask');

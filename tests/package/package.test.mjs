@@ -25,6 +25,8 @@ test('the tarball holds the module, the code, its types, the licences and the RE
   const strangers = names.filter(name => !/^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm|((opfs|sources|worker)\/)?[\w-]+\.js|types\/((opfs|sources|worker)\/)?[\w-]+\.d\.ts)$/.test(name));
   assert.deepEqual(strangers, []);
   assert.deepEqual(project.files.filter(({ path, size }) => size > (path === 'guest.wasm' ? MIB : 64 * 1024)), [], 'too large');
+  const orphans = names.filter(name => name.startsWith('types/') && !names.includes(name.replace(/^types\/(.*)\.d\.ts$/, '$1.js')));
+  assert.deepEqual(orphans, [], 'types of nothing');
   // Every module of the package is in it, and its types.
   for (const folder of ['', 'opfs', 'sources', 'worker']) {
     for (const name of readdirSync(join(JS, folder)).filter(name => name.endsWith('.js'))) {
