@@ -16,6 +16,7 @@ Exit code 1: a rule of ours refuses a real file, our verdict is not the corpus's
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -124,7 +125,7 @@ def outcome_of(reader, file):
     """What the reader said of the file, or how its process ended: {"ended": WORDS}."""
     memory, seconds = file.bounds
     limited = ["sh", "-c", f'ulimit -c 0; ulimit -d {memory << 10}; ulimit -S -t {seconds}; exec "$@"', "sh"]
-    environment = {"PATH": _path(), "LC_ALL": "C.UTF-8", **(reader.environment or {})}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(reader.environment or {})}
     try:
         run = subprocess.run([*limited, *reader.program, str(file.path)], env=environment, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds * WALL_PER_CPU_SECOND)
@@ -144,11 +145,6 @@ def outcome_of(reader, file):
     if run.returncode < 0 or run.returncode > 128:
         return {"ended": f"crashes with signal {-run.returncode if run.returncode < 0 else run.returncode - 128}"}
     raise SystemExit(f"{reader.name} did not run on {file.name}:\n{complaint}")
-
-
-def _path():
-    import os
-    return os.environ["PATH"]
 
 
 def compare(ours, theirs):
@@ -199,7 +195,7 @@ def _keys(words, keys):
 def _plain(value):
     if isinstance(value, list):
         return "x".join(map(str, value)) or "none"
-    # candle writes Q4K, IQ types it has none.
+    # candle writes Q4K for Q4_K.
     return re.sub(r"^(Q\d)K$", r"\1_K", str(value))
 
 

@@ -49,6 +49,8 @@ def _counts(corpus, real, readers):
 def _real(real, readers):
     differing = [file for file in real if _differs(file)]
     lines = ["## Real files", ""]
+    if not real:
+        return [*lines, "None was there.", ""]
     if not differing:
         return [*lines, f"All {len(real)}: the module admits them, and every reader accepts them with the same facts.", ""]
     lines += [f"The module admits {sum('accepts' in file.ours for file in real)} of {len(real)}. Where a reader differs:", "",

@@ -43,8 +43,12 @@ fn find(name: &str) -> Result<&'static Work, String> {
 fn bench(file: &str, out: &str, pairs: usize) -> Result<(), Box<dyn Error>> {
     let bytes = std::fs::metadata(file)?.len();
     let name = std::path::Path::new(file).file_name().unwrap_or_default().to_string_lossy();
-    println!("{name}: {bytes} bytes; {pairs} alternated pairs of CPU time; peak memory of one run in a process of its own\n");
-    println!("| work | base | CPU time | of the base (middle half) | base of base | speed | peak memory | above base |");
+    println!(
+        "{name}: {bytes} bytes; {pairs} alternated pairs of CPU time; peak memory of one run in a process of its own\n"
+    );
+    println!(
+        "| work | base | CPU time | of the base (middle half) | base of base | speed | peak memory | above base |"
+    );
     println!("|---|---|---:|---:|---:|---:|---:|---:|");
     let mut rows = Vec::new();
     for (work, base) in ROWS {
@@ -54,7 +58,12 @@ fn bench(file: &str, out: &str, pairs: usize) -> Result<(), Box<dyn Error>> {
         let above = peak as i64 - base_peak as i64;
         println!(
             "| {} | {} | {:.1} ms | {ratio:.3} ({low:.3} to {high:.3}) | {same:.3} | {:.2} | {:.1} MiB | {:+.1} MiB |",
-            work.about, base.about, seconds * 1e3, 1.0 / ratio, peak as f64 / MIB, above as f64 / MIB
+            work.about,
+            base.about,
+            seconds * 1e3,
+            1.0 / ratio,
+            peak as f64 / MIB,
+            above as f64 / MIB
         );
         let mut row = json!({
             "work": work.about, "base": base.about, "seconds": seconds, "ratio": ratio, "middleHalf": [low, high],
@@ -68,7 +77,10 @@ fn bench(file: &str, out: &str, pairs: usize) -> Result<(), Box<dyn Error>> {
         }
         rows.push(row);
     }
-    println!("\nWanted of each admission: a speed of at least {WANTED_SPEED}, and at most {} MiB above its base.", WANTED_MEMORY >> 20);
+    println!(
+        "\nWanted of each admission: a speed of at least {WANTED_SPEED}, and at most {} MiB above its base.",
+        WANTED_MEMORY >> 20
+    );
     for row in rows.iter().filter(|row| row.get("wanted").is_some()) {
         let met = |name: &str| if row["wanted"][name] == true { "met" } else { "MISSED" };
         println!("{}: speed {}, memory {}", row["work"].as_str().unwrap_or(""), met("speedMet"), met("memoryMet"));

@@ -41,7 +41,12 @@ pub const ROWS: &[(&str, &str)] = &[
 const READ: usize = 64 << 10;
 const CHUNK: usize = 1 << 20;
 
-const fn whole(name: &'static str, about: &'static str, run: fn(&str) -> Result<(), Box<dyn Error>>, admits: bool) -> Work {
+const fn whole(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&str) -> Result<(), Box<dyn Error>>,
+    admits: bool,
+) -> Work {
     Work { name, about, run, runs: 1, admits }
 }
 
