@@ -136,6 +136,7 @@ async function send(behaviour, record, response) {
   response.flushHeaders();
 
   const file = body instanceof Uint8Array ? undefined : await open(body.file);
+  /** @type {Promise<unknown>} */ let written = Promise.resolve();
   const closed = once(response, 'close').catch(() => {});
   try {
     const stop = Math.min(end, behaviour.breakAt ?? end, behaviour.endAt ?? end);
@@ -147,13 +148,16 @@ async function send(behaviour, record, response) {
       const piece = file ? (await file.read(Buffer.alloc(count), 0, count, at)).buffer : /** @type {Uint8Array} */ (body).subarray(at, at + count);
       at += count;
       record.sent += count;
-      if (!response.write(piece)) await Promise.race([new Promise(resolve => response.once('drain', resolve)), closed]);
+      written = new Promise(resolve => response.write(piece, resolve));
+      if (response.writableNeedDrain) await Promise.race([new Promise(resolve => response.once('drain', resolve)), closed]);
       if (behaviour.rate) await sleep((1000 * count) / behaviour.rate);
     }
     if (hold && holdAt !== undefined && holdAt >= stop) await hold;
     // What was written is to arrive before the connection breaks.
-    if (behaviour.breakAt !== undefined && stop === behaviour.breakAt) await sleep(50).then(() => response.destroy());
-    else response.end();
+    if (behaviour.breakAt === undefined || stop !== behaviour.breakAt) return void response.end();
+    await Promise.race([written, closed]);
+    await sleep(50);
+    response.destroy();
   } finally {
     await file?.close();
   }

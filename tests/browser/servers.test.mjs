@@ -71,13 +71,15 @@ inEachBrowser((test, name) => {
         assert.equal(served.requests.length, 4);
         const starts = served.requests.slice(1).map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range)[1]));
         assert.deepEqual(served.requests.slice(1).map(({ ifRange }) => ifRange), [ifRange, ifRange, ifRange]);
-        for (const [index, at] of [200_000, 1_234_567, 3_000_000].entries()) assert.ok(starts[index] <= at && starts[index] > at - 1_200_000, `${starts[index]} after ${at}`);
+        // What broke off takes with it what the engine, and a read under way, had not handed out.
+        for (const [index, at] of [200_000, 1_234_567, 3_000_000].entries()) assert.ok(starts[index] <= at && starts[index] > at - 2 ** 21, `${starts[index]} after ${at}`);
       }
     }
   });
 
-  test('a break before the first byte, after the last, and one at each of many bytes are survived', async ({ page, server }) => {
-    const breaks = [0, 1, 4, 23, 24, 65_535, 65_536, 65_537, 100_000, SIZE - 1];
+  test('a break after the first byte, before the last, at each of many bytes and without any progress is survived', async ({ page, server }) => {
+    // A server that cuts its very first answer before the body has sent nothing: to Firefox that is no answer at all.
+    const breaks = [1, 1, 4, 23, 24, 65_535, 65_536, 65_537, 100_000, SIZE - 1];
     const served = server.put(({ count }) => ({ body: BODY, ...ETAG, breakAt: breaks[count - 1] }));
     const result = await page.run(download, { url: served.url, retries: breaks.length });
     assert.equal(result.sha256, SHA256, JSON.stringify(result));
