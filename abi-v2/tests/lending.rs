@@ -4,6 +4,7 @@
 //! does not fit a slice, and the window comes from the registry that `window` asks.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
 
 use gguf_abi_v2::{
     activate, active, begin, digests, finish, last_error, limit, position, push_chunk, release, report, tensor, window,

@@ -3,7 +3,7 @@
 /**
  * @typedef {object} Source  A file's bytes, pulled in order, once.
  * @property {number | undefined} length  exact length in bytes, when it is known; never 0. Right after `open`
- * @property {number} [total]         length that is good enough for a progress bar only
+ * @property {number | undefined} [total]  length that is good enough for a progress bar only
  * @property {() => Promise<void>} [open]  what has to be waited for before the first read
  * @property {(most: number) => Promise<Uint8Array | null>} read
  *   The next bytes, 1 to `most` of them, good until the next call; null at the end.
@@ -11,7 +11,7 @@
  *   Reads straight into `target`; 0 at the end. A source that has it needs no buffer of its own.
  * @property {(reason?: unknown) => Promise<void>} close
  *   Cancels what is unread, unlocks, and closes what the source itself opened. Never fails.
- * @property {AbortSignal} [signal]   one that ends the source, beside the admission's own
+ * @property {AbortSignal | undefined} [signal]  one that ends the source, beside the admission's own
  * @property {(error: unknown) => unknown} [explain]  a better error for one that this source may have caused
  */
 

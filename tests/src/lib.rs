@@ -10,3 +10,12 @@ pub mod feed;
 pub mod sinks;
 pub mod verdict;
 pub mod writer;
+
+/// The examples of the pages run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/migration.md")]
+    struct Migration;
+}

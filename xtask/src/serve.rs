@@ -33,7 +33,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     let root = project.path(FOLDER);
     let refused = |error| Failure::Unavailable(format!("cannot listen on 127.0.0.1:{port}: {error}"));
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(refused)?;
-    println!("{FOLDER}/ at http://{}/  (Ctrl-C ends it)", listener.local_addr().map_err(refused)?);
+    println!("{FOLDER}/ at http://{}/demo/  (Ctrl-C ends it)", listener.local_addr().map_err(refused)?);
     for stream in listener.incoming().flatten() {
         let root = root.clone();
         std::thread::spawn(move || {

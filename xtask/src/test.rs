@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::module::{self, TARGET, TARGET_DIR};
 use crate::project::Project;
-use crate::{browsers, model, npm, pip, shell, web};
+use crate::{browsers, miri, model, npm, pip, shell, web};
 
 const LOGS: &str = "target/test-logs";
 const SHOWN_OF_A_FAILURE: usize = 150;
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy: wasm32", run: clippy_wasm },
     Step { name: "rustdoc", run: rustdoc },
     Step { name: "rust tests", run: rust_tests },
+    Step { name: "pointers under Miri", run: |project, _| miri::run(project, &[]).map(|()| Outcome::passed(1)) },
     Step { name: "python tests: corpus and oracle", run: python_tests },
     Step { name: "python tests: another engine", run: another_engine },
     Step { name: "types: tsc", run: types },
