@@ -1,6 +1,7 @@
 //! v1's transfers with real pointers, as a host makes them. Run under Miri too: what a host may do is defined behaviour.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
 
 use gguf_abi_v1::{
     MAX_TRANSFER, alloc, dealloc, enter, free_model, get_diagnostics_len, get_diagnostics_ptr, init_runtime,
