@@ -1,21 +1,36 @@
-//! `cargo xtask bench [--quick | --native]`: what admission costs, as ratios inside one run.
+//! `cargo xtask bench [--browser] [--quick] | --native`: what admission costs, as ratios inside one run.
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::{model, module, shell};
+use crate::{browsers, model, module, npm, shell};
 
 const SCRIPT: &str = "tests/bench/bench.mjs";
+const BROWSER_SCRIPT: &str = "tests/bench/browser/bench.mjs";
+const BROWSER_PACKAGES: &str = "tests/browser";
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
-    let quick = match arguments {
-        [] => None,
-        [only] if only == "--quick" => Some(only),
-        _ => return Err(Failure::Usage("usage: cargo xtask bench [--quick]".into())),
+    let (in_browser, quick) = match arguments {
+        [first, rest @ ..] if first == "--browser" => (true, rest),
+        all => (false, all),
     };
+    if !matches!(quick, [] | [_]) || quick.iter().any(|argument| argument != "--quick") {
+        return Err(Failure::Usage("usage: cargo xtask bench [--browser] [--quick] | --native".into()));
+    }
     module::ensure(project)?;
+    if in_browser {
+        return browser(project, quick);
+    }
     match model::ensure_model(project) {
         Err(Failure::Unavailable(reason)) => println!("{reason}\nthe rows of the real model are left out"),
         other => drop(other?),
     }
     shell::run(shell::command(project, "node").arg(SCRIPT).args(quick))
+}
+
+/// In Chromium, with the real model as a file: memory, time, and what the page's main thread feels of it.
+fn browser(project: &Project, quick: &[String]) -> Result<(), Failure> {
+    model::ensure_model(project)?;
+    npm::package(project, BROWSER_PACKAGES, "hash-wasm")?;
+    browsers::ensure(project);
+    shell::run(shell::command(project, "node").arg(BROWSER_SCRIPT).args(quick))
 }

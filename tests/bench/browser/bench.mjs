@@ -1,0 +1,206 @@
+// `bench.mjs [--quick]`: what admission in a page costs, in Chromium, with the real model as a file on disk. Prints
+// tables, writes target/bench-browser.json. Needs Linux: memory and CPU time are the kernel's of the renderer process.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { start, whyNot } from '../../browser/drive.mjs';
+import { serve } from '../../browser/server.mjs';
+import { median, printTable } from '../measure.mjs';
+import { Renderer } from './renderer.mjs';
+import { makeSparse } from './sparse.mjs';
+
+const root = new URL('../../../', import.meta.url);
+const path = name => fileURLToPath(new URL(name, root));
+const quick = process.argv.includes('--quick');
+const ROUNDS = quick ? 2 : 7;
+const MB = 1e6;
+const REAL = path('target/models/gemma-3-270m-q4_k_m.gguf');
+const STORED = 'bench.gguf';
+
+const reason = whyNot('chromium');
+if (reason) throw new Error(reason);
+const results = { rounds: ROUNDS, memory: {}, ratios: [] };
+const folder = mkdtempSync(join(tmpdir(), 'gguf-bench-'));
+const server = await serve();
+const script = file => server.put({ body: { file }, type: 'text/javascript' }).url;
+const page = server.put({ body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'), type: 'text/html' }).url;
+const PAGE = script(path('tests/bench/browser/pages/page.js'));
+const LOOPS = script(path('tests/bench/browser/pages/loops.js'));
+const NEEDS = {
+  'hash only': `${server.origin}/files/wasm/runtime.wasm`,
+  'hash-wasm': script(path('tests/browser/node_modules/hash-wasm/dist/index.esm.min.js')),
+};
+const browser = await start('chromium');
+try {
+  await measureMemory();
+  await measureTime();
+} finally {
+  await browser.close();
+  await server.close();
+  rmSync(folder, { recursive: true });
+}
+writeFileSync(path('target/bench-browser.json'), `${JSON.stringify(results, null, 1)}\n`);
+console.log('written: target/bench-browser.json');
+
+/** A fresh page, and with it a fresh process, for as long as `work` lasts. */
+async function inPage(file, work) {
+  const tab = await browser.open(page);
+  try {
+    await tab.pick('#file', [file]);
+    await tab.evaluate(async address => void (globalThis.bench = await import(address)), PAGE);
+    const call = (name, argument) => tab.evaluate(({ name, argument }) => globalThis.bench[name](argument), { name, argument });
+    return await work(call, tab);
+  } finally {
+    await tab.close();
+  }
+}
+
+/** @returns {Promise<{ own: number, resident: number }>} */
+function memoryOfLoop(way, file) {
+  return inPage(file, async (call, tab) => {
+    await call('startLoops', LOOPS);
+    await call('loop', { way, address: NEEDS[way] });
+    return (await Renderer.of(tab.native)).memory(() => call('loop', { way, isReal: true }));
+  });
+}
+
+/** @returns {Promise<{ own: number, resident: number, memory: number }>} */
+function memoryOfGuest(file, digests) {
+  return inPage(file, async (call, tab) => {
+    await call('startGuest');
+    return (await Renderer.of(tab.native)).memory(() => call('admit', { digests }));
+  });
+}
+
+async function measureMemory() {
+  const loops = [];
+  const hashes = [];
+  const guests = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    loops.push(await memoryOfLoop('read', REAL));
+    guests.push(await memoryOfGuest(REAL, ['sha256']));
+    hashes.push(await memoryOfLoop('hash only', REAL));
+  }
+  const gibibytes = quick ? 1 : 6;
+  const hole = makeSparse(join(folder, 'sparse.gguf'), gibibytes * 2 ** 30);
+  const sparseLoop = await memoryOfLoop('read', hole);
+  const sparse = await memoryOfGuest(hole, []);
+  const memory = median(guests.map(guest => guest.memory));
+  results.memory = { loops, hashes, guests, sparseLoop, sparse };
+
+  const mb = bytes => (bytes / MB).toFixed(1);
+  const rows = ['own', 'resident'].flatMap(kind => {
+    const peaks = [loops, hashes, guests].map(runs => runs.map(run => run[kind]));
+    const [loop, , verify] = peaks.map(median);
+    const spread = values => middleHalf(values).map(mb).join(' to ');
+    const apart = values => mb(median(values.map((value, index) => Math.abs(value - values[(index + 1) % values.length]))));
+    const [loopSpread, hashSpread, verifySpread] = peaks.map(values => [spread(values), apart(values)]);
+    return [
+      [`${kind}: read only`, mb(loop), '-', ...loopSpread],
+      [`${kind}: hash only`, mb(median(peaks[1])), '-', ...hashSpread],
+      [`${kind}: verify + SHA-256`, mb(verify), mb(loop + memory + 8 * MB), ...verifySpread],
+      [`${kind}: read only, sparse ${gibibytes} GiB, once`, mb(sparseLoop[kind]), '-', '-', '-'],
+      [`${kind}: verify, no digest, sparse ${gibibytes} GiB, once`, mb(sparse[kind]), mb(loop + memory + 24 * MB), '-', '-'],
+    ];
+  });
+  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. resident: all of it,
+with the pages of the browser's own program (as soon as a module is compiled, its compiler's); own: without them.
+Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}). Verify may take that and 8 more than read only, the sparse file 16 more
+again; what reading it alone takes is what the engine has not collected yet.\n`);
+  printTable(['what', 'peak', 'wanted at most', 'middle half', 'A/A'], rows);
+}
+
+async function measureTime() {
+  await inPage(REAL, async (call, tab) => {
+    await call('startGuest');
+    await call('startLoops', LOOPS);
+    const ways = ['read', 'hash only', 'hash-wasm', 'crypto.subtle', 'arrayBuffer, copied'];
+    for (const way of ways) await call('loop', { way, address: NEEDS[way] });
+    const stored = await call('admit', { store: STORED });
+    const renderer = await Renderer.of(tab.native);
+    const checked = async (name, argument) => {
+      const measured = await renderer.cpu(() => call(name, argument));
+      if (measured.sha256 && !stored.sha256.startsWith(measured.sha256)) throw new Error(`${argument.way}: another SHA-256`);
+      return measured;
+    };
+    const admit = options => () => checked('admit', options);
+    const loop = way => () => checked('loop', { way, isReal: true });
+
+    const columns = ['what', 'ratio', 'wanted', 'middle half', 'A/A', 'ratio of waits', 'their A/A', 'ms CPU', 'ms wait'];
+    console.log(`CPU time of the renderer process as a multiple of the comparison, median of ${ROUNDS} alternated pairs\n`);
+    const file = await alternate(admit({}), Object.fromEntries(ways.map(way => [way, loop(way)])));
+    const wanted = { 'hash only': 'at most 1.15', 'hash-wasm': 'below 1' };
+    printTable(columns, ways.map(way => row(`File, verify + SHA-256 / ${way}`, wanted[way], file.get(way).map(inverse))));
+
+    console.log('The same from the private file system\n');
+    const opfs = await alternate(admit({ stored: STORED }), {
+      'verify + BLAKE3': admit({ stored: STORED, digests: ['blake3'] }),
+      'resident + BLAKE3': admit({ stored: STORED, sink: 'resident', digests: ['blake3'] }),
+    });
+    const below = { 'verify + BLAKE3': 'below 0.45', 'resident + BLAKE3': 'below 0.55' };
+    printTable(columns, [...opfs].map(([way, pairs]) => row(`stored, ${way} / verify + SHA-256`, below[way], pairs)));
+
+    await mainThread(call, tab);
+  });
+}
+
+/** Runs `base`, a work, `base`, the next work and so on. Of each work: what it took, and `base` before and after. */
+async function alternate(base, works) {
+  const pairs = new Map(Object.keys(works).map(name => [name, []]));
+  await base();
+  for (const work of Object.values(works)) await work();
+  let before = await base();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, run] of Object.entries(works)) {
+      const work = await run();
+      const after = await base();
+      const both = key => (before[key] + after[key]) / 2;
+      pairs.get(name).push({ cpu: work.cpu / both('cpu'), wall: work.wall / both('wall'), same: before.cpu / after.cpu, sameWall: before.wall / after.wall, work });
+      before = after;
+    }
+  }
+  return pairs;
+}
+
+function inverse(pair) {
+  return { ...pair, cpu: 1 / pair.cpu, wall: 1 / pair.wall };
+}
+
+/** The range that holds the middle half. */
+function middleHalf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return [sorted[values.length >> 2], sorted[(values.length * 3) >> 2]];
+}
+
+function row(what, wanted = '-', pairs) {
+  const of = pick => median(pairs.map(pick));
+  const ratio = of(({ cpu }) => cpu);
+  const spread = middleHalf(pairs.map(({ cpu }) => cpu));
+  const same = of(pair => pair.same);
+  const waits = of(({ wall }) => wall);
+  const sameWaits = of(({ sameWall }) => sameWall);
+  const cpu = of(({ work }) => work.cpu);
+  const wall = of(({ work }) => work.wall);
+  results.ratios.push({ what, wanted, ratio, spread, same, waits, sameWaits, cpu, wall });
+  const numbers = [spread.map(value => value.toFixed(3)).join(' to '), ...[same, waits, sameWaits].map(value => value.toFixed(3))];
+  return [what, ratio.toFixed(3), wanted, ...numbers, ...[cpu, wall].map(seconds => (seconds * 1e3).toFixed(0))];
+}
+
+async function mainThread(call, tab) {
+  const shares = [];
+  const long = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const measured = await browser.mainThread(tab);
+    const { wall, longTasks } = await call('admit', { progress: true });
+    shares.push((await measured()) / wall);
+    long.push(longTasks.length);
+  }
+  results.mainThread = { shares, longTasks: long };
+  const percent = value => `${(100 * value).toFixed(2)} %`;
+  console.log('The page while its worker admits the real model\n');
+  printTable(['what', 'median', 'wanted', 'middle half'], [
+    ['main thread at work', percent(median(shares)), 'at most 2 %', middleHalf(shares).map(percent).join(' to ')],
+    ['long tasks, all rounds', long.reduce((sum, count) => sum + count, 0), '0', '-'],
+  ]);
+}
