@@ -4,14 +4,17 @@
 //! Every field is judged in one order: its limits, whether the file can hold it, its own bound. The first fault in file
 //! order is the one reported.
 
+mod entry;
+mod tensor;
+
 use core::fmt;
 
 use crate::error::{Error, Path};
-use crate::header::{Header, byte_size};
+use crate::header::Header;
 use crate::layout::Layout;
 use crate::limits::{LimitId, Limits};
 use crate::status::Code;
-use crate::types::{TensorType, ValueType};
+use crate::types::ValueType;
 
 /// What the fields are measured against.
 #[derive(Clone, Copy)]
@@ -86,12 +89,7 @@ struct TensorRecord {
 const SHORTEST_ENTRY: u64 = 8 + 1 + 4 + 1;
 const SHORTEST_TENSOR: u64 = 8 + 1 + 4 + 4 + 8;
 
-const MAX_KEY: u64 = 65_535;
-const MAX_NAME: u64 = 63;
-const MAX_DIMS: u32 = 4;
-const MAX_ALIGNMENT: u32 = 1 << 20;
 const I64_MAX: u64 = i64::MAX as u64;
-const ALIGNMENT_KEY: &str = "general.alignment";
 
 impl Parser {
     pub(crate) fn new() -> Self {
@@ -284,200 +282,14 @@ impl Parser {
                 self.at = self.at.saturating_add(8);
                 self.record_end()
             }
-            Step::Key => {
-                let Some(end) = self.string(bounds)? else {
-                    return Ok(false);
-                };
-                self.named(end, MAX_KEY)?;
-                let key = self.header.pages.string(self.at);
-                self.aligns = key == *ALIGNMENT_KEY;
-                self.go_to(end, Step::ValueType)
-            }
-            Step::ValueType => {
-                if !self.fixed(4, bounds)? {
-                    return Ok(false);
-                }
-                let number = self.header.pages.u32(self.at);
-                let Some(ty) = ValueType::from_number(number) else {
-                    return Err(self
-                        .fault(Code::Header, format_args!("there is no value type {number}"))
-                        .with(format_args!("0 to 12"), format_args!("{number}")));
-                };
-                if self.aligns && ty != ValueType::U32 {
-                    return Err(self
-                        .fault(Code::Header, format_args!("{ALIGNMENT_KEY} is not a u32"))
-                        .with(format_args!("u32"), format_args!("{}", ty.name())));
-                }
-                self.go(4, if ty == ValueType::Array { Step::ItemType } else { Step::Value(ty) })
-            }
-            Step::Value(ValueType::String) => {
-                let Some(end) = self.string(bounds)? else {
-                    return Ok(false);
-                };
-                self.at = end;
-                self.record_end()
-            }
-            Step::Value(ty) => {
-                if !self.fixed(ty.size(), bounds)? {
-                    return Ok(false);
-                }
-                if ty == ValueType::Bool {
-                    let byte = self.header.pages.byte(self.at);
-                    if byte > 1 {
-                        return Err(bad_bool(self.at, self.path(), byte));
-                    }
-                }
-                if self.aligns {
-                    self.align()?;
-                }
-                self.at = self.at.saturating_add(ty.size());
-                self.record_end()
-            }
-            Step::ItemType => {
-                if !self.fixed(4, bounds)? {
-                    return Ok(false);
-                }
-                let number = self.header.pages.u32(self.at);
-                match ValueType::from_number(number) {
-                    None => Err(self
-                        .fault(Code::Header, format_args!("there is no value type {number}"))
-                        .with(format_args!("0 to 12"), format_args!("{number}"))),
-                    Some(ValueType::Array) => {
-                        Err(self.fault(Code::Header, format_args!("an array of arrays is not read")))
-                    }
-                    Some(ty) => self.go(4, Step::ItemCount(ty)),
-                }
-            }
-            Step::ItemCount(of) => {
-                let Some(count) = self.count(LimitId::ArrayItems, "ARRAY_ITEMS", bounds)? else {
-                    return Ok(false);
-                };
-                let first = self.at.saturating_add(8);
-                if of == ValueType::String {
-                    return self.go_to(first, Step::Strings { left: count });
-                }
-                let end = first.saturating_add(count.saturating_mul(of.size()));
-                self.need(end, bounds)?;
-                let items = Items { count_at: self.at, end, bools: of == ValueType::Bool, seen: first, fault: None };
-                self.go_to(first, Step::Items(items))
-            }
-            Step::Strings { mut left } => {
-                while left > 0 {
-                    let Some(end) = self.string(bounds)? else {
-                        self.step = Step::Strings { left };
-                        return Ok(false);
-                    };
-                    self.at = end;
-                    left = left.saturating_sub(1);
-                }
-                self.record_end()
-            }
-            Step::Items(mut items) => {
-                let here = self.header.pages.len();
-                if items.bools {
-                    let unseen = self.header.pages.bytes(items.seen, here.min(items.end).saturating_sub(items.seen));
-                    if items.fault.is_none() {
-                        let mut at = items.seen;
-                        for run in unseen.runs() {
-                            if let Some(index) = run.iter().position(|byte| *byte > 1) {
-                                items.fault = Some(at.saturating_add(index as u64));
-                                break;
-                            }
-                            at = at.saturating_add(run.len() as u64);
-                        }
-                        self.work = self.work.saturating_add(unseen.len());
-                    }
-                    items.seen = here.min(items.end);
-                }
-                self.step = Step::Items(items);
-                if here < items.end {
-                    return Ok(false);
-                }
-                if let Some(at) = items.fault {
-                    return Err(bad_bool(at, self.path(), self.header.pages.byte(at)));
-                }
-                self.at = items.end;
-                self.record_end()
-            }
-            Step::Name => {
-                let Some(end) = self.string(bounds)? else {
-                    return Ok(false);
-                };
-                self.named(end, MAX_NAME)?;
-                self.go_to(end, Step::DimCount)
-            }
-            Step::DimCount => {
-                if !self.fixed(4, bounds)? {
-                    return Ok(false);
-                }
-                let count = self.header.pages.u32(self.at);
-                if count > MAX_DIMS {
-                    return Err(self
-                        .fault(Code::Header, format_args!("a tensor has at most 4 dimensions"))
-                        .with(format_args!("0 to 4"), format_args!("{count}")));
-                }
-                self.record = TensorRecord {
-                    dim_count: count,
-                    product: 1,
-                    dims_at: self.at.saturating_add(4),
-                    ..TensorRecord::default()
-                };
-                self.go(4, if count == 0 { Step::TensorType } else { Step::Dim(0) })
-            }
-            Step::Dim(index) => {
-                if !self.fixed(8, bounds)? {
-                    return Ok(false);
-                }
-                let dim = self.header.pages.u64(self.at);
-                let product = self.record.product.checked_mul(dim.max(1)).filter(|product| *product <= I64_MAX);
-                let (Some(product), true) = (product, dim <= I64_MAX) else {
-                    return Err(self
-                        .fault(Code::Layout, format_args!("the dimensions multiply to more than 2^63 - 1"))
-                        .with(format_args!("at most {I64_MAX}"), format_args!("{dim}")));
-                };
-                self.record.product = product;
-                if let Some(slot) = self.record.dims.get_mut(index as usize) {
-                    *slot = dim;
-                }
-                let next = index.saturating_add(1);
-                self.go(8, if next < self.record.dim_count { Step::Dim(next) } else { Step::TensorType })
-            }
-            Step::TensorType => {
-                if !self.fixed(4, bounds)? {
-                    return Ok(false);
-                }
-                let number = self.header.pages.u32(self.at);
-                let Some(ty) = TensorType::from_number(number) else {
-                    let why = if TensorType::is_removed(number) { "was removed from" } else { "is not in" };
-                    return Err(self
-                        .fault(Code::Header, format_args!("tensor type {number} {why} the format"))
-                        .with(format_args!("a known type"), format_args!("{number}")));
-                };
-                self.measure(ty)?;
-                self.go(4, Step::Offset)
-            }
-            Step::Offset => {
-                if !self.fixed(8, bounds)? {
-                    return Ok(false);
-                }
-                let offset = self.header.pages.u64(self.at);
-                if offset != self.data_bytes {
-                    let name =
-                        self.header.tensors.len().checked_sub(1).and_then(|last| self.header.tensors.start(last));
-                    let name = self.header.pages.string(name.unwrap_or(0));
-                    let expected = self.data_bytes;
-                    return Err(self
-                        .fault(Code::Layout, format_args!("{name:?} starts at {offset}, expected {expected}"))
-                        .with(format_args!("{expected}"), format_args!("{offset}")));
-                }
-                self.header.layout.required_end = offset.saturating_add(self.record.bytes);
-                self.data_bytes = offset.saturating_add(self.record.padded);
-                if self.data_bytes > I64_MAX {
-                    return Err(self.fault(Code::Layout, format_args!("the sizes add up to more than 2^63 - 1")));
-                }
-                self.at = self.at.saturating_add(8);
-                self.record_end()
-            }
+            Step::Key
+            | Step::ValueType
+            | Step::Value(_)
+            | Step::ItemType
+            | Step::ItemCount(_)
+            | Step::Strings { .. }
+            | Step::Items(_) => self.entry_step(bounds),
+            Step::Name | Step::DimCount | Step::Dim(_) | Step::TensorType | Step::Offset => self.tensor_step(bounds),
             Step::Done => Ok(false),
         }
     }
@@ -563,44 +375,6 @@ impl Parser {
         Ok(())
     }
 
-    fn align(&mut self) -> Result<(), Error> {
-        let alignment = self.header.pages.u32(self.at);
-        if !alignment.is_power_of_two() || !(8..=MAX_ALIGNMENT).contains(&alignment) {
-            return Err(self
-                .fault(Code::Header, format_args!("an alignment of {alignment}"))
-                .with(format_args!("a power of two from 8 to {MAX_ALIGNMENT}"), format_args!("{alignment}")));
-        }
-        self.header.alignment = u64::from(alignment);
-        Ok(())
-    }
-
-    /// The size of the tensor whose dimensions and type are known.
-    fn measure(&mut self, ty: TensorType) -> Result<(), Error> {
-        let TensorRecord { dims, dim_count, dims_at, .. } = self.record;
-        let dims = dims.get(..dim_count as usize).unwrap_or_default();
-        let path = Path::Dim((self.header.tensors.len() as u32).saturating_sub(1), 0);
-        let row = dims.first().copied().unwrap_or(1);
-        if !row.is_multiple_of(ty.block_elements()) {
-            let block = ty.block_elements();
-            let message = format_args!("a row of {row} elements is not whole {} blocks", ty.name());
-            return Err(Error::at(Code::Layout, dims_at, path, message)
-                .with(format_args!("a multiple of {block}"), format_args!("{row}")));
-        }
-        let size = byte_size(dims, ty);
-        let padded = size.and_then(|size| size.checked_next_multiple_of(self.header.alignment));
-        let (Some(bytes), Some(padded)) = (size, padded.filter(|padded| *padded <= I64_MAX)) else {
-            return Err(Error::at(
-                Code::Layout,
-                dims_at,
-                path,
-                format_args!("the tensor is larger than 2^63 - 1 bytes"),
-            ));
-        };
-        self.record.bytes = bytes;
-        self.record.padded = padded;
-        Ok(())
-    }
-
     /// A fault of the field that comes next.
     fn fault(&self, code: Code, message: fmt::Arguments<'_>) -> Error {
         Error::at(code, self.at, self.path(), message)
@@ -610,11 +384,6 @@ impl Parser {
 fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Error {
     Error::at(Code::Limit, at, path, format_args!("{found} is above limit {limit}"))
         .with(format_args!("at most {most}"), format_args!("{found}"))
-}
-
-fn bad_bool(at: u64, path: Path, byte: u8) -> Error {
-    Error::at(Code::Header, at, path, format_args!("a bool is 0 or 1"))
-        .with(format_args!("0 or 1"), format_args!("{byte}"))
 }
 
 /// The file has `length` bytes, and the field at `at` needs it to go on to `end`.
