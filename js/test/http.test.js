@@ -128,6 +128,16 @@ test('a broken download goes on by Range and If-Range in the same session', asyn
   assert.ok((server?.sent ?? 0) < 2 * file.length);
 });
 
+test('a download that breaks at random bytes, time and again, is the same file', async () => {
+  let seed = 11;
+  /** @param {number} most */
+  const random = most => (seed = Math.imul(seed, 48_271) >>> 0) % most;
+  for (let round = 0; round < 40; round++) {
+    const breaks = Array.from({ length: 1 + random(3) }, () => ({ breakAfter: 1 + random(120_000) }));
+    await admitted(...breaks, {});
+  }
+});
+
 test('it goes on in the header, before the first byte, and for a Request and a Response too', async () => {
   await admitted({ breakAfter: 40 }, {});
   const url = await at({ breakAfter: 10_000 }, {}, { breakAfter: 10_000 }, {});
