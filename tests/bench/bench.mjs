@@ -1,5 +1,5 @@
-// `bench.mjs [--quick]`: what admission costs, as ratios inside one run. Prints tables, writes target/bench.json and, when
-// not quick, docs/memory.svg.
+// `bench.mjs [--quick] [--sizes]`: what admission costs, as ratios inside one run. Prints tables, writes target/bench.json
+// and, when not quick, docs/memory.svg. --sizes leaves the ratios out, which take the most time.
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { plot } from './plot.mjs';
 
 const root = new URL('../../', import.meta.url);
 const quick = process.argv.includes('--quick');
+const sizesOnly = process.argv.includes('--sizes');
 const PAIRS = quick ? 3 : 15;
 const GIB = 2 ** 30;
 const REAL = new URL('target/models/gemma-3-270m-q4_k_m.gguf', root);
@@ -34,36 +35,8 @@ function compare(what, most, work, base, pairs = PAIRS) {
   ];
 }
 
-console.log('CPU time as a multiple of the comparison, median of alternated pairs\n');
-const rows = [];
-if (existsSync(REAL)) {
-  const real = realFile(REAL);
-  const part = { end: REAL_HEADER };
-  rows.push(
-    compare('real model, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(real), () => guest.plain(real)),
-    compare('real model, BLAKE3 verify / copy + BLAKE3', 1.3, () => guest.v2(real, { digests: BLAKE3 }), () => guest.plain(real, { digests: BLAKE3 })),
-    compare('real model, no digest, verify / copy', null, () => guest.v2(real, { digests: NONE }), () => guest.plain(real, { digests: NONE })),
-    compare('real header, no digest / SHA-256 of its bytes', 1.0, () => guest.v2(real, { ...part, digests: NONE }), () => guest.plain(real, part)),
-    compare('real model, resident / verify (SHA-256)', null, () => guest.v2(real, { sink: 'resident' }), () => guest.v2(real)),
-  );
-} else {
-  console.log('the real model is not here (cargo xtask model): its rows are left out\n');
-}
-if (existsSync(VOCABULARY)) {
-  const vocabulary = realFile(VOCABULARY);
-  rows.push(compare('all header (15.8 MB vocabulary), no digest / SHA-256', null, () => guest.v2(vocabulary, { digests: NONE }), () => guest.plain(vocabulary)));
-}
-const many = madeFile(64 * 2 ** 20, 65_536);
-rows.push(compare('65,536 tensors in 64 MiB, SHA-256 verify / copy + SHA-256', null, () => guest.v2(many), () => guest.plain(many)));
 const small = madeFile(256 * 2 ** 20);
-rows.push(compare('256 MiB, small header, BLAKE3 verify / copy + BLAKE3', 1.1, () => guest.v2(small, { digests: BLAKE3 }), () => guest.plain(small, { digests: BLAKE3 })));
-const large = madeFile(4 * GIB);
-const largePairs = quick ? 1 : PAIRS;
-rows.push(
-  compare('4 GiB, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(large), () => guest.plain(large), largePairs),
-  compare('4 GiB, no digest, verify / copy', 1.25, () => guest.v2(large, { digests: NONE }), () => guest.plain(large, { digests: NONE }), largePairs),
-);
-printTable(['what', 'ratio', 'wanted at most', 'middle half', 'A/A', 'ms', 'pairs'], rows);
+if (!sizesOnly) compareAll();
 
 console.log('One admission a process (SHA-256): what v1 and v2 take. Process memory is what it grew by.\n');
 const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -107,3 +80,35 @@ printTable(
 writeFileSync(new URL('target/bench.json', root), `${JSON.stringify(results, null, 1)}\n`);
 if (!quick) writeFileSync(new URL('docs/memory.svg', root), plot(results.sizes));
 console.log(`written: target/bench.json${quick ? '' : ', docs/memory.svg'}`);
+
+function compareAll() {
+  console.log('CPU time as a multiple of the comparison, median of alternated pairs\n');
+  const rows = [];
+  if (existsSync(REAL)) {
+    const real = realFile(REAL);
+    const part = { end: REAL_HEADER };
+    rows.push(
+      compare('real model, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(real), () => guest.plain(real)),
+      compare('real model, BLAKE3 verify / copy + BLAKE3', 1.3, () => guest.v2(real, { digests: BLAKE3 }), () => guest.plain(real, { digests: BLAKE3 })),
+      compare('real model, no digest, verify / copy', null, () => guest.v2(real, { digests: NONE }), () => guest.plain(real, { digests: NONE })),
+      compare('real header, no digest / SHA-256 of its bytes', 1.0, () => guest.v2(real, { ...part, digests: NONE }), () => guest.plain(real, part)),
+      compare('real model, resident / verify (SHA-256)', null, () => guest.v2(real, { sink: 'resident' }), () => guest.v2(real)),
+    );
+  } else {
+    console.log('the real model is not here (cargo xtask model): its rows are left out\n');
+  }
+  if (existsSync(VOCABULARY)) {
+    const vocabulary = realFile(VOCABULARY);
+    rows.push(compare('all header (15.8 MB vocabulary), no digest / SHA-256', null, () => guest.v2(vocabulary, { digests: NONE }), () => guest.plain(vocabulary)));
+  }
+  const many = madeFile(64 * 2 ** 20, 65_536);
+  rows.push(compare('65,536 tensors in 64 MiB, SHA-256 verify / copy + SHA-256', null, () => guest.v2(many), () => guest.plain(many)));
+  rows.push(compare('256 MiB, small header, BLAKE3 verify / copy + BLAKE3', 1.1, () => guest.v2(small, { digests: BLAKE3 }), () => guest.plain(small, { digests: BLAKE3 })));
+  const large = madeFile(4 * GIB);
+  const largePairs = quick ? 1 : PAIRS;
+  rows.push(
+    compare('4 GiB, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(large), () => guest.plain(large), largePairs),
+    compare('4 GiB, no digest, verify / copy', 1.25, () => guest.v2(large, { digests: NONE }), () => guest.plain(large, { digests: NONE }), largePairs),
+  );
+  printTable(['what', 'ratio', 'wanted at most', 'middle half', 'A/A', 'ms', 'pairs'], rows);
+}

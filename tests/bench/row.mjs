@@ -4,7 +4,8 @@ import { madeFile } from './file.mjs';
 import { Guest } from './guest.mjs';
 
 const [way, mebibytes] = process.argv.slice(2);
-const file = madeFile(Number(mebibytes) * 2 ** 20);
+// No tensor of a resident model may be above 2 GiB.
+const file = madeFile(Number(mebibytes) * 2 ** 20, 8);
 const guest = new Guest();
 const before = peak();
 const start = performance.now();

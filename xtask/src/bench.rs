@@ -1,4 +1,4 @@
-//! `cargo xtask bench [--browser] [--quick] | --native`: what admission costs, as ratios inside one run.
+//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native`: what admission costs, as ratios inside one run.
 
 use crate::failure::Failure;
 use crate::project::Project;
@@ -13,8 +13,11 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         [first, rest @ ..] if first == "--browser" => (true, rest),
         all => (false, all),
     };
-    if !matches!(quick, [] | [_]) || quick.iter().any(|argument| argument != "--quick") {
-        return Err(Failure::Usage("usage: cargo xtask bench [--browser] [--quick] | --native".into()));
+    let is_known = |argument: &String| argument == "--quick" || (argument == "--sizes" && !in_browser);
+    if !quick.iter().all(is_known) {
+        return Err(Failure::Usage(
+            "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native".into(),
+        ));
     }
     module::ensure(project)?;
     if in_browser {

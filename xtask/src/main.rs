@@ -74,7 +74,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--browser] [--quick] | --native",
+        arguments: "[--quick] [--sizes] | --browser [--quick] | --native",
         summary: "measure admission against copying and hashing alone, v1 against v2, and draw docs/memory.svg",
         run: |project, arguments| match arguments {
             [only] if only == "--native" => bench_native::run(project),
