@@ -110,7 +110,7 @@ def installed(chosen):
         readers.append(Reader("@huggingface/gguf", "npm", version, program))
     if chosen.candle:
         version = re.search('^candle-core = "=?(.+)"$', (HERE / "reader_candle/Cargo.toml").read_text(), re.M)[1]
-        readers.append(Reader("candle-core", "crates.io", version, [str(chosen.candle.resolve())]))
+        readers.append(Reader("candle-core", "Rust crate", version, [str(chosen.candle.resolve())]))
     return readers
 
 
