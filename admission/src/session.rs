@@ -54,7 +54,7 @@ const PIECE: usize = 64 * 1024;
 /// Bytes come in file order through [`push`](Session::push), which takes them where they lie, or through
 /// [`window`](Session::window) and [`commit`](Session::commit), which lend a place to write them to.
 ///
-/// Invariants: `staged.0 <= staged.1 <= lent or staging.len()`; `position` counts the bytes that were checked and hashed;
+/// Invariants: `staged.0 <= staged.1 <= staging.len()`; `position` counts the bytes that were checked and hashed;
 /// in Failed only `error` is kept.
 pub struct Session<S: Sink> {
     limits: Limits,
