@@ -22,6 +22,8 @@ async function open(file) {
     await ready;
     shown?.free();
     shown = undefined;
+    const { architecture, tensors, needed } = JSON.parse(await peek(file, { signal: mine.signal }));
+    say('working', `Admitting ${file.name}: ${architecture}, ${tensors} tensors, ${mib(needed)} of memory …`);
     const began = performance.now();
     const admitted = await admit(file, { signal: mine.signal });
     if (mine !== controller) return admitted.free();
@@ -32,8 +34,14 @@ async function open(file) {
   } catch (error) {
     if (mine === controller) say('failed', describe(error));
   } finally {
-    if (mine === controller) $('cancel').disabled = true;
+    if (mine === controller) rest();
   }
+}
+
+/** Nothing more to cancel. A control that is disabled loses the keyboard's focus: the next one to be used gets it. */
+function rest() {
+  if (document.activeElement === $('cancel')) $('file').focus();
+  $('cancel').disabled = true;
 }
 
 function show(admitted, { length, gguf, metadata, tensors, digests }) {

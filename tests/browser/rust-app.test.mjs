@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { middle } from './pages/models.js';
+import { large, middle } from './pages/models.js';
 import { inEachBrowser } from './suite.mjs';
 
 const APP = '/app/rust-app/';
@@ -101,23 +101,66 @@ inEachBrowser(test => {
     assert.deepEqual(result, ['admitted']);
   }, { skip });
 
+  test('a response is admitted whole when a clone of it is read to its end before', async ({ page, server }) => {
+    const body = large(20);
+    const found = await page.run(async ({ urls, app }) => {
+      const { default: init, admit } = await import(`${app}pkg/gguf_rust_app.js`);
+      await init();
+      const found = [];
+      for (const url of urls) {
+        const response = await fetch(url);
+        await response.clone().arrayBuffer();
+        found.push(await admit(response, {}).then(admitted => (admitted.free(), 'admitted'), error => error.message));
+      }
+      return found;
+    }, { urls: [server.put({ body }).url, server.put({ body, length: false }).url], app: APP });
+    assert.deepEqual(found, ['admitted', 'admitted']);
+  }, { skip });
+
   test('the page of the app admits the real model when it is picked, and shows what the package says of it', async ({ page, browser, server }) => {
     await page.pick('#file', [MODEL]);
     const { digests } = await page.run(async () => kit.seen(await kit.admit(await kit.guest(), document.querySelector('#file').files[0])));
     const app = await browser.open(`${server.origin}${APP}index.html`);
     try {
+      await app.evaluate(() => {
+        const status = document.querySelector('#status');
+        window.told = [];
+        new MutationObserver(() => window.told.push(status.textContent)).observe(status, { childList: true });
+      });
       await app.pick('#file', [MODEL]);
       const seen = await app.evaluate(async () => {
         const status = document.querySelector('#status');
         while (!['admitted', 'failed'].includes(status.dataset.state)) await new Promise(resolve => setTimeout(resolve, 50));
         document.querySelector('#tensors button').click();
-        return [status.dataset.state, document.querySelector('#facts').textContent, document.querySelector('#values').textContent];
+        return [status.dataset.state, document.querySelector('#facts').textContent, document.querySelector('#values').textContent, window.told];
       });
       assert.equal(seen[0], 'admitted');
       assert.ok(seen[1].includes(digests.sha256), seen[1]);
       assert.match(seen[2], /\S/);
+      // From the header, before the data is read.
+      assert.ok(seen[3].some(text => /: gemma3, \d+ tensors, [\d.]+ MiB of memory/.test(text)), seen[3]);
     } finally {
       await app.close();
     }
   }, { skip: skip || (!existsSync(MODEL) && 'the real model is not here: run `cargo xtask model`'), timeout: 120_000 });
+
+  test('a cancel from the keyboard leaves the focus where the next file is picked', async ({ browser, server }) => {
+    const app = await browser.open(`${server.origin}${APP}index.html`);
+    try {
+      await app.evaluate(() => {
+        document.querySelector('#file').addEventListener('change', () => {
+          document.querySelector('#cancel').focus();
+          document.querySelector('#cancel').click();
+        });
+      });
+      await app.pick('#file', [fileURLToPath(import.meta.url)]);
+      const seen = await app.evaluate(async () => {
+        while (!document.querySelector('#cancel').disabled) await new Promise(resolve => setTimeout(resolve, 20));
+        return [document.querySelector('#status').textContent, document.activeElement.id];
+      });
+      assert.deepEqual(seen, ['Cancelled.', 'file']);
+    } finally {
+      await app.close();
+    }
+  }, { skip });
 });

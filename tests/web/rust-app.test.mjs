@@ -1,24 +1,13 @@
 // The Rust app in Node: every source, every way to stop. Needs `cargo xtask build --web`.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 
-import { gguf, never, refusal, streamOf, timeout } from './support.mjs';
+import { gguf, load, never, refusal, skip, streamOf, timeout } from './support.mjs';
 
-const pkg = new URL('../../examples/rust-app/pkg/', import.meta.url);
-const isBuilt = existsSync(new URL('gguf_rust_app.js', pkg));
-
-/** A fresh instance: its memory starts small. */
-async function load(name = 'shared') {
-  const app = await import(`${new URL('gguf_rust_app.js', pkg)}?${name}`);
-  app.initSync({ module: readFileSync(new URL('gguf_rust_app_bg.wasm', pkg)) });
-  return app;
-}
-
-describe('rust app', { skip: !isBuilt && 'examples/rust-app/pkg is missing: cargo xtask build --web' }, async () => {
-  if (!isBuilt) return;
+describe('rust app', { skip }, async () => {
+  if (skip) return;
   const app = await load();
   const file = gguf(100_000);
   const sha256 = createHash('sha256').update(file).digest('hex');
@@ -177,6 +166,23 @@ describe('rust app', { skip: !isBuilt && 'examples/rust-app/pkg is missing: carg
     });
   }
 
+  test('what a peek answers is JSON, whatever the file is called', async () => {
+    for (const architecture of ['llama', 'a\u0001b', 'a\0b', '\u200b', '\u{1f600}', 'a"b\\', "it's", '']) {
+      const bytes = gguf(4, { 'general.architecture': architecture });
+      assert.equal(JSON.parse(await app.peek(new Blob([bytes]), {})).architecture, architecture);
+    }
+    assert.equal(JSON.parse(await app.peek(new Blob([gguf(4, {})]), {})).architecture, '');
+  });
+
+  test('a peek at a file that ends in its header says where', async () => {
+    for (const length of [0, 3, 24, 60]) {
+      for (const type of [undefined, 'bytes']) {
+        const error = await refusal(app.peek(streamOf(file.subarray(0, length), { type }).stream, {}));
+        assert.deepEqual([error.code, error.kind], ['truncated', 'rejected']);
+      }
+    }
+  });
+
   test('a chunk that is no bytes is an error', async () => {
     const stream = new ReadableStream({ start(controller) { controller.enqueue('GGUF'); } });
     const error = await refusal(app.admit(stream, {}));
@@ -271,7 +277,7 @@ describe('rust app', { skip: !isBuilt && 'examples/rust-app/pkg is missing: carg
     }
   });
 
-  test('a byte stream is read into one buffer, with min where it is the engine\'s own', async () => {
+  test('a byte stream is read into one buffer, with min where it is sure how much is left', async () => {
     const prototype = ReadableStreamBYOBReader.prototype;
     const read = prototype.read;
     let reads = [];
@@ -281,11 +287,13 @@ describe('rust app', { skip: !isBuilt && 'examples/rust-app/pkg is missing: carg
     };
     try {
       const large = gguf(6 << 20);
-      for (const [source, least] of [[new Blob([large]), 1 << 20], [streamOf(large, { type: 'bytes', size: 100_000 }).stream, 1]]) {
+      const made = () => new Response(streamOf(large, { type: 'bytes', size: 100_000 }).stream, { headers: { 'content-length': large.length } });
+      for (const [source, most] of [[new Blob([large]), 1 << 20], [streamOf(large, { type: 'bytes', size: 100_000 }).stream, 1], [made(), 1]]) {
         reads = [];
         await reportOf(source, { digests: [] });
         assert.deepEqual(reads[0], [65_536, 1]);
-        assert.deepEqual(reads.at(-1), [1 << 20, least]);
+        assert.equal(reads.at(-1)[0], 1 << 20);
+        assert.equal(Math.max(...reads.map(([, min]) => min)), most);
       }
     } finally {
       prototype.read = read;

@@ -1,4 +1,22 @@
-// A small GGUF file, and streams that know what was done to them.
+// The Rust app as it was built, a small GGUF file, and streams that know what was done to them.
+import { existsSync, readFileSync } from 'node:fs';
+
+const pkg = new URL('../../examples/rust-app/pkg/', import.meta.url);
+
+export const skip = !existsSync(new URL('gguf_rust_app.js', pkg)) && 'examples/rust-app/pkg is missing: cargo xtask build --web';
+
+/**
+ * A fresh instance of the app: its memory starts small.
+ *
+ * @param {string} [name]
+ * @param {(module: Uint8Array) => Uint8Array} [change]  what is run instead of the module as it was built
+ * @returns the app's functions, and as `exports` what the module itself exports
+ */
+export async function load(name = 'shared', change = module => module) {
+  const app = await import(`${new URL('gguf_rust_app.js', pkg)}?${name}`);
+  const module = change(new Uint8Array(readFileSync(new URL('gguf_rust_app_bg.wasm', pkg))));
+  return { ...app, exports: app.initSync({ module }) };
+}
 
 const text = string => {
   const bytes = new TextEncoder().encode(string);
@@ -8,10 +26,11 @@ const u32 = number => new Uint8Array(Uint32Array.of(number).buffer);
 const u64 = number => new Uint8Array(BigUint64Array.of(BigInt(number)).buffer);
 
 /** A file with one tensor `w` of `count` f32: 0, 1, 2, ... */
-export function gguf(count) {
+export function gguf(count, metadata = { 'general.architecture': 'tiny' }) {
+  const entries = Object.entries(metadata);
   const header = [
-    ...new TextEncoder().encode('GGUF'), ...u32(3), ...u64(1), ...u64(1),
-    ...text('general.architecture'), ...u32(8), ...text('tiny'),
+    ...new TextEncoder().encode('GGUF'), ...u32(3), ...u64(1), ...u64(entries.length),
+    ...entries.flatMap(([key, value]) => [...text(key), ...u32(8), ...text(value)]),
     ...text('w'), ...u32(1), ...u64(count), ...u32(0), ...u64(0),
   ];
   const start = Math.ceil(header.length / 32) * 32;

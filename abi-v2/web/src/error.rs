@@ -10,14 +10,15 @@ use wasm_bindgen::{JsCast, JsValue};
 ///
 /// As a [`JsValue`] it is an `Error` named `AdmissionError` with the fields `code`, `kind`, `status`, `offset`, `path`,
 /// `expected`, `found` and `state` (null where there is nothing to say), and `cause` where another error was behind it;
-/// but [`Error::Aborted`] is the signal's reason itself.
+/// but [`Error::Aborted`] is what it holds itself.
 #[derive(Clone, Debug)]
 pub enum Error {
     /// The file was rejected, or the sink or the allocator refused it.
     Refused(gguf_admission::Error),
     /// The bytes could not be had.
     Source(SourceError),
-    /// The signal said stop; this is its reason.
+    /// The signal said stop, and this is its reason; or the source was aborted by another, as a response is whose own
+    /// request was, and this is the `AbortError` that it failed with.
     Aborted(JsValue),
 }
 
@@ -28,6 +29,9 @@ pub struct SourceError {
     message: String,
     status: Option<u16>,
     offset: Option<u64>,
+    path: Option<Path>,
+    expected: Option<String>,
+    found: Option<String>,
     cause: Option<JsValue>,
 }
 
@@ -50,24 +54,45 @@ impl Error {
         }
     }
 
-    /// The field of the file at fault, where there is one.
+    /// The field of the file, or of the transfer, at fault, where there is one.
     pub fn path(&self) -> Option<Path> {
         match self {
             Error::Refused(error) => Some(error.path()).filter(|path| *path != Path::None),
-            Error::Source(_) | Error::Aborted(_) => None,
+            Error::Source(error) => error.path,
+            Error::Aborted(_) => None,
         }
     }
 }
 
 impl SourceError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        SourceError { code, message: message.into(), status: None, offset: None, cause: None }
+        SourceError {
+            code,
+            message: message.into(),
+            status: None,
+            offset: None,
+            path: None,
+            expected: None,
+            found: None,
+            cause: None,
+        }
+    }
+
+    /// The source is not as long as the caller says.
+    pub(crate) fn length(declared: u64, actual: u64) -> Self {
+        let message = format!("the source holds {actual} bytes, the option length says {declared}");
+        SourceError {
+            path: Some(Path::Length),
+            expected: Some(declared.to_string()),
+            found: Some(actual.to_string()),
+            ..SourceError::new("length", message)
+        }
     }
 
     /// What the stream, or the engine, threw.
-    pub(crate) fn thrown(cause: JsValue, position: u64) -> Self {
+    pub(crate) fn thrown(cause: JsValue) -> Self {
         let why = message_of(&cause);
-        SourceError { cause: Some(cause), ..SourceError::new("source", why) }.at(position)
+        SourceError { cause: Some(cause), ..SourceError::new("source", why) }
     }
 
     pub(crate) fn at(self, offset: u64) -> Self {
@@ -79,13 +104,14 @@ impl SourceError {
     }
 
     /// `source` (the stream failed or brought something that is no bytes), `locked` (another has, or had, the stream),
-    /// `http` (the server's status is no success, or is hidden), `range` (the response holds a part of a file), `html` (a web page
-    /// came instead of a model), `unsupported` (not a thing that bytes can be read from).
+    /// `length` (the source holds another number of bytes than the option says), `http` (the server's status is no
+    /// success, or is hidden), `range` (the response holds a part of a file), `html` (a web page came instead of a
+    /// model), `unsupported` (not a thing that bytes can be read from).
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The HTTP status, with code `http`.
+    /// The HTTP status, with the codes `http` and `range`.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
@@ -172,9 +198,9 @@ fn failed(error: SourceError) -> JsValue {
         ("kind", kind.into()),
         ("status", or_null(error.status.map(f64::from))),
         ("offset", or_null(error.offset.map(|offset| offset as f64))),
-        ("path", JsValue::NULL),
-        ("expected", JsValue::NULL),
-        ("found", JsValue::NULL),
+        ("path", or_null(error.path.map(|path| path.to_string()))),
+        ("expected", or_null(error.expected)),
+        ("found", or_null(error.found)),
         ("state", "none".into()),
     ];
     let cause = error.cause.map(|cause| ("cause", cause));

@@ -40,6 +40,7 @@
 
 mod abort;
 mod admit;
+mod buffer;
 mod chunk;
 mod error;
 mod reader;

@@ -11,6 +11,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStream;
 
+use crate::buffer;
+
 // As in web-sys, but for `min`, and for calls that throw.
 #[wasm_bindgen]
 extern "C" {
@@ -45,23 +47,12 @@ pub(crate) struct Read {
     pub(crate) done: bool,
 }
 
-/// Whose stream it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// The engine's: of a Blob, or of what was fetched.
-    Engine,
-    /// The caller's. By the standard it fails when it was closed with less than `min` in its queue, and those bytes are
-    /// lost: it is asked for 1 byte at least.
-    Caller,
-}
-
 /// A reader that holds its stream's lock until it is dropped or cancelled.
 pub(crate) struct Reader {
     reader: AnyReader,
     /// For a byte stream: the buffer that goes to and fro; empty before the first read.
     buffer: Option<ArrayBuffer>,
     under_way: Option<JsFuture>,
-    owner: Owner,
     /// The stream has ended or failed: there is nothing to cancel.
     is_over: bool,
 }
@@ -72,13 +63,15 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// What the engine throws: the stream is locked.
-    pub(crate) fn new(stream: &ReadableStream, owner: Owner) -> Result<Self, JsValue> {
+    /// What the engine throws: the stream is locked, or there is no memory.
+    pub(crate) fn new(stream: &ReadableStream) -> Result<Self, JsValue> {
         let stream: &Readable = stream.unchecked_ref();
+        // Before the lock, which nobody would undo.
+        let buffer = buffer::zeros(0)?;
         let byob = if knows_min() { stream.get_reader_of(&object([("mode", "byob".into())])).ok() } else { None };
-        let buffer = byob.is_some().then(|| ArrayBuffer::new(0));
+        let buffer = byob.is_some().then_some(buffer);
         let reader = byob.map_or_else(|| stream.get_reader(), Ok)?;
-        Ok(Reader { reader, buffer, under_way: None, owner, is_over: false })
+        Ok(Reader { reader, buffer, under_way: None, is_over: false })
     }
 
     /// Whether it reads into a buffer of ours.
@@ -86,8 +79,15 @@ impl Reader {
         self.buffer.is_some()
     }
 
-    /// The next bytes, where the stream lets us choose: at most `most`, and of an engine's stream at least `least` but at
-    /// the end.
+    /// The next bytes, where the stream lets us choose: at most `most`, and at least `least` but at the end.
+    ///
+    /// A byte stream that has been closed with fewer than `least` bytes in its queue fails, by the standard, and those
+    /// bytes are lost: `least` is 1, or no more than what is left.
+    ///
+    /// # Errors
+    ///
+    /// What the stream failed with; or what the engine throws, where there is no memory for a buffer: then the stream
+    /// goes on.
     pub(crate) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -98,7 +98,8 @@ impl Reader {
             Some(read) => Future::poll(Pin::new(read), context),
             None => match self.start(least, most) {
                 Ok(promise) => Future::poll(Pin::new(self.under_way.insert(promise.into())), context),
-                Err(thrown) => Poll::Ready(Err(thrown)),
+                // Nothing was asked of the stream: there is still something to cancel.
+                Err(thrown) => return Poll::Ready(Err(thrown)),
             },
         };
         polled.map(|read| {
@@ -114,11 +115,10 @@ impl Reader {
             return self.reader.read();
         };
         if buffer.byte_length() < most {
-            *buffer = ArrayBuffer::new(most);
+            *buffer = buffer::zeros(most)?;
         }
         let view = Uint8Array::new_with_byte_offset_and_length(buffer, 0, most);
-        let min = if self.owner == Owner::Engine { least } else { 1 };
-        self.reader.read_into(&view, &object([("min", min.into())]))
+        self.reader.read_into(&view, &object([("min", least.into())]))
     }
 
     fn brought(&mut self, result: &ReadResult) -> Read {
@@ -138,8 +138,7 @@ impl Reader {
         if !self.is_over
             && let Ok(cancelled) = self.reader.cancel(reason)
         {
-            // Listened to, so that a source that fails in its cancel is nobody's unhandled rejection.
-            drop(JsFuture::from(cancelled));
+            ignore(&cancelled);
         }
         self.is_over = true;
     }
@@ -155,6 +154,14 @@ impl Drop for Reader {
 
 thread_local! {
     static KNOWS_MIN: Cell<Option<bool>> = const { Cell::new(None) };
+    static IGNORES: Closure<dyn FnMut(JsValue)> = Closure::new(drop);
+}
+
+/// Does not wait for `promise`: that it fails, as a source may in its cancel, is nobody's unhandled rejection.
+///
+/// One listener for all, as one of its own would be kept for as long as a promise does not settle.
+pub(crate) fn ignore(promise: &Promise) {
+    IGNORES.with(|listener| drop(promise.catch(listener)));
 }
 
 /// Whether this engine has byte streams whose reads take `min`: one that has asks for it. Found out once.
@@ -177,9 +184,8 @@ fn asks_for_min() -> Result<bool, JsValue> {
     });
     let options = Object::new();
     Reflect::define_property(&options, &"min".into(), &object([("get", min.as_ref().clone())]))?;
-    // Listened to, as it ends by the cancel.
-    drop(JsFuture::from(reader.read_into(&Uint8Array::new_with_length(1), &options)?));
-    drop(JsFuture::from(reader.cancel(&JsValue::UNDEFINED)?));
+    ignore(&reader.read_into(&Uint8Array::new_with_length(1), &options)?);
+    ignore(&reader.cancel(&JsValue::UNDEFINED)?);
     reader.release_lock()?;
     Ok(asked.get())
 }

@@ -1,11 +1,10 @@
 //! From whatever holds a file to a stream of its bytes.
 
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Headers, ReadableStream, Response, ResponseType};
 
 use crate::error::{Error, SourceError};
-use crate::reader::{Owner, Reader};
+use crate::reader::{self, Reader};
 use crate::stream::ByteStream;
 
 impl ByteStream {
@@ -15,7 +14,7 @@ impl ByteStream {
     ///
     /// `locked`, when another reader has it.
     pub fn from_stream(stream: &ReadableStream) -> Result<Self, Error> {
-        Ok(ByteStream::new(lock(stream, Owner::Caller)?, None))
+        Ok(ByteStream::new(lock(stream)?, None))
     }
 
     /// The bytes of a `Blob`, or of a `File`, which is one. Their number is exact.
@@ -24,7 +23,7 @@ impl ByteStream {
     ///
     /// None that is known: a file that went away fails in the first read.
     pub fn from_blob(blob: &Blob) -> Result<Self, Error> {
-        Ok(ByteStream::new(lock(&blob.stream(), Owner::Engine)?, Some(blob.size() as u64)))
+        Ok(ByteStream::new(lock(&blob.stream())?, Some(blob.size() as u64)).counted())
     }
 
     /// The body of a response, which is its owner's no more: on an error it is cancelled.
@@ -41,13 +40,13 @@ impl ByteStream {
             let body = response.body().ok_or_else(|| SourceError::new("source", "the response has no body"))?;
             let headers = response.headers();
             let is_page = header(&headers, "content-type").is_some_and(|kind| is_page(&kind));
+            let stream = ByteStream::new(lock(&body)?, length_of(response, &headers)).page(is_page);
+            // One that was made by hand, of a stream perhaps, may hold less than its headers say.
             let is_made_by_hand = response.type_() == ResponseType::Default;
-            let owner = if is_made_by_hand { Owner::Caller } else { Owner::Engine };
-            Ok(ByteStream::new(lock(&body, owner)?, length_of(response, &headers)).page(is_page))
+            Ok(if is_made_by_hand { stream } else { stream.counted() })
         });
         if let (Err(_), Some(body)) = (&checked, response.body().filter(|body| !body.locked())) {
-            // Listened to, so that a body that fails in its cancel is nobody's unhandled rejection.
-            drop(JsFuture::from(body.cancel()));
+            reader::ignore(&body.cancel());
         }
         Ok(checked?)
     }
@@ -74,11 +73,11 @@ impl ByteStream {
     }
 }
 
-fn lock(stream: &ReadableStream, owner: Owner) -> Result<Reader, SourceError> {
+fn lock(stream: &ReadableStream) -> Result<Reader, SourceError> {
     if stream.locked() {
         return Err(SourceError::new("locked", "the stream is locked to another reader"));
     }
-    Reader::new(stream, owner).map_err(|thrown| SourceError::thrown(thrown, 0))
+    Reader::new(stream).map_err(|thrown| SourceError::thrown(thrown).at(0))
 }
 
 /// Whether the response can hold a file at all.

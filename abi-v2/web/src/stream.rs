@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use js_sys::{ArrayBuffer, Object, SharedArrayBuffer, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::AbortSignal;
+use web_sys::{AbortSignal, DomException};
 
 use crate::abort::Abort;
+use crate::buffer::bytes_of;
 use crate::chunk::{Chunk, Spare};
 use crate::error::{Error, SourceError};
 use crate::reader::{Read, Reader};
@@ -39,6 +40,8 @@ pub struct ByteStream {
     spare: Spare,
     position: u64,
     length: Option<u64>,
+    /// As many bytes are sure to come, or the stream fails.
+    sure: u64,
     is_page: bool,
     abort: Option<Abort>,
     turns: Turns,
@@ -53,10 +56,16 @@ impl ByteStream {
             position: 0,
             // Nothing says that a length of 0 is meant; and that the file is empty shows by itself.
             length: length.filter(|length| *length > 0),
+            sure: 0,
             is_page: false,
             abort: None,
             turns: Turns::new(),
         }
+    }
+
+    /// Says that the length is the engine's own, not what somebody told it: reads may wait for as many bytes.
+    pub(crate) fn counted(self) -> Self {
+        ByteStream { sure: self.length.unwrap_or(0), ..self }
     }
 
     /// Says what the server called it.
@@ -64,7 +73,8 @@ impl ByteStream {
         ByteStream { is_page, ..self }
     }
 
-    /// Ends with [`Error::Aborted`] as soon as `signal` aborts, in the middle of a read too; at once if it has.
+    /// Ends with [`Error::Aborted`] as soon as `signal` aborts, in the middle of a read too; at once if it has. A
+    /// second signal takes the place of the first.
     pub fn until(self, signal: &AbortSignal) -> Self {
         ByteStream { abort: Some(Abort::new(signal)), ..self }
     }
@@ -107,7 +117,7 @@ impl ByteStream {
             let Some(reader) = &mut self.reader else {
                 return Poll::Ready(None);
             };
-            let (least, most) = if self.position < EARLY { (1, EARLY_READ) } else { (READ, READ) };
+            let (least, most) = bounds(self.position, self.sure);
             let Read { value, done } = match ready!(reader.poll_read(context, least, most)) {
                 Ok(read) => read,
                 Err(thrown) => return Poll::Ready(Some(Err(self.failed(thrown, context)))),
@@ -127,7 +137,8 @@ impl ByteStream {
     fn failed(&self, thrown: JsValue, context: &Context<'_>) -> Error {
         match self.abort.as_ref().and_then(|abort| abort.reason(context)) {
             Some(reason) => Error::Aborted(reason),
-            None => SourceError::thrown(thrown, self.position).into(),
+            None if is_abort(&thrown) => Error::Aborted(thrown),
+            None => SourceError::thrown(thrown).at(self.position).into(),
         }
     }
 
@@ -165,7 +176,8 @@ struct Pieces {
 
 impl Pieces {
     fn new(chunk: &JsValue) -> Result<Self, SourceError> {
-        let chunk = bytes_of(chunk).ok_or_else(|| {
+        let bytes = bytes_of(chunk).map_err(SourceError::thrown)?;
+        let chunk = bytes.ok_or_else(|| {
             let found = chunk.js_typeof().as_string().unwrap_or_default();
             SourceError::new(
                 "source",
@@ -191,16 +203,42 @@ impl Pieces {
     }
 }
 
-/// The bytes of a buffer, or of a view of one.
-fn bytes_of(value: &JsValue) -> Option<Uint8Array> {
-    if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
-        return Some(bytes.clone());
+/// The least bytes that the read at `position` waits for, and the most that it takes, where at least `sure` bytes come.
+///
+/// It waits for no more than what is left: a clone that is read faster closes a stream long before it is empty, and
+/// then such a read fails. Where nothing is sure it takes what is there: no download is slower for it, only a file's
+/// own stream is, and of that the length is known.
+fn bounds(position: u64, sure: u64) -> (u32, u32) {
+    if position < EARLY {
+        return (1, EARLY_READ);
     }
-    if value.is_instance_of::<ArrayBuffer>() || value.is_instance_of::<SharedArrayBuffer>() {
-        return Some(Uint8Array::new(value));
+    let left = u32::try_from(sure.saturating_sub(position)).unwrap_or(READ);
+    (left.clamp(1, READ), READ)
+}
+
+/// Whether a source failed because somebody stopped it, which is what its owner expects to see.
+fn is_abort(thrown: &JsValue) -> bool {
+    thrown.dyn_ref::<DomException>().is_some_and(|exception| exception.name() == "AbortError")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_waits_for_no_more_than_what_is_sure_to_come() {
+        let mib = u64::from(READ);
+        for (position, sure, least) in [
+            (0, 100 * mib, 1),
+            (EARLY, EARLY + 2 * mib, READ),
+            (EARLY, EARLY + mib, READ),
+            (EARLY, EARLY + mib - 1, READ - 1),
+            (EARLY, EARLY + 5, 5),
+            (EARLY, EARLY, 1),
+            (EARLY, 0, 1),
+            (EARLY, u64::MAX, READ),
+        ] {
+            assert_eq!(bounds(position, sure).0, least, "at {position} of {sure}");
+        }
     }
-    let view = value.dyn_ref::<Object>().filter(|_| ArrayBuffer::is_view(value))?;
-    let field = |name: &str| js_sys::Reflect::get(view, &name.into()).ok();
-    let number = |name: &str| field(name)?.as_f64().map(|number| number as u32);
-    Some(Uint8Array::new_with_byte_offset_and_length(&field("buffer")?, number("byteOffset")?, number("byteLength")?))
 }

@@ -1,7 +1,8 @@
 //! The options bag of JavaScript, as the core's options.
 
-use gguf_admission::{Algorithm, Builtin, Digest, LimitId, Limits, Options, Storage};
-use js_sys::{Array, Object, Reflect};
+use gguf_admission::{Algorithm, Builtin, Code, Digest, LimitId, Limits, Options, Storage};
+use gguf_admission_web::Error;
+use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
 
@@ -16,8 +17,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// A `TypeError` for a value that is not of its kind.
-    pub(crate) fn read(bag: &JsValue) -> Result<Self, JsValue> {
+    /// `argument`, for a value that is not of its kind.
+    pub(crate) fn read(bag: &JsValue) -> Result<Self, Error> {
         let storage = match text(bag, "sink")?.as_deref() {
             None | Some("resident") => Storage::Resident,
             Some("verify") => Storage::Verify,
@@ -26,7 +27,7 @@ impl Settings {
         let (sha256, blake3) = (digest(bag, "sha256")?, digest(bag, "blake3")?);
         let is_expected = sha256.is_some() || blake3.is_some();
         let options = Options {
-            length: whole_number(bag, "length")?,
+            length: length(bag)?,
             limits: limits(&field(bag, "limits"), storage)?,
             digests: digests(&field(bag, "digests"), is_expected)?,
             sha256,
@@ -39,10 +40,18 @@ impl Settings {
     }
 }
 
-fn limits(bag: &Option<JsValue>, storage: Storage) -> Result<Limits, JsValue> {
+fn length(bag: &JsValue) -> Result<Option<u64>, Error> {
+    match whole_number(bag, "length")? {
+        Some(0) => Err(wrong("length", "a whole number above 0, or left out", "0")),
+        length => Ok(length),
+    }
+}
+
+fn limits(bag: &Option<JsValue>, storage: Storage) -> Result<Limits, Error> {
     let mut limits = Limits::new(storage);
     let Some(bag) = bag else { return Ok(limits) };
-    for name in Object::keys(&Object::from(bag.clone())).iter().filter_map(|key| key.as_string()) {
+    let names = Reflect::own_keys(bag).map_err(|_| wrong("limits", "an object", "something else"))?;
+    for name in names.iter().filter_map(|key| key.as_string()) {
         let id = match name.as_str() {
             "headerBytes" => LimitId::HeaderBytes,
             "metadataEntries" => LimitId::MetadataEntries,
@@ -62,10 +71,13 @@ fn limits(bag: &Option<JsValue>, storage: Storage) -> Result<Limits, JsValue> {
 }
 
 /// The mask of the digests asked for: by default those that are expected, else SHA-256.
-fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, JsValue> {
+fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, Error> {
     let Some(names) = names else {
         return Ok(if is_expected { 0 } else { Algorithm::Sha256 as u8 });
     };
+    if !Array::is_array(names) {
+        return Err(wrong("digests", "an array of names", "something else"));
+    }
     Array::from(names).iter().try_fold(0, |mask, name| match name.as_string().as_deref() {
         Some("sha256") => Ok(mask | Algorithm::Sha256 as u8),
         Some("blake3") => Ok(mask | Algorithm::Blake3 as u8),
@@ -73,7 +85,7 @@ fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, JsValue> {
     })
 }
 
-fn digest(bag: &JsValue, name: &str) -> Result<Option<Digest>, JsValue> {
+fn digest(bag: &JsValue, name: &str) -> Result<Option<Digest>, Error> {
     let Some(hex) = text(bag, name)? else { return Ok(None) };
     from_hex(&hex).map(|bytes| Some(Digest(bytes))).ok_or_else(|| wrong(name, "64 hex digits", &hex))
 }
@@ -89,24 +101,24 @@ fn from_hex(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn text(bag: &JsValue, name: &str) -> Result<Option<String>, JsValue> {
+fn text(bag: &JsValue, name: &str) -> Result<Option<String>, Error> {
     let text = field(bag, name).map(|value| value.as_string().ok_or_else(|| wrong(name, "a string", "something else")));
     text.transpose()
 }
 
-fn whole_number(bag: &JsValue, name: &str) -> Result<Option<u64>, JsValue> {
+fn whole_number(bag: &JsValue, name: &str) -> Result<Option<u64>, Error> {
     let Some(value) = field(bag, name) else { return Ok(None) };
     let number = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0 && *number < 2f64.powi(53));
     number.map(|number| Some(number as u64)).ok_or_else(|| wrong(name, "a whole number", "something else"))
 }
 
-/// A field that is there.
+/// A field that is given: null says, as undefined does, that it is not.
 fn field(bag: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(bag, &name.into()).ok().filter(|value| !value.is_undefined())
+    Reflect::get(bag, &name.into()).ok().filter(|value| !value.is_null_or_undefined())
 }
 
-fn wrong(name: &str, expected: &str, found: &str) -> JsValue {
-    js_sys::TypeError::new(&format!("{name} must be {expected}, found {found}")).into()
+fn wrong(name: &str, expected: &str, found: &str) -> Error {
+    gguf_admission::Error::new(Code::Argument, format_args!("{name} must be {expected}, found {found}")).into()
 }
 
 #[cfg(test)]

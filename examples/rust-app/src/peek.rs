@@ -1,41 +1,59 @@
 //! A look at a file's header before its data is paid for.
 
+use std::fmt;
 use std::pin::pin;
 
 use futures::StreamExt;
-use gguf_admission::{Builtin, Header, Options, Session, State, Value};
+use gguf_admission::{Builtin, Header, Json, Options, Session, Value};
 use gguf_admission_web::{ByteStream, Error};
+
+use crate::json;
+
+/// Bytes of a name that are shown: as many as a report shows of a string.
+const SHOWN_BYTES: u64 = 4096;
 
 /// Feeds `stream` to a session until its header is whole. The session and the stream are dropped at the end: nothing was
 /// reserved for the data, and the download stops.
 pub(crate) async fn peek(stream: ByteStream, options: Options<Builtin>) -> Result<String, Error> {
     let mut session = Session::new(options.sink, options.length.or(stream.length()), options.limits)?;
     let mut stream = pin!(stream);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk?;
-        let mut rest = chunk.as_ref();
-        while !rest.is_empty() {
-            rest = &rest[session.push(rest)?..];
-            if let (State::HeaderReady, Some(header)) = (session.state(), session.header()) {
-                return Ok(facts(header, session.needed()));
-            }
+    loop {
+        match stream.next().await.transpose()? {
+            Some(chunk) => feed(&mut session, chunk.as_ref())?,
+            // The file ended in its header: this says where, and what is missing.
+            None => session.finish()?,
+        }
+        if let Some(header) = session.header() {
+            return json::text(|json| write_facts(header, session.needed(), json));
         }
     }
-    // The file ended in its header: finish says where, and what is missing.
-    session.finish()?;
-    Ok(session.header().map(|header| facts(header, session.needed())).unwrap_or_default())
 }
 
-fn facts(header: &Header, needed: u64) -> String {
+/// Pushes `bytes`, or as many of them as the header takes.
+fn feed(session: &mut Session<Builtin>, mut bytes: &[u8]) -> Result<(), gguf_admission::Error> {
+    while !bytes.is_empty() && session.header().is_none() {
+        bytes = &bytes[session.push(bytes)?..];
+    }
+    Ok(())
+}
+
+fn write_facts(header: &Header, needed: u64, json: &mut Json<'_>) -> fmt::Result {
     let architecture = match header.value("general.architecture") {
-        Some(Value::String(name)) => name.to_string(),
+        Some(Value::String(name)) => name.first(SHOWN_BYTES).to_string(),
         _ => String::new(),
     };
     let layout = header.layout();
-    format!(
-        r#"{{"architecture":{architecture:?},"tensors":{},"headerBytes":{},"dataBytes":{},"needed":{needed}}}"#,
-        header.tensor_count(),
-        layout.header_end,
-        layout.data_bytes(),
-    )
+    json.open('{')?;
+    json.key("architecture")?;
+    json.str(&architecture)?;
+    for (key, value) in [
+        ("tensors", header.tensor_count() as u64),
+        ("headerBytes", layout.header_end),
+        ("dataBytes", layout.data_bytes()),
+        ("needed", needed),
+    ] {
+        json.key(key)?;
+        json.u64(value)?;
+    }
+    json.close('}')
 }
