@@ -18,7 +18,8 @@ import { limitId, limitValue, settingsOf } from './settings.js';
  */
 
 /**
- * @callback Fill  Writes the file's bytes from `offset` on to the start of `window`, at once (not in a promise).
+ * @callback Fill  Writes the file's bytes from `offset` on to the start of `window`, at once (not in a promise). It is
+ *   asked again for what was not taken.
  * @param {Uint8Array<ArrayBuffer>} window  guest memory: it must not be kept
  * @param {number} offset
  * @returns {number} how many bytes were written; 0 at the end of the file
@@ -51,8 +52,6 @@ export class Admission {
   #mark = crypto.getRandomValues(new Uint8Array(STAMP));
   #stamp = new Uint8Array(STAMP);
   #stampedAt = -1;
-  /** Bytes that were taken from `fill` and not yet pushed. */
-  #rest = new Uint8Array(0);
 
   /**
    * @param {Guest} guest
@@ -85,7 +84,7 @@ export class Admission {
 
   /** The offset of the next byte. */
   get position() {
-    return this.#position + this.#rest.length;
+    return this.#position;
   }
 
   /** @returns {Report} */
@@ -116,11 +115,10 @@ export class Admission {
    * After an error of the kind `retry` the same step can be made again.
    *
    * @param {Fill} fill
-   * @returns {number} bytes taken; 0 when `fill` had none
+   * @returns {number} bytes taken, of those that `fill` wrote the first; 0 when it had none
    */
   step(fill) {
     if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
-    this.#pushRest();
 
     const window = this.#lend();
     const room = window.length;
@@ -133,15 +131,10 @@ export class Admission {
     if (window.length === 0 || (count >= STAMP && isSame(window, this.#mark))) {
       throw misuse('the window was not written', { code: 'unwritten', offset: this.#position });
     }
-    if (count >= STAMP && isSame(window, this.#stamp)) {
-      const rest = window.slice(BELOW_STAMP, count);
-      this.#push(BELOW_STAMP);
-      this.#rest = rest;
-      if (this.#state !== 'header_ready') this.#pushRest();
-    } else {
-      this.#push(count);
-    }
-    return count;
+    const taken = count >= STAMP && isSame(window, this.#stamp) ? BELOW_STAMP : count;
+    this.#judged(() => this.#guest.pushChunk(this.#handle, this.#position, taken));
+    this.#position += taken;
+    return taken;
   }
 
   /**
@@ -191,7 +184,6 @@ export class Admission {
    */
   finish() {
     if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
-    this.#pushRest();
     this.#judged(() => this.#guest.finish(this.#handle));
     return (this.#model = new Model(this.#guest, this.#handle));
   }
@@ -241,24 +233,6 @@ export class Admission {
     return window;
   }
 
-  /** @param {number} count */
-  #push(count) {
-    this.#judged(() => this.#guest.pushChunk(this.#handle, this.#position, count));
-    this.#position += count;
-  }
-
-  #pushRest() {
-    while (this.#rest.length > 0) {
-      const window = this.#lend();
-      const shown = isSame(this.#rest, this.#stamp) ? BELOW_STAMP : window.length;
-      const piece = this.#rest.subarray(0, Math.min(shown, window.length));
-      window.set(piece);
-      this.#push(piece.length);
-      this.#rest = this.#rest.subarray(piece.length);
-      if (this.#state === 'header_ready') return;
-    }
-  }
-
   /** @param {() => number} call  of the guest, that answers the session's state */
   #judged(call) {
     try {
@@ -274,4 +248,7 @@ export class Admission {
  * @param {Uint8Array} bytes  of any length
  * @param {Uint8Array} pattern
  */
-const isSame = (bytes, pattern) => bytes.length >= pattern.length && pattern.every((byte, index) => bytes[index] === byte);
+function isSame(bytes, pattern) {
+  for (let index = 0; index < pattern.length; index++) if (bytes[index] !== pattern[index]) return false;
+  return true;
+}
