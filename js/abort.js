@@ -38,10 +38,11 @@ const PATIENCE = 1000;
  * Waits for somebody else's clean-up, which may fail or hang: neither is our error.
  *
  * @param {() => unknown} cleanUp
+ * @param {number} [milliseconds]
  */
-export async function patiently(cleanUp) {
+export async function patiently(cleanUp, milliseconds = PATIENCE) {
   const timeout = new AbortController();
-  await Promise.race([(async () => cleanUp())().catch(() => {}), sleep(PATIENCE, timeout.signal).catch(() => {})]);
+  await Promise.race([(async () => cleanUp())().catch(() => {}), sleep(milliseconds, timeout.signal).catch(() => {})]);
   timeout.abort();
 }
 

@@ -22,6 +22,10 @@ import { settingsOf } from './settings.js';
 export function admit(guest, source, options = {}) {
   return deliver(source, options, () => {
     settingsOf(options);
-    return length => new Admission(guest, { ...options, length });
+    const { onHeader } = options;
+    return (length, progress) => new Admission(guest, {
+      ...options, length,
+      onHeader: onHeader && (report => progress.pausedFor(() => onHeader(report))),
+    });
   });
 }

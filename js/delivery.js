@@ -25,7 +25,7 @@ import { Tees } from './tee.js';
  * @property {import('./admission.js').Admission['step']} [step]
  * @property {(signal?: AbortSignal) => Promise<void>} [decide]
  * @property {() => M | Promise<M>} finish
- * @property {() => void} release
+ * @property {() => void} release  lets go of all, of the model too that came of it
  */
 
 /** Most that is asked of a source while the header is incomplete: a wrong file costs no more. */
@@ -37,7 +37,7 @@ const DATA_READ = 1024 * 1024;
  * @template {Admitted} M
  * @param {import('./sources.js').Admissible} from
  * @param {DeliveryOptions & import('./sources/source.js').SourceOptions} options
- * @param {() => (length: number | undefined) => Intake<M>} prepare
+ * @param {() => (length: number | undefined, progress: Progress) => Intake<M>} prepare
  *   Checks the options, before anything is fetched; what it answers opens the intake.
  * @returns {Promise<M>}
  */
@@ -46,30 +46,26 @@ export async function deliver(from, options, prepare) {
   const tees = new Tees(options.tee);
   /** @type {Source | undefined} */ let source;
   /** @type {Intake<M> | undefined} */ let intake;
-  /** @type {M | undefined} */ let model;
   try {
     source = sourceOf(from, options);
     const open = prepare();
     signal?.throwIfAborted();
     if (source.open) await unlessAborted(signal, source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))));
     const length = agreed(options.length, source.length);
-    intake = open(length);
-
     const progress = new Progress(options.onProgress, length ?? source.total, signal);
+    intake = open(length, progress);
+
     await pump(source, intake, tees, progress, signal);
-    const admitted = (model = await unlessAborted(signal, intake.finish()));
+    const admitted = await unlessAborted(signal, intake.finish());
     const { position } = intake;
     await source.close();
-    await tees.close(() => admitted.report, signal);
     await progress.done(position);
-    signal?.throwIfAborted();
+    await tees.close(() => admitted.report, signal);
     return admitted;
   } catch (error) {
     intake?.release();
-    model?.release();
     const told = source?.explain?.(error) ?? error;
-    await source?.close(told);
-    await tees.abort(told);
+    await Promise.all([source?.close(told), tees.abort(told)]);
     throw told;
   }
 }

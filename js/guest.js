@@ -352,8 +352,8 @@ async function compile(from) {
     await response.body?.cancel();
     throw notAGuest(`the server answered ${response.status}`);
   }
-  // Streaming needs the type application/wasm; a server that does not know it is served all the same.
-  const typed = /^application\/wasm\b/i.test(response.headers.get('content-type') ?? '');
+  // Streaming needs the type application/wasm, without parameters; any other server is served all the same.
+  const typed = response.headers.get('content-type') === 'application/wasm';
   return typed && WebAssembly.compileStreaming
     ? WebAssembly.compileStreaming(response)
     : WebAssembly.compile(await response.arrayBuffer());

@@ -18,7 +18,9 @@ import { V1Host } from './transfer.js';
  * @property {LoadedModel | null} model  what `load` loaded last
  * @property {(source: Admissible, options?: Omit<AdmitOptions, 'sink'>) => Promise<LoadedModel>} load
  *   Admits a file and makes it the active model, in the place of the one that this host loaded before. If it is
- *   refused, that one stays. An option that ABI v1 cannot keep is an error of the code `unsupported`.
+ *   refused, that one stays. ABI v1 knows no way back once it has loaded a file: if after that the last `onProgress`
+ *   throws, a tee fails in `close` or the signal aborts, no model is left. An option that ABI v1 cannot keep is an error of
+ *   the code `unsupported`.
  * @property {() => void} unload  frees the model
  */
 

@@ -1,6 +1,5 @@
 // A tee that stores the file, in the origin's private file system, while it is being admitted.
 import { AdmissionError, messageOf } from './errors.js';
-import { takeLock } from './opfs/lock.js';
 import { StoredFile } from './opfs/stored-file.js';
 
 /** @typedef {import('./opfs/part.js').Part} Part */
@@ -13,8 +12,9 @@ import { StoredFile } from './opfs/stored-file.js';
  */
 
 /**
- * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`; of a file that is not
- * admitted nothing stays. In a worker the bytes go through a synchronous handle, on a page through `createWritable`.
+ * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`, in the place of whatever
+ * had that name; of a file that is not admitted nothing stays. It is closed after all other tees: what is stored was
+ * admitted. In a worker the bytes go through a synchronous handle, on a page through `createWritable`.
  *
  * There is one lock for each name. If another tab is storing the file, the first `write` waits for it; if it is stored
  * by then, or was before, the admission ends with an `AdmissionError` of the code `stored`: admit it from there, or call
@@ -33,6 +33,7 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
  * @typedef {import('./tee.js').Tee} Tee
  */
 export class OpfsTee {
+  isStore = true;
   #over = new AbortController();
   /** @type {(() => void) | undefined} while the lock is ours */ #unlock;
   /** @type {StoredFile | undefined} while the files of this name are ours */ #files;
@@ -54,7 +55,7 @@ export class OpfsTee {
    * `abort`.
    *
    * @param {AbortSignal} [signal]
-   * @param {(stored: Stored) => boolean} [isWanted]  one that is not gives way
+   * @param {(stored: Stored) => boolean} [isWanted]  one that is not gives way, once there is a better one
    * @returns {Promise<Stored | undefined>}
    */
   find(signal, isWanted = () => true) {
@@ -86,7 +87,7 @@ export class OpfsTee {
   }
 
   /**
-   * Deletes what was written, and gives up the name.
+   * Deletes what was written, and gives up the name. What was stored before stays, unless its place was taken already.
    *
    * @param {unknown} [reason]
    */
@@ -95,7 +96,7 @@ export class OpfsTee {
     return this.#next(async () => {
       await this.#part?.discard();
       this.#part = undefined;
-      await this.#files?.clear();
+      await this.#files?.undo();
     }).finally(() => this.#giveUp());
   }
 
@@ -110,7 +111,7 @@ export class OpfsTee {
     signal?.addEventListener('abort', stop);
     if (signal?.aborted) stop();
     try {
-      this.#unlock = await takeLock(this.name, this.#over.signal);
+      this.#unlock = await files.lock(this.#over.signal);
     } finally {
       signal?.removeEventListener('abort', stop);
     }
@@ -120,7 +121,7 @@ export class OpfsTee {
         this.#giveUp();
         return stored;
       }
-      await files.clear();
+      await files.clearPart();
     } catch (error) {
       this.#giveUp();
       throw error;
@@ -146,6 +147,28 @@ export class OpfsTee {
     });
     this.#latest = done.catch(() => {});
     return done;
+  }
+}
+
+/** How long a worker that ended may take to let go of the name, in milliseconds. */
+const PATIENCE = 3000;
+
+/**
+ * Deletes what a worker that crashed in the middle of storing has left. If another tab has the name by now, it has done
+ * so itself.
+ *
+ * @param {string} name
+ * @param {StoreOptions} [options]
+ */
+export async function clearAfterCrash(name, { directory } = {}) {
+  const files = await StoredFile.at(name, directory);
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE);
+  try {
+    const unlock = await files.lock(patience.signal);
+    await files.clearPart().finally(unlock);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

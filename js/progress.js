@@ -4,7 +4,7 @@ import { unlessAborted } from './abort.js';
  * @typedef {object} ProgressEvent
  * @property {number} bytes
  * @property {number | undefined} total
- * @property {number} rate    bytes a second
+ * @property {number} rate    bytes a second, lately; of the whole with `done`. The time that `onHeader` takes does not count
  * @property {'header' | 'data' | 'done'} phase
  */
 
@@ -35,6 +35,24 @@ export class Progress {
     this.#onProgress = onProgress;
     this.#total = total;
     this.#signal = signal;
+  }
+
+  /**
+   * What `decide` answers. The time that it takes is none of the source's: the rate leaves it out.
+   *
+   * @template T
+   * @param {() => T | PromiseLike<T>} decide
+   * @returns {Promise<T>}
+   */
+  async pausedFor(decide) {
+    const asked = performance.now();
+    try {
+      return await decide();
+    } finally {
+      const waited = performance.now() - asked;
+      this.#began += waited;
+      this.#measuredAt += waited;
+    }
   }
 
   /**

@@ -16,9 +16,9 @@ import { StreamSource } from './sources/stream.js';
 
 /**
  * @typedef {Blob | Response | Request | URL | string | ReadableStream<unknown> | BufferSource
- *   | AsyncIterable<unknown> | Iterable<unknown>
+ *   | AsyncIterable<BufferSource> | Iterable<BufferSource>
  *   | { path: string | URL } | { fd: number }
- *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle | PulledSource} Admissible
+ *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle} Admissible
  * What `admit` takes: File, Blob; Response, Request, URL or its string; a stream or (async) iterable of bytes; bytes;
  * in Node `{ path }` and an open file (`FileHandle` or `{ fd }`); a file handle of the origin's private file system.
  */
@@ -26,7 +26,7 @@ import { StreamSource } from './sources/stream.js';
 /**
  * Takes hold of a source, at once: a stream is locked from here on, until `close`.
  *
- * @param {Admissible} from
+ * @param {Admissible | PulledSource} from
  * @param {SourceOptions} [options]
  * @returns {Source}
  */

@@ -3,7 +3,6 @@ import { patiently } from './abort.js';
 import { admit } from './admit.js';
 import { AdmissionError, messageOf } from './errors.js';
 import { OpfsTee } from './opfs-tee.js';
-import { takeLock } from './opfs/lock.js';
 import { StoredFile } from './opfs/stored-file.js';
 import { settingsOf } from './settings.js';
 import { sourceOf } from './sources.js';
@@ -31,10 +30,23 @@ export async function findStored(name, { directory } = {}) {
  * @param {StoreOptions & { signal?: AbortSignal }} [options]
  */
 export async function removeStored(name, { directory, signal } = {}) {
+  await owned(name, { directory, signal }, files => files.clear());
+}
+
+/**
+ * Works on the files of a name once they are nobody else's.
+ *
+ * @template T
+ * @param {string} name
+ * @param {StoreOptions & { signal?: AbortSignal }} options
+ * @param {(files: StoredFile) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function owned(name, { directory, signal = new AbortController().signal }, work) {
   const files = await StoredFile.at(name, directory);
-  const unlock = await takeLock(name, signal ?? new AbortController().signal);
+  const unlock = await files.lock(signal);
   try {
-    await files.clear();
+    return await work(files);
   } finally {
     unlock();
   }
@@ -45,8 +57,11 @@ export async function removeStored(name, { directory, signal } = {}) {
  *
  * What is stored is admitted with the BLAKE3 of its first admission required. If another tab is storing the file, this
  * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or `blake3`
- * than the options require gives way to `source`. One that turns out damaged is deleted, and the call fails with the
- * code `damaged` and the kind `retry`: the same call again takes `source`.
+ * than the options require gives way to `source`, when that is admitted.
+ *
+ * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`, the
+ * stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by a
+ * digest that had not been computed when it was stored, or another tab replaced it meanwhile.
  *
  * @param {import('./guest.js').Guest} guest
  * @param {string} name
@@ -72,13 +87,54 @@ export async function admitStored(guest, name, source, options = {}) {
   try {
     return { model: await admit(guest, file, { ...options, ...recorded }), found: true };
   } catch (error) {
-    if (!isRejected(error) || (error.code === 'limit' && (await isWhole(guest, file, recorded, options.signal)))) throw error;
-    await removeStored(name, options);
-    throw new AdmissionError(`the stored file ${name} was damaged, and is deleted: ${messageOf(error)}`, {
-      code: 'damaged', kind: 'retry', offset: error.offset, path: error.path, expected: error.expected, found: error.found, cause: error,
+    // It may be the options, a callback or a tee that rejected the file.
+    if (!isRejected(error)) throw error;
+    if (await isSound(guest, file, recorded, options.signal)) throw (await isAnother(name, options, found, error)) ?? error;
+    const isStill = await owned(name, options, async files => {
+      const isStill = isSame(await files.lookup(), found);
+      if (isStill) await files.clear();
+      return isStill;
     });
+    throw isStill
+      ? retry('damaged', `the stored file ${name} was damaged, and is deleted: ${messageOf(error)}`, error)
+      : retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
   }
 }
+
+/**
+ * A digest that is not recorded was required, and is not this file's. What was learnt is recorded, so that the file gives
+ * way next time.
+ *
+ * @param {string} name
+ * @param {AdmitOptions & StoreOptions} options
+ * @param {Stored} found
+ * @param {AdmissionError} error
+ */
+async function isAnother(name, options, found, error) {
+  const algorithm = error.code === 'digest' && /^digests\.(sha256|blake3)$/.exec(error.path ?? '')?.[1];
+  if (!algorithm || !error.found || algorithm in found.digests) return undefined;
+  const digests = { ...found.digests, [algorithm]: error.found };
+  await owned(name, options, async files => {
+    if (isSame(await files.lookup(), found)) await files.record({ ...found, digests });
+  });
+  return retry('changed', `the stored file ${name} is another one than is required: ${messageOf(error)}`, error);
+}
+
+/**
+ * @param {string} code
+ * @param {string} message
+ * @param {AdmissionError} cause
+ */
+const retry = (code, message, cause) =>
+  new AdmissionError(message, {
+    code, kind: 'retry', offset: cause.offset, path: cause.path, expected: cause.expected, found: cause.found, cause,
+  });
+
+/**
+ * @param {Stored | undefined} one
+ * @param {Stored} other
+ */
+const isSame = (one, other) => one?.length === other.length && JSON.stringify(one.digests) === JSON.stringify(other.digests);
 
 /**
  * @param {import('./guest.js').Guest} guest
@@ -92,8 +148,7 @@ function admitAndStore(guest, source, options, tee) {
   return admit(guest, source, {
     ...options,
     digests: [...asked, 'blake3'],
-    // The last to be closed: when another fails, nothing is stored.
-    tee: [...(/** @type {readonly import('./tee.js').Tee[]} */ (Array.isArray(others) ? others : [others])), tee],
+    tee: [others, tee].flat(),
   });
 }
 
@@ -119,14 +174,14 @@ const MOST = Number.MAX_SAFE_INTEGER;
 const HIGHEST = { headerBytes: MOST, metadataEntries: MOST, tensors: MOST, stringBytes: MOST, arrayItems: MOST, memory: MOST, trailingBytes: MOST };
 
 /**
- * A file that was stored under higher limits than today's is not damaged.
+ * Is it what was stored, whatever the options of this call say of it?
  *
  * @param {import('./guest.js').Guest} guest
  * @param {FileSystemFileHandle} file
  * @param {AdmitOptions} recorded
  * @param {AbortSignal} [signal]
  */
-async function isWhole(guest, file, recorded, signal) {
+async function isSound(guest, file, recorded, signal) {
   try {
     (await admit(guest, file, { ...recorded, limits: HIGHEST, signal })).release();
     return true;

@@ -1,4 +1,4 @@
-import { unlessAborted } from './abort.js';
+import { patiently, unlessAborted } from './abort.js';
 
 /**
  * @typedef {object} Tee  Sees the bytes as they pass, in order, after the guest has accepted them.
@@ -6,8 +6,14 @@ import { unlessAborted } from './abort.js';
  *   `bytes` is the tee's to read until the promise settles, which the source waits for; it must not be changed or kept.
  * @property {(report: import('./report.js').FileReport) => unknown} [close]  the file is admitted
  * @property {(reason: unknown) => unknown} [abort]
- *   The admission failed. Called unless `close` went well; a `write` may still be under way when a signal aborts.
+ *   The admission failed. Called unless `close` went well; a `write` may still be under way when a signal aborts. It is
+ *   waited for, ten seconds at most.
+ * @property {boolean} [isStore]
+ *   It keeps the file: closed after all the others, when nothing else can fail any more.
  */
+
+/** How long a tee may take to clean up, in milliseconds. A file system may be held for some seconds by a tab that closed. */
+const PATIENCE = 10_000;
 
 /** Some tees as one. */
 export class Tees {
@@ -16,8 +22,9 @@ export class Tees {
 
   /** @param {Tee | readonly Tee[] | undefined} tee */
   constructor(tee) {
-    /** @type {readonly Tee[]} */
-    this.#tees = tee === undefined ? [] : Array.isArray(tee) ? tee : [tee];
+    /** @type {Tee[]} */
+    const tees = tee === undefined ? [] : [tee].flat();
+    this.#tees = tees.sort((a, b) => Number(a.isStore ?? false) - Number(b.isStore ?? false));
   }
 
   get isEmpty() {
@@ -51,6 +58,6 @@ export class Tees {
   async abort(reason) {
     const open = this.#tees.filter(tee => !this.#closed.has(tee));
     // The admission has its error already: one from here would hide it.
-    await Promise.allSettled(open.map(async tee => tee.abort?.(reason)));
+    await Promise.all(open.map(tee => patiently(() => tee.abort?.(reason), PATIENCE)));
   }
 }

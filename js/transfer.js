@@ -58,6 +58,7 @@ class Transfer {
   #length;
   #isReleased = false;
   /** @type {Uint8Array<ArrayBuffer>} */ #file;
+  /** @type {V1Model | undefined} */ #model;
 
   /**
    * @param {V1Host} host
@@ -98,12 +99,13 @@ class Transfer {
     if (this.#isReleased) throw misuse('the transfer was given up', { code: 'state' });
     const { model } = loadModel(this.#guest, file);
     if (!model) throw new AdmissionError('the guest loaded the file and shows no model', { code: 'guest', kind: 'dead' });
-    return (this.#host.model = new V1Model(this.#host, this.#guest, model));
+    return (this.#model = this.#host.model = new V1Model(this.#host, this.#guest, model));
   }
 
   release() {
     this.#isReleased = true;
     this.#file = new Uint8Array(0);
+    this.#model?.release();
   }
 }
 

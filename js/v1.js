@@ -60,8 +60,16 @@ export function loadModel(exports, bytes) {
     release(guest, allocation);
   }
   if (status === 0) return JSON.parse(guest.diagnostics());
-  const result = JSON.parse(guest.lastResult());
-  throw new AdmissionError(result.message, { ...result, status: -status, kind: kindOf(-status) });
+  const kind = kindOf(-status);
+  const text = guest.lastResult();
+  let result;
+  try {
+    result = JSON.parse(text);
+  } catch {
+    // Another make of guest: the format of this text is no part of ABI v1 as it was frozen.
+    throw new AdmissionError(text || `the guest answered ${status}`, { code: `status ${status}`, kind, status: -status });
+  }
+  throw new AdmissionError(result.message, { ...result, kind, status: -status });
 }
 
 /** @param {number} length */

@@ -9,6 +9,9 @@ import { admitRemotely } from './worker/remote-admission.js';
 /** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
 
+/** How long admissions that are under way may take to clean up, in milliseconds: a little longer than a tee's `abort`. */
+const PATIENCE = 12_000;
+
 /**
  * A guest in a worker. Models that it admits live until `release`, or until `close`.
  *
@@ -96,7 +99,7 @@ export class GuestWorker {
 
   async #close() {
     const error = ended('was closed');
-    if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]));
+    if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]), PATIENCE);
     this.#end(error);
     await patiently(() => this.#gone);
   }
@@ -140,8 +143,8 @@ export class GuestWorker {
  * @returns {Promise<GuestWorker>}
  */
 export async function loadGuestWorker({ guest, worker } = {}) {
-  const guestWorker = new GuestWorker(worker ?? startWorker());
   const from = typeof guest === 'string' || guest instanceof URL ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href : guest;
+  const guestWorker = new GuestWorker(worker ?? startWorker());
   await guestWorker.load(from);
   return guestWorker;
 }

@@ -4,7 +4,7 @@ import { misuse } from '../errors.js';
  * Waits until nobody else, in any tab or worker of this origin, has the lock of this name.
  * A tab that is closed, or a worker that ends, gives up its locks.
  *
- * @param {string} name
+ * @param {string} name  of the file, with its place in the private file system
  * @param {AbortSignal} signal  gives up waiting; does not give up the lock
  * @returns {Promise<() => void>} gives it up; doing that twice is harmless
  */

@@ -1,4 +1,5 @@
 import { misuse } from '../errors.js';
+import { takeLock } from './lock.js';
 import { openPart, whenFree } from './part.js';
 
 /**
@@ -18,34 +19,56 @@ const PIECE = 1024 * 1024;
  *
  *   NAME.part      bytes that nobody has admitted yet
  *   NAME           all bytes of an admitted file
- *   NAME.digests   its length and digests. Written last and deleted first: what has no record, or one that does not fit,
- *                  is not stored
+ *   NAME.digests   its length and digests. Written after the file is in its place: what has no record, or one that does
+ *                  not fit, is not stored
  *
- * So after a crash at any moment there is either a file with its record, or rubbish that `clear` takes away. All but
- * `lookup` is for the owner of the name's lock.
+ * A file that is stored stays until the next one is whole: for that time both take room. After a crash at any moment
+ * there is either a file with its record, or something that the next `promote` replaces. All but `lookup` is for the
+ * owner of the name's lock.
  */
 export class StoredFile {
   #directory;
   #name;
+  #lockName;
+  /** Whether `promote` has deleted what had the name. */
+  #isTaken = false;
 
   /**
    * @param {string} name
    * @param {FileSystemDirectoryHandle} [directory]  default: the root of the origin's private file system
    */
   static async at(name, directory) {
-    if (directory) return new StoredFile(checkedName(name), directory);
+    checkName(name);
     const storage = globalThis.navigator?.storage;
-    if (!storage?.getDirectory) throw misuse('there is no private file system here (it needs a secure context)', { code: 'unsupported' });
-    return new StoredFile(checkedName(name), await storage.getDirectory());
+    if (!storage?.getDirectory) {
+      if (directory) return new StoredFile(name, directory, [directory.name]);
+      throw misuse('there is no private file system here (it needs a secure context)', { code: 'unsupported' });
+    }
+    const root = await storage.getDirectory();
+    // Null for a directory that lies elsewhere, on the user's disk.
+    const path = directory ? (await root.resolve(directory)) ?? ['', directory.name] : [];
+    return new StoredFile(name, directory ?? root, path);
   }
 
   /**
    * @param {string} name
    * @param {FileSystemDirectoryHandle} directory
+   * @param {string[]} path  of the directory
    */
-  constructor(name, directory) {
+  constructor(name, directory, path) {
     this.#name = name;
     this.#directory = directory;
+    this.#lockName = [...path, name].join('/');
+  }
+
+  /**
+   * Waits until the name is nobody else's.
+   *
+   * @param {AbortSignal} signal  gives up waiting; does not give up the lock
+   * @returns {Promise<() => void>} gives it up; doing that twice is harmless
+   */
+  lock(signal) {
+    return takeLock(this.#lockName, signal);
   }
 
   /** @returns {Promise<Stored | undefined>} */
@@ -62,7 +85,7 @@ export class StoredFile {
   }
 
   /**
-   * Makes the finished `NAME.part` the stored file.
+   * Makes the finished `NAME.part` the stored file, in the place of whatever has this name.
    *
    * @param {number} length
    * @param {Stored['digests']} digests
@@ -71,7 +94,20 @@ export class StoredFile {
     const part = await this.#directory.getFileHandle(this.#name + PART);
     const { size } = await part.getFile();
     if (size !== length) throw new Error(`${this.#name + PART} has ${size} bytes, the admitted file ${length}`);
+    await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
+    this.#isTaken = true;
+    await this.#remove(RECORD);
     await this.#move(part);
+    await this.record({ length, digests });
+  }
+
+  /**
+   * Writes what is known of the file that is in its place.
+   *
+   * @param {Pick<Stored, 'length' | 'digests'>} known
+   */
+  async record({ length, digests }) {
+    await this.#remove(RECORD); // a shorter text would leave the end of a longer one
     const record = await openPart(await this.#directory.getFileHandle(this.#name + RECORD, { create: true }));
     try {
       await record.write(new TextEncoder().encode(JSON.stringify({ length, digests })), 0);
@@ -82,11 +118,24 @@ export class StoredFile {
     }
   }
 
-  /** Deletes whatever there is under this name, whoever left it. */
+  /** Deletes `NAME.part`, whoever left it. */
+  async clearPart() {
+    await this.#remove(PART);
+  }
+
+  /** Deletes what was written for this name; what was stored before stays, unless its place was taken already. */
+  async undo() {
+    await (this.#isTaken ? this.clear() : this.clearPart());
+  }
+
+  /** Deletes whatever there is under this name. */
   async clear() {
-    for (const suffix of [RECORD, '', PART]) {
-      await whenFree(() => this.#directory.removeEntry(this.#name + suffix).catch(unlessMissing));
-    }
+    for (const suffix of [RECORD, '', PART]) await this.#remove(suffix);
+  }
+
+  /** @param {string} suffix */
+  #remove(suffix) {
+    return whenFree(() => this.#directory.removeEntry(this.#name + suffix).catch(unlessMissing));
   }
 
   /** @param {FileSystemFileHandle} part */
@@ -106,7 +155,7 @@ export class StoredFile {
       await copy.discard();
       throw error;
     }
-    await this.#directory.removeEntry(this.#name + PART);
+    await this.#remove(PART);
   }
 
   /** @param {string} name */
@@ -122,12 +171,11 @@ export class StoredFile {
 }
 
 /** @param {string} name */
-function checkedName(name) {
+function checkName(name) {
   if (typeof name !== 'string' || name === '' || name === '.' || name === '..' || /[/\\]/.test(name)) {
     throw misuse(`not a name for a file: ${JSON.stringify(name)}`);
   }
   if (name.endsWith(PART) || name.endsWith(RECORD)) throw misuse(`a stored file's name must not end in ${PART} or ${RECORD}: ${name}`);
-  return name;
 }
 
 /**

@@ -13,7 +13,8 @@ import { IterableSource } from './iterable.js';
  */
 export async function pathSource(path) {
   const fs = nodeFs();
-  const fd = fs.openSync(path, 'r');
+  // Not in this turn: opening a pipe waits for whoever writes to it.
+  const fd = await new Promise((resolve, reject) => fs.open(path, 'r', (error, fd) => (error ? reject(error) : resolve(fd))));
   return descriptorSource(fd, () => fs.closeSync(fd));
 }
 

@@ -123,6 +123,14 @@ test('onProgress: bytes, total, rate, phase; seldom, and once at the end', async
   await admit(guest, observed(file).stream, { onProgress: ({ total, phase }) => assert.ok(phase === 'done' || total === undefined) });
 });
 
+test('the time that onHeader takes is not the source\'s: no rate counts it', async () => {
+  /** @type {number[]} */ const rates = [];
+  const source = observed(file, { at: offset => (offset > 100_000 ? delay(1) : undefined) });
+  await admit(guest, source.stream, { onHeader: () => delay(2000), onProgress: ({ rate }) => void rates.push(rate) });
+  assert.ok(rates.length > 1);
+  for (const rate of rates) assert.ok(rate > file.length / 1.5, `${rates}`);
+});
+
 test('a throw of onProgress, at the first call or the last, ends the admission', async () => {
   const mine = new Error('mine');
   for (const at of ['data', 'done']) {
@@ -175,6 +183,18 @@ test('a tee that fails in write or close ends the admission, and every tee is to
   assert.deepEqual([closed.closed.length, closed.aborted.length], [1, 0]);
   const sync = { write: fail };
   assert.equal(await faultOf(admit(guest, file, { tee: sync })), mine);
+  assertNoSession(guest);
+});
+
+test('a tee whose abort never ends does not hold up the error for ever', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const hanging = { write() {}, abort: never };
+  const told = recorder();
+  const fault = faultOf(admit(guest, file.slice(0, -100), { tee: [hanging, told] }));
+  while (told.aborted.length === 0) await new Promise(resolve => setImmediate(resolve));
+  assert.equal(await Promise.race([fault, new Promise(resolve => setImmediate(resolve, 'waiting'))]), 'waiting');
+  t.mock.timers.tick(10_000);
+  assert.equal((await fault).code, 'truncated');
   assertNoSession(guest);
 });
 

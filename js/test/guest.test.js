@@ -11,8 +11,9 @@ const wasm = () => readFileSync(new URL('../guest.wasm', import.meta.url));
 const importing = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 2, 11, 1, 3, 101, 110, 118, 3, 108, 111, 103, 0, 0);
 
 test('loadGuest takes nothing, bytes, a module, a response with and without its type', async () => {
-  const typed = { headers: { 'content-type': 'application/wasm' } };
-  for (const from of [undefined, wasm(), new WebAssembly.Module(wasm()), new Response(wasm()), new Response(wasm(), typed)]) {
+  const typed = (/** @type {string} */ type) => new Response(wasm(), { headers: { 'content-type': type } });
+  const types = ['application/wasm', 'Application/WASM', 'application/wasm; charset=utf-8', 'application/octet-stream'];
+  for (const from of [undefined, wasm(), new WebAssembly.Module(wasm()), new Response(wasm()), ...types.map(typed)]) {
     const guest = await loadGuest(from);
     assert.equal(guest.abi, 2);
     assert.equal(guest.abiVersion(), 0x2_0000);

@@ -71,6 +71,22 @@ for (const [name, exports] of Object.entries(guests)) {
   });
 }
 
+test('what fails after the file is loaded: ABI v2 keeps the model of before, ABI v1 is left without', async () => {
+  const mine = new Error('mine');
+  const fail = () => { throw mine; };
+  for (const [name, exports] of Object.entries(guests)) {
+    for (const late of [{ tee: recorder({ close: fail }) }, { onProgress: (/** @type {any} */ { phase }) => phase === 'done' && fail() }]) {
+      const guest = new Guest(exports());
+      const host = hostFor(guest);
+      const model = await host.load(file);
+      assert.equal(await faultOf(host.load(next, late)), mine);
+      assert.equal(host.model, name === 'ABI v2' ? model : null);
+      assert.equal(model.isActive, name === 'ABI v2');
+      assert.equal(JSON.parse(guest.diagnostics()).model?.gguf.dataBytes, name === 'ABI v2' ? model.report.gguf.dataBytes : undefined);
+    }
+  }
+});
+
 test('the facts of a file are the same through both', async () => {
   const [one, two] = await Promise.all(Object.values(guests).map(exports => hostFor(exports()).load(file)));
   for (const field of /** @type {const} */ (['gguf', 'metadata', 'tensors', 'digests', 'length'])) {

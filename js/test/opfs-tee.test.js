@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
-import { admit, admitStored, findStored, opfsTee, removeStored } from '../index.js';
+import { AdmissionError, admit, admitStored, findStored, opfsTee, removeStored } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { FakeDirectory, fakeOrigin } from './support/opfs.js';
@@ -16,6 +17,9 @@ beforeEach(async () => {
 
 const file = gguf({ tensors: [{ bytes: 300_000 }] });
 const other = gguf({ tensors: [{ bytes: 300_000, fill: () => 7 }] });
+
+/** @param {Uint8Array} bytes */
+const sha256Of = bytes => createHash('sha256').update(bytes).digest('hex');
 
 /** @param {string} name */
 const bytesOf = name => directory.files.get(name)?.bytes;
@@ -169,7 +173,100 @@ test('a stored file of another length or digest than required gives way', async 
   assert.equal(again.found, true);
   again.model.release();
   assert.equal((await faultOf(admitStored(guest, 'm.gguf', other, { length: 5 }))).code, 'length');
-  assertNothingLeft(['other', 'other.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'other', 'other.digests']);
+});
+
+test('what has the name stays until the next file is admitted, stored or not', async () => {
+  const broken = () => observed(other, { at: offset => { if (offset > 200_000) throw new Error('no more'); } }).stream;
+  await directory.getFileHandle('mine', { create: true });
+  assert.equal((await faultOf(admitStored(guest, 'mine', broken()))).code, 'source');
+  assertNothingLeft(['mine']);
+  (await admitStored(guest, 'mine', file)).model.release();
+  for (const failing of [
+    () => admitStored(guest, 'mine', broken(), { length: other.length + 1 }),
+    () => admitStored(guest, 'mine', other, { sha256: '0'.repeat(64) }),
+  ]) {
+    await faultOf(failing());
+    assertNothingLeft(['mine', 'mine.digests']);
+    const found = await findStored('mine');
+    assert.deepEqual([bytesOf('mine'), found?.length], [file, file.length]);
+  }
+});
+
+test('a stored file that another tab is reading is not replaced, and stays stored', async () => {
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  const handle = await directory.getFileHandle('m.gguf');
+  const reading = await /** @type {any} */ (handle).createSyncAccessHandle();
+  const fault = await faultOf(admitStored(guest, 'm.gguf', other, { length: other.length, sha256: sha256Of(other) }));
+  assert.deepEqual([fault.code, fault.kind], ['store', 'source']);
+  reading.close();
+  assert.deepEqual(bytesOf('m.gguf'), file);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assert.ok(await findStored('m.gguf'));
+});
+
+test('a stored file is not taken for damaged because the options, a callback or a tee reject it', async () => {
+  const long = new Uint8Array([...file, ...new Uint8Array(32)]);
+  (await admitStored(guest, 'm.gguf', long, { limits: { trailingBytes: 64 } })).model.release();
+  const mine = new AdmissionError('mine', { code: 'mine', kind: 'rejected' });
+  /** @type {[import('../index.js').AdmitOptions, string][]} */
+  const rejecting = [
+    [{}, 'trailing'],
+    [{ limits: { trailingBytes: 64 }, onHeader: () => { throw mine; } }, 'mine'],
+    [{ limits: { trailingBytes: 64 }, tee: recorder({ write: () => { throw mine; } }) }, 'mine'],
+  ];
+  for (const [options, code] of rejecting) {
+    assert.equal((await faultOf(admitStored(guest, 'm.gguf', file, options))).code, code);
+    assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+    assert.equal((await findStored('m.gguf'))?.length, long.length);
+  }
+});
+
+test('a stored file that turns out to be another one gives way at the same call again, and is not lost before', async () => {
+  (await admitStored(guest, 'm.gguf', file, { digests: ['blake3'] })).model.release();
+  const wanted = { sha256: sha256Of(other), digests: /** @type {const} */ (['blake3']) };
+  const fault = await faultOf(admitStored(guest, 'm.gguf', other, wanted));
+  assert.deepEqual([fault.code, fault.kind, fault.path], ['changed', 'retry', 'digests.sha256']);
+  assert.deepEqual(bytesOf('m.gguf'), file);
+  assert.equal((await findStored('m.gguf'))?.digests.sha256, sha256Of(file));
+  const { model, found } = await admitStored(guest, 'm.gguf', other, wanted);
+  assert.equal(found, false);
+  model.release();
+  assert.deepEqual(bytesOf('m.gguf'), other);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+});
+
+test('what another tab has stored since is not deleted as damaged', async () => {
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  /** @type {any} */ (bytesOf('m.gguf'))[file.length - 1] ^= 1;
+  const abort = async () => {
+    await removeStored('m.gguf');
+    (await admitStored(await freshGuest(), 'm.gguf', other)).model.release();
+  };
+  const fault = await faultOf(admitStored(guest, 'm.gguf', file, { tee: recorder({ abort }) }));
+  assert.deepEqual([fault.code, fault.kind], ['changed', 'retry']);
+  assert.deepEqual(bytesOf('m.gguf'), other);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+});
+
+test('what is stored was admitted: a tee or an onProgress that fails at the very end leaves nothing', async () => {
+  const mine = new Error('mine');
+  const fail = () => { throw mine; };
+  for (const options of [
+    { tee: [opfsTee('m.gguf'), recorder({ close: fail })] },
+    { tee: opfsTee('m.gguf'), onProgress: (/** @type {any} */ { phase }) => phase === 'done' && fail() },
+  ]) {
+    assert.equal(await faultOf(admit(guest, file, options)), mine);
+    assertNothingLeft();
+  }
+});
+
+test('the same name in two directories is two files', async () => {
+  const mine = /** @type {any} */ (new FakeDirectory());
+  const model = await admit(guest, file, { tee: [opfsTee('m.gguf'), opfsTee('m.gguf', { directory: mine })] });
+  model.release();
+  assert.deepEqual(mine.names, directory.names);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
 });
 
 test('two at once: the second waits, fetches nothing, and finds the file', async () => {

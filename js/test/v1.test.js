@@ -40,3 +40,16 @@ for (const [name, instantiate] of Object.entries({ 'the v1 module': v1Exports, '
     assert.deepEqual([fault.code, fault.kind, fault.expected, fault.found], ['ceiling', 'rejected', '134217728', '134217729']);
   });
 }
+
+test('a guest whose texts are its own is refused with its status and its words', async () => {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const words = new TextEncoder().encode('out of cheese');
+  new Uint8Array(memory.buffer).set(words, 100);
+  const nothing = () => 0;
+  const exports = {
+    memory, alloc: () => 1000, dealloc() {}, load_model: () => 40, free_model: nothing,
+    last_result_ptr: () => 100, last_result_len: () => words.length, get_diagnostics_ptr: nothing, get_diagnostics_len: nothing,
+  };
+  const fault = await faultOf(() => loadModel(exports, new Uint8Array(4)));
+  assert.deepEqual([fault.message, fault.status, fault.kind], ['out of cheese', -40, 'rejected']);
+});

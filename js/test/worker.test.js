@@ -122,6 +122,11 @@ test('onProgress is told now and then and at the end; what it throws ends the ad
   assert.equal(await faultOf(guest.admit(new Blob([file]), { onProgress: () => { throw refusal; } })), refusal);
 }));
 
+test('what a callback answers does not have to cross', () => withGuestWorker(async guest => {
+  const answer = () => () => {};
+  await (await guest.admit(gguf(), { onHeader: answer, onProgress: answer })).release();
+}));
+
 test('an onProgress that never answers holds up nothing but the end', () => withGuestWorker(async guest => {
   const source = observed(file, { piece: 100_000, at: () => new Promise(resolve => setTimeout(resolve, 5)) });
   let calls = 0;
@@ -253,6 +258,7 @@ test('close ends admissions that are under way, with their clean-up', async () =
 test('a guest that cannot be loaded, or a worker that cannot be started, is an error', async () => {
   const foreign = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
   assert.equal((await faultOf(loadGuestWorker({ worker: new Thread(), guest: foreign }))).code, 'guest');
+  assert.equal((await faultOf(loadGuestWorker({ guest: 'http://[' }))).name, 'TypeError'); // and no worker was started: Node has none
   const thread = new Thread();
   const loading = loadGuestWorker({ worker: thread });
   void thread.crash();

@@ -1,5 +1,8 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
-import { OpfsTee } from '../opfs-tee.js';
+import { patiently } from '../abort.js';
+import { AdmissionError } from '../errors.js';
+import { OpfsTee, clearAfterCrash } from '../opfs-tee.js';
+import { settingsOf } from '../settings.js';
 import { packed } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteModel } from './remote-model.js';
@@ -7,6 +10,9 @@ import { LocalTees } from './remote-tee.js';
 
 /** @typedef {import('../admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
+
+/** How long what a crashed worker has left may take to be deleted, in milliseconds. */
+const PATIENCE = 10_000;
 
 /**
  * @typedef {object} Order  What the worker is told.
@@ -39,11 +45,13 @@ export async function admitRemotely(from, options, connect, stored) {
   try {
     const { parcel, ...own } = packed(from, options);
     source = own.source;
+    settingsOf(options); // refused as they are: what cannot be may not even cross
 
     const { port1, port2 } = new MessageChannel();
     const ours = (line = new Line(port1, line => ({
-      header: report => onHeader?.(report),
-      progress: event => onProgress?.(event),
+      // What they answer is nobody's business, and may be nothing that can cross.
+      header: async report => void (await onHeader?.(report)),
+      progress: async event => void (await onProgress?.(event)),
       ...local.answers(line, explained),
       ...sourceAnswers(source, line),
     })));
@@ -71,12 +79,27 @@ export async function admitRemotely(from, options, connect, stored) {
     const error = explained(fault);
     // The worker has told all of them, unless it could not.
     line?.end(error);
-    await source?.close(error);
-    await local.abort(error);
+    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, stored)]);
     throw error;
   } finally {
     for (const stop of unhear) stop();
   }
+}
+
+/**
+ * The worker is gone, perhaps before it could clean up.
+ *
+ * @param {unknown} error
+ */
+const isOver = error => error instanceof AdmissionError && error.code === 'worker';
+
+/**
+ * @param {readonly import('../tee.js').Tee[]} tees
+ * @param {Order['stored']} stored
+ */
+async function clearStores(tees, stored) {
+  const stores = [...tees.filter(tee => tee instanceof OpfsTee), ...(stored ? [stored] : [])];
+  await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE)));
 }
 
 /**

@@ -81,7 +81,7 @@ export class ServedAdmission {
       onProgress: tellsProgress ? this.#teller() : undefined,
       tee: tees.map((tee, index) => (tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index))),
     };
-    const source = unpacked(parcel, () => pageSource(line));
+    const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;
     return stored
       ? admitStored(guest, stored.name, source, { ...options, directory: stored.directory })

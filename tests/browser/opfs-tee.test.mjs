@@ -132,6 +132,36 @@ inEachBrowser((test, browserName) => {
     assert.deepEqual([found, names], [false, ['m.gguf', 'm.gguf.digests']]);
   });
 
+  test('what a worker that crashes in the middle of storing has left is gone when the error comes; what was stored before stays', async ({ page, server }) => {
+    const never = new Promise(() => {});
+    const whole = server.put({ body: middle() });
+    const held = server.put({ body: large(8), hold: never, holdAt: 2_000_000 });
+    const result = await page.run(async ({ whole, held, length }) => {
+      const names = async () => {
+        const found = [];
+        for await (const name of (await navigator.storage.getDirectory()).keys()) found.push(name);
+        return found.sort();
+      };
+      const found = [];
+      for (const admit of [
+        guest => guest.admit(held, { tee: kit.opfsTee('m.gguf') }),
+        guest => guest.admitStored('m.gguf', held),
+        guest => guest.admitStored('old.gguf', held, { length }),
+      ]) {
+        const { guestWorker, native } = await kit.guestWorker();
+        if ((await names()).length === 0) await (await guestWorker.admitStored('old.gguf', whole)).model.release();
+        const running = kit.fault(admit(guestWorker));
+        while (!(await names()).some(name => name.endsWith('.part'))) await kit.sleep(20);
+        native.terminate();
+        const { kind } = await running;
+        found.push([kind, ...(await names()), (await kit.findStored('old.gguf')).length]);
+      }
+      return found;
+    }, { whole: whole.url, held: held.url, length: large(8).length });
+    const left = ['dead', 'old.gguf', 'old.gguf.digests', middle().length];
+    assert.deepEqual(result, [left, left, left]);
+  });
+
   test('what a tab that stored on its page has left is cleaned up by the next', async ({ page, browser, server }) => {
     const body = middle();
     const served = server.put(({ count }) => ({ body, ...(count === 1 && { hold: new Promise(() => {}), holdAt: 2_000_000 }) }));

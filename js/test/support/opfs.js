@@ -5,12 +5,15 @@
 /** What a call throws in a tab that is no more: nothing that it does after that has any effect. */
 class Crash extends Error {}
 
+let made = 0;
+
 export class FakeDirectory {
   /** @type {Map<string, FakeFile>} */ files = new Map();
   /** Bytes that all files together may hold. */
   quota = Infinity;
   hasSync = true;
   hasMove = true;
+  name = `directory ${++made}`;
   calls = 0;
   /** @type {OnCall | undefined} */ onCall;
   #isCrashed = false;
@@ -36,6 +39,11 @@ export class FakeDirectory {
     this.#isCrashed = false;
     this.onCall = undefined;
     for (const file of this.files.values()) file.isHeld = false;
+  }
+
+  /** As of a directory below the root, of its own name. @param {FakeDirectory} directory */
+  async resolve(directory) {
+    return directory === this ? [] : [directory.name];
   }
 
   /**
