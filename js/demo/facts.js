@@ -1,6 +1,6 @@
 // What a header says about a model, in words.
 import { foreign } from './element.js';
-import { cut, rounded, size, whole } from './format.js';
+import { cut, NBSP, rounded, size, whole } from './format.js';
 
 /** @typedef {import('../index.js').Report} Report */
 
@@ -71,11 +71,11 @@ const quantisation = (declared, types) => FILE_TYPES.get(declared ?? '') ?? type
 /** @param {{ type: string, bytes: number }[]} types */
 function shares(types) {
   const all = types.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
-  return types.slice(0, 3).map(({ type, bytes }) => `${type} ${percent(bytes / all)}`).join(', ') + (types.length > 3 ? ', …' : '');
+  return types.slice(0, 3).map(({ type, bytes }) => type + NBSP + percent(bytes / all)).join(', ') + (types.length > 3 ? ', …' : '');
 }
 
 /** @param {number} share */
-export const percent = share => (share > 0 && share < 0.001 ? '< 0.1 %' : `${(100 * share).toFixed(share >= 0.0995 ? 0 : 1)} %`);
+export const percent = share => (share > 0 && share < 0.001 ? `<${NBSP}0.1` : (100 * share).toFixed(share >= 0.0995 ? 0 : 1)) + `${NBSP}%`;
 
 /**
  * @param {import('../report.js').Entry | undefined} tokens

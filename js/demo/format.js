@@ -1,6 +1,10 @@
 // Numbers for people.
 
+/** Between a number and its unit: no line ends there. */
+export const NBSP = '\u00a0';
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+/** @type {[least: number, letter: string][]} */
+const SCALES = [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e3, 'K']];
 
 /** @param {number} bytes */
 export function size(bytes) {
@@ -10,7 +14,7 @@ export function size(bytes) {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(value >= 9.995 ? 1 : 2)} ${UNITS[unit]}`;
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(value >= 9.995 ? 1 : 2)}${NBSP}${UNITS[unit]}`;
 }
 
 /** @param {number | string} number */
@@ -18,15 +22,18 @@ export const whole = number => (typeof number === 'number' ? number.toLocaleStri
 
 /** @param {number} number */
 export function rounded(number) {
-  const [divisor, letter] = [[1e12, ' T'], [1e9, ' B'], [1e6, ' M'], [1e3, ' K']].find(([least]) => number >= Number(least)) ?? [1, ''];
-  return `${Number((number / Number(divisor)).toPrecision(3))}${letter}`;
+  const value = Number(number.toPrecision(3));
+  const scale = SCALES.find(([least]) => value >= least);
+  return scale ? `${value / scale[0]}${NBSP}${scale[1]}` : String(value);
 }
 
 /** @param {number} seconds */
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s`;
-  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
-  return seconds < 360_000 ? `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min` : 'days';
+  const whole = Math.max(1, Math.ceil(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.ceil(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes < 6000 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : 'days';
 }
 
 /** @param {string} text @param {number} most */

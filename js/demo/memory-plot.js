@@ -14,7 +14,7 @@ export class MemoryPlot {
 
   /**
    * @param {HTMLElement} place
-   * @param {HTMLElement} text  says the same in words
+   * @param {HTMLElement} text  says the same in words, to those who see and to those who do not
    */
   constructor(place, text) {
     this.#place = place;
@@ -54,7 +54,7 @@ export class MemoryPlot {
     const v1End = Math.min(total, CEILING);
     const isAbove = total > CEILING;
 
-    const picture = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': this.#say(total, memory, peak) });
+    const picture = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, 'aria-hidden': 'true' });
     picture.append(
       svg('defs', {}, svg('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
         svg('line', { class: 'hatch', x1: 0, y1: 0, x2: 0, y2: 8 }))),
@@ -96,7 +96,7 @@ export class MemoryPlot {
    * @param {number} peak
    */
   #say(total, memory, peak) {
-    const now = memory ? `Guest memory is ${size(memory)}${peak > memory ? ` (most: ${size(peak)})` : ''}. ` : '';
+    const now = memory ? `Guest memory: ${size(memory)}${peak > memory ? ` (most: ${size(peak)})` : ''}. ` : '';
     if (this.#total === undefined) return `${now}ABI v1 would need 2 to 3 times the file, and refuses one above 128 MiB.`;
     return total > CEILING
       ? `${now}ABI v1 would need ${size(2 * total)} to ${size(3 * total)}, and refuses this file: its ceiling is 128 MiB.`

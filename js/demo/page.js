@@ -13,20 +13,26 @@ const plot = new MemoryPlot(byId('plot'), byId('memory-text'));
 const mayUseWorker = new URLSearchParams(location.search).get('thread') !== 'page';
 
 /** @type {import('./guest.js').PageGuest | undefined} */ let guest;
-/** @type {import('./result.js').AnyModel | undefined} */ let model;
 /** @type {AbortController | undefined} of what runs, or ran last */ let latest;
 /** @type {Promise<void>} settles when nothing runs */ let idle = Promise.resolve();
+
+/**
+ * One thing at a time: what is asked for last ends what runs, and waits for its end.
+ *
+ * @param {(controller: AbortController) => Promise<void>} act
+ */
+function next(act) {
+  latest?.abort();
+  const controller = (latest = new AbortController());
+  idle = idle.then(() => (controller.signal.aborted ? undefined : act(controller)));
+}
 
 /**
  * @param {import('../index.js').Admissible} source
  * @param {string} name
  * @param {number} [total]
  */
-function start(source, name, total) {
-  latest?.abort();
-  const controller = (latest = new AbortController());
-  idle = idle.then(() => (controller.signal.aborted ? undefined : run(source, name, total, controller)));
-}
+const start = (source, name, total) => next(controller => run(source, name, total, controller));
 
 /**
  * @param {import('../index.js').Admissible} source
@@ -46,35 +52,31 @@ async function run(source, name, total, controller) {
   plot.begin(total);
   say('Reading the header.');
   const memory = new MemoryWatch(total);
-  const began = performance.now();
-  let waited = 0;
+  const { signal } = controller;
   try {
     const { admit, memoryBytes, thread } = (guest = await openGuest(mayUseWorker));
     byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
     memory.measure = memoryBytes;
     memory.look();
     let quarter = 0;
-    model = await admit(source, {
+    /** @type {import('../index.js').Report | undefined} */ let header;
+    const model = await admit(source, {
       ...options(),
-      signal: controller.signal,
+      signal,
       async onHeader(report) {
-        showFacts(byId('facts'), factsOf(report));
+        signal.throwIfAborted();
+        showFacts(byId('facts'), factsOf((header = report)));
         byId('facts-wait').hidden = true;
         memory.bytes = report.position;
         memory.total = report.length ?? memory.total;
         await memory.look();
-        if (byId('ask').checked) {
-          const asked = performance.now();
-          await decision(report, controller.signal);
-          waited = performance.now() - asked;
-        }
+        signal.throwIfAborted(); // then nobody is to be asked
+        if (byId('ask').checked) await decision(report, signal);
         showStep('data');
         say('The header is sound. Reading the tensors.');
       },
       onProgress(event) {
-        // The rate of the whole, without the time that the decision took.
-        const rate = event.phase === 'done' ? (1000 * event.bytes) / Math.max(1, performance.now() - began - waited) : event.rate;
-        showProgress({ ...event, rate });
+        showProgress(event);
         memory.bytes = event.bytes;
         memory.total = event.total ?? memory.total;
         memory.look();
@@ -85,14 +87,18 @@ async function run(source, name, total, controller) {
     showStep('done');
     await memory.look();
     byId('cancel').hidden = true;
+    // The length is known by now. The memory is still what it took, not what the model holds.
+    showFacts(byId('facts'), factsOf({ ...model.report, memory: header?.memory ?? model.report.memory }));
     showResult(model);
     byId('result').hidden = false;
-    byId('release').hidden = false;
     byId('result-title').textContent = model.report.sink === 'resident' ? 'Admitted, and in guest memory' : 'Admitted';
     byId('result-title').focus();
     say(`${name} is admitted: ${size(model.report.position)}, every byte checked.`);
   } catch (error) {
-    stopped(error, controller.signal.aborted);
+    const isCancelled = signal.aborted;
+    controller.abort(); // a question that is still open ends, too
+    await letGo();
+    stopped(error, isCancelled);
   }
 }
 
@@ -109,9 +115,9 @@ function options() {
  * Waits for the user's word; an abort is one too.
  *
  * @param {import('../index.js').Report} report
- * @param {AbortSignal} signal
+ * @param {AbortSignal} signal  not aborted yet
  */
-function decision(report, signal) {
+async function decision(report, signal) {
   const { memory, gguf, sink } = report;
   const rest = `${size(gguf.dataBytes)} of tensors follow`;
   byId('decision-text').textContent = sink === 'resident' ? `${rest}; the guest will hold ${size(memory.needed)}.` : `${rest}; the guest needs ${size(memory.needed)} to check them.`;
@@ -121,15 +127,16 @@ function decision(report, signal) {
   showProgress({ bytes: report.position, total: report.length ?? undefined, rate: 0 });
   say('The header is sound. Go on, or cancel?');
   byId('decision-title').focus();
-  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
-    byId('go').onclick = resolve;
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  })).finally(() => {
-    const hadFocus = byId('decision').contains(document.activeElement);
-    byId('decision').hidden = true;
+  try {
+    await new Promise((resolve, reject) => {
+      byId('go').onclick = resolve;
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
     byId('cancel').hidden = false;
-    if (hadFocus) byId('cancel').focus();
-  });
+    if (byId('decision').contains(document.activeElement)) byId('cancel').focus();
+  } finally {
+    byId('decision').hidden = true;
+  }
 }
 
 /**
@@ -138,6 +145,7 @@ function decision(report, signal) {
  */
 function stopped(error, isCancelled) {
   byId('run').classList.add('stopped');
+  byId('run').classList.toggle('failed', !isCancelled);
   byId('cancel').hidden = true;
   byId('numbers').replaceChildren(byId('numbers').firstChild); // no rate, no time left
   byId('about').hidden = byId('facts').children.length === 0;
@@ -151,15 +159,20 @@ function stopped(error, isCancelled) {
   byId('failure-title').focus();
 }
 
-/** Lets go of the model that was admitted last, of its guest, and of all that was shown. */
-async function clear() {
+/** Lets go of the guest, and so of its model and its memory. */
+async function letGo() {
   const last = guest;
-  guest = model = undefined;
+  guest = undefined;
+  await last?.close();
+}
+
+/** Lets go of the model that was admitted last, and of all that was shown. */
+async function clear() {
   for (const id of ['failure', 'result', 'decision']) byId(id).hidden = true;
   for (const id of ['metadata', 'tensors', 'facts']) byId(id).replaceChildren();
-  byId('run').classList.remove('stopped');
+  byId('run').classList.remove('stopped', 'failed');
   byId('about').hidden = false;
-  await last?.close();
+  await letGo();
 }
 
 /** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string }} event */
@@ -238,13 +251,12 @@ byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
 });
 byId('cancel').addEventListener('click', () => latest?.abort());
 byId('refuse').addEventListener('click', () => latest?.abort());
-byId('release').addEventListener('click', async () => {
-  await model?.release();
+byId('release').addEventListener('click', () => next(async () => {
   await clear();
   byId('run').hidden = true;
   say('The model is released.');
   byId('file').focus();
-});
+}));
 
 const carriesFile = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes('Files'));
 addEventListener('dragover', event => {

@@ -50,10 +50,10 @@ function showDigests(digests) {
 function showTypes(report) {
   const types = bytesByType(report);
   const all = types.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
-  const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) => element('th', { scope: 'col', class: index === 1 || index === 2 ? 'number' : '' }, name));
+  const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) => element('th', { scope: 'col', class: ['', 'number', 'number', 'share'][index] }, name));
   const rows = types.map(({ type, bytes, count }) => {
     const bar = element('i');
-    bar.style.width = `calc(${bytes / all} * (100% - 4rem))`;
+    bar.style.setProperty('--share', String(bytes / all));
     return element('tr', {},
       element('th', { scope: 'row', class: 'code' }, type),
       element('td', { class: 'number' }, whole(count)),
@@ -62,7 +62,8 @@ function showTypes(report) {
   });
   byId('types').replaceChildren(types.length === 0
     ? element('p', { class: 'note' }, 'There are no tensors: this file holds a vocabulary or settings.')
-    : element('table', {}, element('caption', { class: 'unseen' }, 'Bytes by tensor type'), element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows)));
+    : element('div', { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': 'types-title' },
+      element('table', { class: 'types', 'aria-labelledby': 'types-title' }, element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows))));
 }
 
 /**
@@ -97,7 +98,8 @@ function valueCell(model, entry, index) {
 function inFull(value) {
   if (typeof value === 'string') return value.length > FULL_CHARACTERS ? `${value.slice(0, FULL_CHARACTERS)}\n… ${whole(value.length)} characters in all` : value;
   if (!Array.isArray(value)) return String(value);
-  const lines = value.slice(0, FULL_ITEMS).map((item, index) => `${index}  ${cut(typeof item === 'string' ? JSON.stringify(item) : String(item), 500)}`);
+  const width = String(Math.min(value.length, FULL_ITEMS) - 1).length;
+  const lines = value.slice(0, FULL_ITEMS).map((item, index) => `${String(index).padStart(width)}  ${cut(typeof item === 'string' ? JSON.stringify(item) : String(item), 500)}`);
   if (value.length > FULL_ITEMS) lines.push(`… ${whole(value.length)} items in all`);
   return lines.join('\n');
 }

@@ -34,6 +34,7 @@ export function showSearchTable(place, title, rows, columns, text) {
   const body = element('tbody', { role: 'rowgroup' });
   const more = element('button', { type: 'button', textContent: 'Show more' });
   const rest = element('span', { class: 'note' });
+  const foot = element('div', { class: 'more' }, more, rest);
   const heads = columns.map(column => {
     if (!column.order) return element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '' }, column.name);
     const button = element('button', { type: 'button', textContent: column.name });
@@ -60,6 +61,7 @@ export function showSearchTable(place, title, rows, columns, text) {
     shown = 0;
     body.replaceChildren();
     show();
+    scroll.hidden = found.length === 0;
     count.textContent = wanted ? `${whole(found.length)} of ${whole(rows.length)} match` : `${whole(rows.length)} in all`;
   }
 
@@ -70,8 +72,9 @@ export function showSearchTable(place, title, rows, columns, text) {
         ? element('th', { role: 'rowheader', scope: 'row', class: kind ?? '' }, cell(row))
         : element('td', { role: 'cell', class: kind ?? '', 'data-name': name }, cell(row))))));
     shown += next.length;
-    more.hidden = rest.hidden = shown >= found.length;
-    rest.textContent = `${whole(shown)} of ${whole(found.length)} shown`;
+    more.hidden = shown >= found.length;
+    foot.hidden = more.hidden && shown > 0;
+    rest.textContent = shown > 0 ? `${whole(shown)} of ${whole(found.length)} shown` : rows.length > 0 ? 'Nothing matches.' : 'There are none.';
   }
 
   input.addEventListener('input', search);
@@ -85,13 +88,14 @@ export function showSearchTable(place, title, rows, columns, text) {
       row?.focus();
     }
   });
+  const scroll = element('div', { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': `${id}-title` },
+    element('table', { class: 'stack', role: 'table', 'aria-labelledby': `${id}-title` },
+      element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...heads)), body));
   place.replaceChildren(
     element('h2', { id: `${id}-title`, textContent: title }),
     element('div', { class: 'search' }, element('label', { htmlFor: id }, input), count),
-    element('div', { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': `${id}-title` },
-      element('table', { class: 'stack', role: 'table', 'aria-labelledby': `${id}-title` },
-        element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...heads)), body)),
-    element('div', { class: 'more' }, more, rest),
+    scroll,
+    foot,
   );
   search();
 }

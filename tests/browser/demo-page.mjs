@@ -12,7 +12,7 @@ const PATIENCE = 20_000;
  * @param {string} name  of a page in js/demo
  * @param {(page: DemoPage) => Promise<unknown>} use
  */
-export async function onDemoPage({ browser, server }, name, use) {
+export async function onDemoPage({ browser, server, page: blank }, name, use) {
   const tab = await browser.open(`${server.origin}/pages/blank.html`);
   const folder = await mkdtemp(join(tmpdir(), 'gguf-page-'));
   const page = new DemoPage(tab, folder);
@@ -26,6 +26,9 @@ export async function onDemoPage({ browser, server }, name, use) {
   } finally {
     await tab.close();
     await rm(folder, { recursive: true, force: true });
+    // A busy browser takes a moment to end the worker of a closed tab, and so to free its lock.
+    const end = Date.now() + PATIENCE;
+    while (Date.now() < end && (await blank.run(async () => (await navigator.locks.query()).held?.length))) await sleep(30);
   }
 }
 
@@ -49,9 +52,9 @@ export class DemoPage {
     return this.#tab.native.evaluate(fn, arg);
   }
 
-  /** @param {string} selector  @returns {Promise<string>} */
+  /** @param {string} selector  @returns {Promise<string>} with every space a plain one */
   text(selector) {
-    return this.run(selector => document.querySelector(selector)?.textContent ?? '', selector);
+    return this.run(selector => document.querySelector(selector)?.textContent?.replaceAll('\u00a0', ' ') ?? '', selector);
   }
 
   /** @param {string} selector  @returns {Promise<boolean>} */
@@ -127,6 +130,15 @@ export class DemoPage {
       return document.documentElement.scrollWidth <= width ? [] : [...document.querySelectorAll('body *')]
         .filter(element => element.getBoundingClientRect().right > width + 1).map(element => `${element.tagName} ${element.id} ${element.className}`).slice(0, 5);
     });
+  }
+
+  /** What is wider than its card, where nothing lets it be scrolled. */
+  async spills() {
+    return this.run(() => [...document.querySelectorAll('.card *')].filter(element => {
+      const card = /** @type {Element} */ (element.closest('.card'));
+      const right = card.getBoundingClientRect().right - parseFloat(getComputedStyle(card).paddingRight);
+      return element.getClientRects().length > 0 && !element.closest('.scroll *, .unseen, svg *') && element.getBoundingClientRect().right > right;
+    }).map(element => `${element.tagName} ${element.id} ${element.className}`));
   }
 
   /** What a reader who sees nothing, or uses keys only, would trip over. */

@@ -34,16 +34,20 @@ inEachBrowser(test => {
         await page.resize(360, 740);
         await page.appears('#file:enabled');
         assert.equal(await page.text('#ceiling'), name === 'v1.html' ? '134,217,728 bytes' : 'none');
+        await page.run(() => /** @type {any} */ (document.querySelector('#file')).focus());
         await page.pickBytes(middle());
         await says(page, /^Loaded/);
+        await page.until('the focus', async () => (await page.focused()) === 'file');
         assert.ok((await page.text('#facts')).includes(digest));
         await page.pickBytes(badTable(), 'bad.gguf');
         await says(page, /^Refused/);
         assert.match(await page.text('#facts'), /Codelayout.*Pathtensors\[1\]\.offset/);
         assert.equal(await page.run(() => /** @type {any} */ (document.querySelector('#unload')).disabled), false);
         assert.deepEqual([...(await page.overflow()), ...(await page.audit())], []);
-        await page.click('#unload');
+        await page.run(() => /** @type {any} */ (document.querySelector('#unload')).focus());
+        await page.press('Enter');
         await says(page, /^No model/);
+        assert.equal(await page.focused(), 'file');
       });
     });
   }

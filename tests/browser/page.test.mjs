@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { test as nodeTest } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { duration, rounded } from '../../js/demo/format.js';
 import { gguf } from '../../js/test/support/gguf.js';
 import { onDemoPage } from './demo-page.mjs';
 import { badTable, large, middle } from './pages/models.js';
@@ -24,6 +27,48 @@ const llama = () => gguf({
   tensors: [{ name: 'token_embd.weight', bytes: 4096 }, { name: 'output.weight', bytes: 2000 }],
 });
 
+/** As `llama`, with a tensor of the type with the longest name, IQ2_XXS: 66 bytes for 256 elements. */
+function quantised() {
+  const file = gguf({
+    metadata: { 'general.architecture': 'llama', 'tokenizer.ggml.tokens': ['a', 'b'], 'tokenizer.chat_template': 'x'.repeat(5000) },
+    tensors: [{ name: 'token_embd.weight', bytes: 200_000 }, { name: 'output.weight', bytes: 66 * 4096 }],
+  });
+  const view = new DataView(file.buffer);
+  const record = Buffer.from(file.buffer).indexOf('output.weight') + 'output.weight'.length + 4;
+  view.setBigUint64(record, 256n * 4096n, true);
+  view.setUint32(record + 8, 16, true);
+  return file;
+}
+
+/**
+ * Drops a file on the page: at once, or as soon as an element is there.
+ *
+ * @param {{ bytes: number[], name: string, when?: string }} drop
+ */
+const dropFile = ({ bytes, name, when }) => {
+  const drop = () => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+  };
+  if (!when) return drop();
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector(when)) return;
+    observer.disconnect();
+    drop();
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+};
+
+/** Workers of the page that live: each guest holds a lock. @param {import('./demo-page.mjs').DemoPage} page @returns {Promise<number>} */
+const guests = page => page.run(async () => (await navigator.locks.query()).held?.filter(({ name }) => name?.startsWith('gguf-admission')).length);
+
+nodeTest('numbers for people are rounded before their unit is chosen', () => {
+  const numbers = [999, 999.9, 6100, 268_098_176, 999_499_999, 999_885_952, 1_235_814_432, 999_900_000_000];
+  assert.deepEqual(numbers.map(number => rounded(number).replace('\u00a0', ' ')), ['999', '1 K', '6.1 K', '268 M', '999 M', '1 B', '1.24 B', '1 T']);
+  const times = [0.2, 58.1, 59.5, 3540, 3541, 3599, 3601, 7141, 7199, 359_999];
+  assert.deepEqual(times.map(duration), ['1 s', '59 s', '1 min', '59 min', '1 h 0 min', '1 h 0 min', '1 h 1 min', '2 h 0 min', '2 h 0 min', 'days']);
+});
+
 inEachBrowser((test, browserName) => {
   for (const thread of ['worker', 'page']) {
     test(`a picked file: facts, decision, digests and tables, with the guest in the ${thread}`, async given => {
@@ -43,7 +88,7 @@ inEachBrowser((test, browserName) => {
         assert.equal(await page.focused(), 'result-title');
         assert.match(await page.text('#status'), /small\.gguf is admitted/);
         assert.ok((await page.text('#thread')).includes(thread === 'worker' ? 'in a worker' : 'own thread'));
-        assert.match(await page.text('#memory-text'), /Guest memory is [\d.]+ MiB.*ABI v1 would need/);
+        assert.match(await page.text('#memory-text'), /Guest memory: [\d.]+ MiB.*ABI v1 would need/);
 
         await page.click('[aria-label="Show tokenizer.ggml.tokens"]');
         await page.until('the tokens', async () => (await page.text('[aria-label="Value of tokenizer.ggml.tokens"]')).includes('2  "c"'));
@@ -62,6 +107,109 @@ inEachBrowser((test, browserName) => {
       }
       await page.appears('#result');
       assert.equal(await page.shows('#failure'), false);
+    });
+  });
+
+  for (const thread of ['worker', 'page']) {
+    test(`a cancel between the header and the decision: nobody is asked, with the guest in the ${thread}`, async given => {
+      await onDemoPage(given, `index.html${thread === 'page' ? '?thread=page' : ''}`, async page => {
+        await page.run(() => new MutationObserver((_, observer) => {
+          observer.disconnect();
+          /** @type {any} */ (document.querySelector('#cancel')).click();
+        }).observe(/** @type {Node} */ (document.querySelector('#facts')), { childList: true }));
+        await page.pickBytes(llama());
+        await page.until('the end', async () => (await page.text('#status')).startsWith('Cancelled'));
+        await sleep(300);
+        assert.equal(await page.shows('#decision'), false);
+        assert.equal(await page.shows('#cancel'), false);
+        assert.match(await page.text('#status'), /^Cancelled/);
+        assert.equal(await page.focused(), 'file');
+      });
+    });
+  }
+
+  test('a file that comes between the header and the decision of another is the one that is asked about', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.run(() => {
+        /** @type {any} */ (globalThis).asked = [];
+        const decision = /** @type {any} */ (document.querySelector('#decision'));
+        new MutationObserver(() => decision.hidden || /** @type {any} */ (globalThis).asked.push(document.querySelector('#run-title')?.textContent)).observe(decision, { attributes: true });
+      });
+      await page.run(dropFile, { bytes: [...llama()], name: 'second.gguf', when: '#facts dt' });
+      await page.pickBytes(middle(), 'first.gguf');
+      await page.until('the decision on the second', async () => (await page.text('#run-title')) === 'second.gguf' && (await page.shows('#decision')));
+      await page.click('#go');
+      await page.until('the result', async () => (await page.text('#status')).startsWith('second.gguf is admitted'));
+      assert.deepEqual(await page.run(() => /** @type {any} */ (globalThis).asked), ['second.gguf']);
+    });
+  });
+
+  test('a guest that ends while the page asks takes the question with it', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.run(() => {
+        const Native = Worker;
+        globalThis.Worker = class extends Native {
+          constructor(/** @type {[any, any]} */ ...options) {
+            super(...options);
+            /** @type {any} */ (globalThis).lastWorker = this;
+          }
+        };
+      });
+      await page.pickBytes(llama());
+      await page.appears('#decision');
+      await page.run(() => /** @type {any} */ (globalThis).lastWorker.terminate());
+      await page.appears('#failure');
+      assert.equal(await page.text('#failure-title'), 'The guest ended: worker');
+      assert.equal(await page.shows('#decision'), false);
+      assert.equal(await page.shows('#cancel'), false);
+      assert.equal(await page.focused(), 'failure-title');
+    });
+  });
+
+  test('after a cancel and after a refusal no guest is kept, nor its memory', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.pickBytes(middle());
+      await page.appears('#decision');
+      assert.equal(await guests(page), 1);
+      await page.click('#refuse');
+      await page.until('the end', async () => (await page.text('#status')).startsWith('Cancelled'));
+      await page.until('the end of the guest', async () => (await guests(page)) === 0);
+      await page.pickBytes(badTable());
+      await page.appears('#failure');
+      await page.until('the end of the guest', async () => (await guests(page)) === 0);
+    });
+  });
+
+  test('a file that comes while a model is released is not hidden', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.click('#ask');
+      await page.pickBytes(llama());
+      await page.appears('#result');
+      await page.run(dropFile, { bytes: [...llama()], name: 'next.gguf', when: '#result[hidden]' });
+      await page.click('#release');
+      await page.until('the next one', async () => (await page.text('#run-title')) === 'next.gguf' && (await page.shows('#result')));
+      await sleep(200);
+      assert.equal(await page.shows('#run'), true);
+      assert.match(await page.text('#status'), /^next\.gguf is admitted/);
+    });
+  });
+
+  test('the time that a decision takes does not count in the rate', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      const served = given.server.put({ body: large(8), rate: 1e6 });
+      await page.load(served.url);
+      await page.appears('#decision');
+      await sleep(2500);
+      await page.run(() => {
+        /** @type {any} */ (globalThis).numbers = [];
+        new MutationObserver(() => /** @type {any} */ (globalThis).numbers.push(document.querySelector('#numbers')?.textContent?.replaceAll('\u00a0', ' '))).observe(/** @type {Node} */ (document.querySelector('#numbers')), { childList: true });
+      });
+      await page.click('#go');
+      /** @type {() => Promise<string[]>} */
+      const numbers = () => page.run(() => /** @type {any} */ (globalThis).numbers);
+      await page.until('a rate', async () => (await numbers()).filter(text => text.includes('/s')).length > 3);
+      await page.click('#cancel');
+      for (const text of await numbers()) assert.doesNotMatch(text, /\D([\d.]+ B|\d{1,2}(\.\d+)? KiB|[123]\d\d KiB)\/s/);
     });
   });
 
@@ -90,6 +238,7 @@ inEachBrowser((test, browserName) => {
         await page.until('the result', async () => (await page.shows('#result')) && (await page.text('#status')).includes('is admitted'));
         assert.ok((await page.text('#digests')).includes(sha256(middle())));
         assert.equal(await page.text('#result-title'), 'Admitted, and in guest memory');
+        assert.match(await page.text('#facts'), /File3\.\d+ MiBGGUF version 3/);
         await page.click('#release');
         await page.until('the release', async () => !(await page.shows('#result')));
       }
@@ -102,14 +251,13 @@ inEachBrowser((test, browserName) => {
       await page.click('#ask');
       await page.load(served.url);
       await page.until('some of the file', async () => (await page.text('#status')).includes('Reading the tensors'));
-      await page.run(bytes => {
+      await page.run(() => {
         const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([new Uint8Array(bytes)], 'dropped.gguf'));
-        const event = (/** @type {string} */ name) => new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true });
-        if (document.body.dispatchEvent(event('dragover'))) throw new Error('the page does not take files');
+        dataTransfer.items.add(new File([], 'dropped.gguf'));
+        if (document.body.dispatchEvent(new DragEvent('dragover', { dataTransfer, bubbles: true, cancelable: true }))) throw new Error('the page does not take files');
         if (!document.documentElement.classList.contains('dragging')) throw new Error('the page does not show that it takes files');
-        document.body.dispatchEvent(event('drop'));
-      }, [...llama()]);
+      });
+      await page.run(dropFile, { bytes: [...llama()], name: 'dropped.gguf' });
       await page.until('the result', async () => (await page.text('#status')).startsWith('dropped.gguf is admitted'));
       assert.equal(await page.text('#run-title'), 'dropped.gguf');
       assert.ok(await page.run(() => !document.documentElement.classList.contains('dragging')));
@@ -188,6 +336,7 @@ inEachBrowser((test, browserName) => {
           document.body.getBoundingClientRect();
           times.push(performance.now() - began);
           if (text === 'blk.65535') times.push(...(document.querySelector('#tensors tbody')?.textContent?.includes('blk.65535.weight') ? [] : [Infinity]));
+          if (text === 'nothing like it' && !document.querySelector('#tensors .more')?.textContent?.includes('Nothing matches')) times.push(Infinity);
           if (text === 'nothing like it' && !document.querySelector('#tensors .note')?.textContent?.startsWith('0 of 65,536')) times.push(Infinity);
         }
         return Math.max(...times);
@@ -244,13 +393,15 @@ inEachBrowser((test, browserName) => {
         await check('idle');
         await page.click('summary');
         await check('options');
-        await page.pickBytes(llama(), `${'a-long-name-without-a-break'.repeat(6)}.gguf`);
+        await page.pickBytes(quantised(), `${'a-long-name-without-a-break'.repeat(6)}.gguf`);
         await page.appears('#decision');
         await check('asking');
         await page.click('#go');
         await page.appears('#result');
         await page.click('[aria-label="Show tokenizer.chat_template"]');
         await check('done');
+        assert.match(await page.text('#types'), /IQ2_XXS/);
+        assert.deepEqual(await page.spills(), [], scheme);
         await page.resize(1280, 800);
         await check('done, wide');
         await page.resize(360, 740);
@@ -266,12 +417,14 @@ inEachBrowser((test, browserName) => {
       await page.pick(MODEL);
       await page.appears('#decision');
       const facts = await page.text('#facts');
+      const needed = /Memory needed[\d.]+ MiB/.exec(facts)?.[0] ?? 'nothing';
       for (const fact of ['gemma3', '32,768 tokens', '268 M', 'Q4_K medium', '262,144 tokens', '241 MiB']) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
       await page.click('#go');
       await page.appears('#result');
       assert.ok((await page.text('#digests')).includes(sha256(readFileSync(MODEL))));
-      const [, memory] = /Guest memory is ([\d.]+) MiB/.exec(await page.text('#memory-text')) ?? [];
+      const [, memory] = /Guest memory: ([\d.]+) MiB/.exec(await page.text('#memory-text')) ?? [];
       assert.ok(Number(memory) > 1 && Number(memory) < 20, `guest memory ${memory} MiB`);
+      assert.ok((await page.text('#facts')).includes(needed), `${needed} is not what it says at the end`);
       assert.match(await page.text('#memory-text'), /refuses this file: its ceiling is 128 MiB/);
     });
   }, { skip: needs(MODEL, 'cargo xtask model'), timeout: 120_000 });
