@@ -1,10 +1,10 @@
 // From whatever holds a file to one interface: Source.
-import { HttpSource } from './fetch.js';
 import { isBuffer } from './bytes.js';
 import { misuse } from './errors.js';
 import { blobSource } from './sources/blob.js';
 import { BytesSource } from './sources/bytes.js';
 import { descriptorSource, pathSource } from './sources/file.js';
+import { HttpSource } from './sources/http.js';
 import { IterableSource } from './sources/iterable.js';
 import { LateSource } from './sources/late.js';
 import { fileHandleSource, syncHandleSource } from './sources/opfs.js';

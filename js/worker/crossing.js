@@ -1,7 +1,7 @@
 // Sources on their way into a worker. What the worker can read by itself crosses, so that its bytes never pass the page;
 // of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer them: a
-// transferred stream costs the page two to four times the work, is no byte stream any more, forgets what it failed with,
-// and stays locked for ever when the worker crashes.
+// transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream any more,
+// forgets what it failed with, and stays locked for ever when the worker crashes.
 import { sourceOf } from '../sources.js';
 
 /** @typedef {import('../sources.js').Admissible} Admissible */
@@ -12,7 +12,7 @@ import { sourceOf } from '../sources.js';
 /**
  * @typedef {object} Packed
  * @property {Parcel} parcel
- * @property {AbortSignal} [signal]  of a request that crosses
+ * @property {AbortSignal} [signal]  of the source's own, beside the admission's
  * @property {Source} [source]       the page's own, if it has to read it
  */
 
@@ -28,7 +28,8 @@ export function packed(from, options) {
   if (isA('Blob', from) || isA('FileSystemFileHandle', from)) return { parcel: { native: from } };
   if (isA('Request', from) && from.method === 'GET') return { parcel: { request: partsOf(from) }, signal: from.signal };
   if (isNodeFile(from)) return { parcel: { native: nodeFile(from) } };
-  return { parcel: { isPulled: true }, source: sourceOf(from, options) };
+  const source = sourceOf(from, options);
+  return { parcel: { isPulled: true }, source, signal: source.signal };
 }
 
 /**

@@ -24,7 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @property {number} [piece]      bytes sent at once (default 64 KiB)
  */
 
-/** @typedef {{ range: string | undefined, ifRange: string | undefined, sent: number, isOver: boolean }} Request */
+/** @typedef {{ method: string | undefined, range: string | undefined, ifRange: string | undefined, sent: number, isOver: boolean }} Request */
 
 /**
  * @typedef {object} Served
@@ -86,7 +86,7 @@ export class Server {
     if (!made) return this.#answerFromDisk(path, response);
     const { requests } = made.served;
     const { range, 'if-range': ifRange } = request.headers;
-    const record = { range, ifRange: /** @type {string | undefined} */ (ifRange), sent: 0, isOver: false };
+    const record = { method: request.method, range, ifRange: /** @type {string | undefined} */ (ifRange), sent: 0, isOver: false };
     requests.push(record);
     response.on('close', () => (record.isOver = true));
     await send(made.answer({ count: requests.length, headers: request.headers }), record, response);

@@ -6,8 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
  * @typedef {object} Manner
  * @property {Uint8Array} [body]
  * @property {number} [status]
- * @property {Record<string, string | undefined>} [headers]   added to those that a good server sends; undefined takes away
+ * @property {Record<string, string | undefined>} [headers]   added to those that a good server sends (`date` too); undefined takes away
  * @property {boolean} [range]     honours Range (default)
+ * @property {boolean} [ifRange]   honours If-Range (default)
+ * @property {Promise<unknown>} [wait]  answers after that only
  * @property {number} [breakAfter] closes the connection after so many bytes
  * @property {number} [endAfter]   ends the body early, in good order: without Content-Length
  * @property {boolean} [hang]      after `breakAfter` bytes, stays silent instead
@@ -29,13 +31,14 @@ export async function serve(file, ...manners) {
     answering++;
     response.on('close', () => answering--);
     const manner = manners[Math.min(requests.length, manners.length) - 1] ?? {};
-    const { body = file, range = true, breakAfter, endAfter, hang } = manner;
+    const { body = file, range = true, ifRange = true, breakAfter, endAfter, hang } = manner;
+    await manner.wait;
     /** @type {Record<string, string | undefined>} */
     const headers = { etag: '"one"', 'content-type': 'application/octet-stream', ...manner.headers };
     let status = manner.status ?? 200;
     let start = 0;
     const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
-    const condition = request.headers['if-range'];
+    const condition = ifRange ? request.headers['if-range'] : undefined;
     if (range && from && status === 200 && (!condition || condition === headers.etag || condition === headers['last-modified'])) {
       start = Number(from[1]);
       status = start < body.length ? 206 : 416;
@@ -45,6 +48,7 @@ export async function serve(file, ...manners) {
     const part = all.subarray(0, breakAfter ?? endAfter);
     sent += part.length;
     const whole = { ...(endAfter === undefined && { 'content-length': String(all.length) }), ...headers };
+    response.sendDate = !('date' in headers);
     response.writeHead(status, Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined)));
     if (breakAfter === undefined) return response.end(part);
     response.write(part);
