@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { middle, small } from './pages/models.js';
+import { large, middle, small } from './pages/models.js';
 import * as made from './pages/sources.js';
 import { inEachBrowser } from './suite.mjs';
 
@@ -37,7 +37,7 @@ async function admitAll({ url, name }) {
   return wrong;
 }
 
-inEachBrowser(test => {
+inEachBrowser((test, browserName) => {
   const all = Object.keys({ ...made.sources, ...made.workerSources });
   for (const name of all) {
     const places = name in made.workerSources ? ['runInWorker'] : ['run', 'runInWorker'];
@@ -50,6 +50,43 @@ inEachBrowser(test => {
       });
     }
   }
+
+  // In a page without the kit, which holds on to every stream.
+  test('a garbage collection takes nothing away that is being read', async ({ browser, server }) => {
+    const { url } = server.put({ body: large(32) });
+    const plain = server.put({ body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'), type: 'text/html' });
+    const folder = await mkdtemp(join(tmpdir(), 'gguf-gc-'));
+    const tab = await browser.open(plain.url);
+    try {
+      await writeFile(join(folder, 'picked.gguf'), large(32));
+      await tab.pick('#file', [join(folder, 'picked.gguf')]);
+      const lengths = await tab.evaluate(async ({ entry, url }) => {
+        const { Admission, admit, loadGuest } = await import(entry);
+        const guest = await loadGuest();
+        setInterval(() => /** @type {any} */ (globalThis).gc(), 1);
+        const file = /** @type {any} */ (document.querySelector('#file')).files[0];
+        const piped = async () => {
+          const admission = new Admission(guest, { digests: [] });
+          await file.stream().pipeTo(admission.writable);
+          return admission.model;
+        };
+        const found = [];
+        for (const make of [() => admit(guest, file), () => admit(guest, url), async () => admit(guest, await fetch(url)), piped]) {
+          for (let time = 0; time < 5; time++) {
+            const late = new Promise(resolve => setTimeout(resolve, 10_000));
+            const model = await Promise.race([make(), late]);
+            found.push(model?.report.position ?? 'it never ended');
+            model?.release();
+          }
+        }
+        return found;
+      }, { entry: `${server.origin}/js/index.js`, url });
+      assert.deepEqual(lengths, Array(20).fill(large(32).length));
+    } finally {
+      await tab.close();
+      await rm(folder, { recursive: true });
+    }
+  }, { skip: browserName !== 'chromium' && 'only Chromium lets a page call its collector', timeout: 120_000 });
 
   test('a file that the user picks is admitted', async ({ page, server }) => {
     const folder = await mkdtemp(join(tmpdir(), 'gguf-pick-'));

@@ -2,9 +2,12 @@
 const CHUNK = 1024 * 1024;
 const hex = bytes => Array.from(new Uint8Array(bytes), byte => byte.toString(16).padStart(2, '0')).join('');
 
+/** Chromium lets the collector take a stream that is being read, and the read never ends, unless somebody holds on to it. */
+let reader;
+
 /** Reads as the package does where it can: a byte stream, into one buffer that goes to and fro, filled each time. */
 async function eachChunk(file, take) {
-  const reader = file.stream().getReader({ mode: 'byob' });
+  reader = file.stream().getReader({ mode: 'byob' });
   let buffer = new ArrayBuffer(CHUNK);
   for (;;) {
     const { value, done } = await reader.read(new Uint8Array(buffer), { min: CHUNK });
@@ -47,15 +50,21 @@ const PREPARE = {
     new Uint8Array(buffer).set(new Uint8Array(await file.arrayBuffer()));
   },
 
+  /** A stream that the page handed over: no byte stream any more. */
+  transferred: () => async stream => {
+    reader = stream.getReader();
+    while (!(await reader.read()).done);
+  },
+
   'crypto.subtle': () => async file => hex(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())),
 };
 
 const prepared = {};
 
-onmessage = async ({ data: { way, address, file }, ports: [port] }) => {
+onmessage = async ({ data: { way, address, source }, ports: [port] }) => {
   try {
     const run = await (prepared[way] ??= PREPARE[way](address));
-    port.postMessage({ sha256: file && (await run(file)) });
+    port.postMessage({ sha256: source && (await run(source)) });
   } catch (error) {
     port.postMessage({ error: String(error?.stack ?? error) });
   }

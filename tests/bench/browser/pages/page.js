@@ -17,9 +17,14 @@ export function startLoops(address) {
   loops = new Worker(address, { type: 'module' });
 }
 
-/** Admits the picked file, or the stored one of that name. */
-export async function admit({ stored, store, sink = 'verify', digests = ['sha256'], progress = false }) {
-  const source = stored ? (await gguf.findStored(stored)).file : pickedFile();
+/** What is read: the stored file of that name, what `url` gives, as itself or as a response that the page has, or the picked file. */
+async function sourceOf({ stored, url, isResponse }) {
+  if (stored) return (await gguf.findStored(stored)).file;
+  return isResponse ? fetch(url) : url ?? pickedFile();
+}
+
+export async function admit({ store, sink = 'verify', digests = ['sha256'], progress = false, ...from }) {
+  const source = await sourceOf(from);
   const options = { sink, digests, ...(store && { tee: gguf.opfsTee(store) }), ...(progress && { onProgress() {} }) };
   longTasks.length = 0;
   const began = performance.now();
@@ -32,13 +37,22 @@ export async function admit({ stored, store, sink = 'verify', digests = ['sha256
 }
 
 /** One of the ways of loops.js over the picked file; only prepares it when `isReal` is not given. */
-export async function loop({ way, address, isReal = false }) {
+export const loop = ({ way, address, isReal = false }) => run({ way, address, source: isReal ? pickedFile() : undefined });
+
+/** Hands the body of a response over to the worker, which reads it. */
+export async function transfer({ url }) {
+  const { body } = await fetch(url);
+  return run({ way: 'transferred', source: body }, [body]);
+}
+
+async function run(message, transferred = []) {
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise(resolve => (port1.onmessage = ({ data }) => resolve(data)));
+  longTasks.length = 0;
   const began = performance.now();
-  loops.postMessage({ way, address, file: isReal ? pickedFile() : undefined }, [port2]);
+  loops.postMessage(message, [port2, ...transferred]);
   const { error, sha256 } = await answer;
   port1.close();
-  if (error) throw new Error(`${way}: ${error}`);
-  return { wall: (performance.now() - began) / 1e3, sha256 };
+  if (error) throw new Error(`${message.way}: ${error}`);
+  return { wall: (performance.now() - began) / 1e3, sha256, longTasks: [...longTasks] };
 }
