@@ -56,7 +56,7 @@ async function inPage(file, work) {
   }
 }
 
-/** @returns {Promise<{ own: number, resident: number }>} */
+/** @returns {Promise<{ private: number, resident: number }>} */
 function memoryOfLoop(way, file) {
   return inPage(file, async (call, tab) => {
     await call('startLoops', LOOPS);
@@ -65,7 +65,7 @@ function memoryOfLoop(way, file) {
   });
 }
 
-/** @returns {Promise<{ own: number, resident: number, memory: number }>} */
+/** @returns {Promise<{ private: number, resident: number, memory: number }>} */
 function memoryOfGuest(file, digests) {
   return inPage(file, async (call, tab) => {
     await call('startGuest');
@@ -90,7 +90,7 @@ async function measureMemory() {
   results.memory = { loops, hashes, guests, sparseLoop, sparse };
 
   const mb = bytes => (bytes / MB).toFixed(1);
-  const rows = ['own', 'resident'].flatMap(kind => {
+  const rows = ['private', 'resident'].flatMap(kind => {
     const peaks = [loops, hashes, guests].map(runs => runs.map(run => run[kind]));
     const [loop, , verify] = peaks.map(median);
     const spread = values => middleHalf(values).map(mb).join(' to ');
@@ -104,10 +104,10 @@ async function measureMemory() {
       [`${kind}: verify, no digest, sparse ${gibibytes} GiB, once`, mb(sparse[kind]), mb(loop + memory + 24 * MB), '-', '-'],
     ];
   });
-  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. resident: all of it,
-with the pages of the browser's own program (as soon as a module is compiled, its compiler's); own: without them.
-Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}). Verify may take that and 8 more than read only, the sparse file 16 more
-again; what reading it alone takes is what the engine has not collected yet.\n`);
+  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. private: anonymous and
+shared memory; resident: with the pages of the browser's own program too (the first module that is compiled brings in the
+compiler's: see hash only). Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}). Verify may take that and 8 more than read
+only, the sparse file 16 more again. What reading it alone takes is what the engine has not collected.\n`);
   printTable(['what', 'peak', 'wanted at most', 'middle half', 'A/A'], rows);
 }
 

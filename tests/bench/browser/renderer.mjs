@@ -39,16 +39,16 @@ export class Renderer {
 
   /**
    * Bytes of memory. `resident`: the most that there ever was, with the pages of the browser's own program that were
-   * touched. `own`: the most of what is not mapped from files, seen while `work` ran; the kernel keeps no peak of it.
+   * touched. `private`: the most of what is not mapped from files, seen while `work` ran; the kernel keeps no peak of it.
    */
   async memory(work) {
-    let own = 0;
-    const look = () => (own = Math.max(own, this.#status('RssAnon') + this.#status('RssShmem')));
+    let most = 0;
+    const look = () => (most = Math.max(most, this.#status('RssAnon') + this.#status('RssShmem')));
     const timer = setInterval(look, SAMPLE);
     try {
       const value = await work();
       look();
-      return { ...value, own, resident: this.#status('VmHWM') };
+      return { ...value, private: most, resident: this.#status('VmHWM') };
     } finally {
       clearInterval(timer);
     }
