@@ -22,13 +22,13 @@ test('the tarball holds the module, the code, its types, the licences and the RE
   for (const name of ['guest.wasm', 'index.js', 'types/index.d.ts', 'v1.js', 'types/v1.d.ts', 'worker/entry.js', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']) {
     assert.ok(names.includes(name), `${name} is missing`);
   }
-  const strangers = names.filter(name => !/^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm|((opfs|sources|worker)\/)?[\w-]+\.js|types\/((opfs|sources|worker)\/)?[\w-]+\.d\.ts)$/.test(name));
+  const strangers = names.filter(name => !/^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm|((http|opfs|sources|worker)\/)?[\w-]+\.js|types\/((http|opfs|sources|worker)\/)?[\w-]+\.d\.ts)$/.test(name));
   assert.deepEqual(strangers, []);
   assert.deepEqual(project.files.filter(({ path, size }) => size > (path === 'guest.wasm' ? MIB : 64 * 1024)), [], 'too large');
   const orphans = names.filter(name => name.startsWith('types/') && !names.includes(name.replace(/^types\/(.*)\.d\.ts$/, '$1.js')));
   assert.deepEqual(orphans, [], 'types of nothing');
   // Every module of the package is in it, and its types.
-  for (const folder of ['', 'opfs', 'sources', 'worker']) {
+  for (const folder of ['', 'http', 'opfs', 'sources', 'worker']) {
     for (const name of readdirSync(join(JS, folder)).filter(name => name.endsWith('.js'))) {
       assert.ok(names.includes(join(folder, name)), `${folder}/${name} is missing`);
       assert.ok(names.includes(join('types', folder, name.replace(/js$/, 'd.ts'))), `the types of ${folder}/${name} are missing`);
