@@ -135,7 +135,7 @@ export class GuestWorker {
 }
 
 /**
- * Starts a worker and loads the guest in it.
+ * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS).
  *
  * @param {object} [options]
  * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` beside this file
@@ -149,8 +149,16 @@ export async function loadGuestWorker({ guest, worker } = {}) {
   return guestWorker;
 }
 
-// Written so that bundlers see it.
-const startWorker = () => new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
+function startWorker() {
+  if (new URL(import.meta.url).origin === globalThis.location?.origin) {
+    // Written so that bundlers see it.
+    return new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
+  }
+  // A worker has to be of the page's own origin, but may import from another, a CDN say.
+  const entry = import.meta.url.replace(/[^/]*$/, 'worker/entry.js');
+  const script = new Blob([`import ${JSON.stringify(entry)};`], { type: 'text/javascript' });
+  return new Worker(URL.createObjectURL(script), { type: 'module', name: 'gguf-admission' });
+}
 
 /** @param {string} how */
 const ended = how => new AdmissionError(`the guest's worker ${how}`, { code: 'worker', kind: 'dead' });

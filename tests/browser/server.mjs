@@ -102,7 +102,7 @@ export class Server {
     const found = file && (await stat(file).catch(() => undefined));
     if (!file || !found?.isFile()) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('not here');
     const type = TYPES[/** @type {keyof TYPES} */ (path.split('.').at(-1))] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, 'content-length': found.size, 'cache-control': 'no-store' });
+    response.writeHead(200, { 'content-type': type, 'content-length': found.size, 'cache-control': 'no-store', 'access-control-allow-origin': '*' });
     createReadStream(file).on('error', () => response.destroy()).pipe(response);
   }
 }

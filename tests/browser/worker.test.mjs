@@ -198,6 +198,18 @@ inEachBrowser((test, browserName) => {
     assert.deepEqual(result, { kind: 'dead', code: 'worker', log: ['dead'], later: 'dead', isCancelled: true, locked: false });
   });
 
+  test('the package may come from another origin than the page', async ({ page, server }) => {
+    const result = await page.run(async entry => {
+      const { loadGuestWorker } = await import(entry);
+      const guestWorker = await loadGuestWorker();
+      const model = await guestWorker.admit(new Blob([kit.models.middle()]));
+      const { digests } = model.report;
+      await guestWorker.close();
+      return digests;
+    }, `${server.otherOrigin}/js/index.js`);
+    assert.deepEqual(result, { sha256: SHA256 });
+  });
+
   test('a worker that crashes ends what is under way as dead', async ({ page }) => {
     const result = await page.run(async () => {
       const { guestWorker, native } = await kit.guestWorker();
