@@ -192,6 +192,7 @@ async function mainThread(call, tab) {
   const works = {
     'File': () => call('admit', { progress: true }),
     'URL': () => call('admit', { progress: true, url }),
+    'URL, only fetched and read by a worker': () => call('fetched', { url }),
     'Response, which the page reads': () => call('admit', { progress: true, url, isResponse: true }),
     'Response transferred to a worker, only read': () => call('transfer', { url }),
   };

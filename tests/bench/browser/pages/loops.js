@@ -6,8 +6,8 @@ const hex = bytes => Array.from(new Uint8Array(bytes), byte => byte.toString(16)
 let reader;
 
 /** Reads as the package does where it can: a byte stream, into one buffer that goes to and fro, filled each time. */
-async function eachChunk(file, take) {
-  reader = file.stream().getReader({ mode: 'byob' });
+async function eachChunk(stream, take) {
+  reader = stream.getReader({ mode: 'byob' });
   let buffer = new ArrayBuffer(CHUNK);
   for (;;) {
     const { value, done } = await reader.read(new Uint8Array(buffer), { min: CHUNK });
@@ -19,7 +19,7 @@ async function eachChunk(file, take) {
 
 /** Each is prepared once, with the address of what it needs, and gives the start of the SHA-256 if it makes one. */
 const PREPARE = {
-  read: () => async file => eachChunk(file, () => {}),
+  read: () => async file => eachChunk(file.stream(), () => {}),
 
   async 'hash only'(address) {
     const { instance } = await WebAssembly.instantiateStreaming(fetch(address));
@@ -27,7 +27,7 @@ const PREPARE = {
     return async file => {
       const at = plain_window(CHUNK);
       const window = new Uint8Array(memory.buffer, at, CHUNK);
-      await eachChunk(file, bytes => {
+      await eachChunk(file.stream(), bytes => {
         window.set(bytes);
         plain_hash(bytes.length, 1);
       });
@@ -40,7 +40,7 @@ const PREPARE = {
     const hasher = await createSHA256();
     return async file => {
       hasher.init();
-      await eachChunk(file, bytes => hasher.update(bytes));
+      await eachChunk(file.stream(), bytes => hasher.update(bytes));
       return hasher.digest();
     };
   },
@@ -49,6 +49,8 @@ const PREPARE = {
     const { buffer } = new WebAssembly.Memory({ initial: Math.ceil(file.size / 65_536) });
     new Uint8Array(buffer).set(new Uint8Array(await file.arrayBuffer()));
   },
+
+  fetched: () => async url => eachChunk((await fetch(url)).body, () => {}),
 
   /** A stream that the page handed over: no byte stream any more. */
   transferred: () => async stream => {

@@ -39,6 +39,9 @@ export async function admit({ store, sink = 'verify', digests = ['sha256'], prog
 /** One of the ways of loops.js over the picked file; only prepares it when `isReal` is not given. */
 export const loop = ({ way, address, isReal = false }) => run({ way, address, source: isReal ? pickedFile() : undefined });
 
+/** A worker downloads, and only reads. */
+export const fetched = ({ url }) => run({ way: 'fetched', source: url });
+
 /** Hands the body of a response over to the worker, which reads it. */
 export async function transfer({ url }) {
   const { body } = await fetch(url);
