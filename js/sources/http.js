@@ -268,6 +268,7 @@ export class HttpSource {
     if (status === 412) throw changed('its version is another', '', 'status 412');
     if (status === 416) {
       if (range?.total === offset && (this.length ?? offset) === offset) return false;
+      if (!range && this.length === undefined) throw noRange('it has no more, and does not say how long the file is');
       throw changed('it is shorter', this.length, range?.total);
     }
     const version = versionOf(headers);
