@@ -6,9 +6,14 @@ import { sourceFault } from './errors.js';
  * @returns {Uint8Array}
  */
 export function asBytes(chunk) {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  if (isBuffer(chunk)) return new Uint8Array(chunk);
+  try {
+    // One whose buffer was transferred away says that it is empty; a view that is made of it throws.
+    if (chunk instanceof Uint8Array && chunk.byteLength > 0) return chunk;
+    if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (isBuffer(chunk)) return new Uint8Array(chunk);
+  } catch (cause) {
+    throw sourceFault('a chunk was transferred away before it was read', { cause });
+  }
   const found = chunk === null ? 'null' : typeof chunk;
   throw sourceFault(`a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found ${found}`, { found });
 }

@@ -1,4 +1,4 @@
-// The page of the Rust app. What a test needs is `window.rustApp`.
+// The page of the Rust app.
 import init, { admit, memoryBytes, peek } from './pkg/gguf_rust_app.js';
 
 const $ = id => /** @type {any} */ (document.getElementById(id));
@@ -7,7 +7,11 @@ const ready = init();
 let shown;
 let controller;
 
-$('file').addEventListener('change', () => { if ($('file').files[0]) open($('file').files[0]); });
+$('file').addEventListener('change', () => {
+  const [file] = $('file').files;
+  $('file').value = ''; // else the same file, picked again, would be no change
+  if (file) open(file);
+});
 $('cancel').addEventListener('click', () => controller?.abort());
 
 ready.catch(error => say('failed', `The app could not be loaded: ${error.message}`));
@@ -57,6 +61,7 @@ function show(admitted, { length, gguf, metadata, tensors, digests }) {
     const pick = Object.assign(document.createElement('button'), { textContent: name, onclick: () => read(admitted, name) });
     return row([pick, type, dims.join(' × '), bytes]);
   }));
+  $('values-label').textContent = 'Pick a tensor to read its first values in place.';
   $('values').textContent = '';
   $('model').hidden = false;
 }
@@ -89,32 +94,3 @@ const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 const describe = ({ name, code, offset, path, message }) =>
   name === 'AbortError' ? 'Cancelled.' : [code, path && `in ${path}`, offset != null && `at byte ${offset}`].filter(Boolean).join(' ') + `: ${message}`;
-
-/** An outcome that can be sent from the page to a test. */
-async function outcome(promise) {
-  try {
-    return { ok: true, ...(await promise) };
-  } catch (error) {
-    const { name, message, code, kind, status, offset, path, expected, found } = error;
-    return { ok: false, error: { name, message, code, kind, status, offset, path, expected, found } };
-  }
-}
-
-window.rustApp = {
-  ready,
-  memoryBytes,
-  /** Takes a Blob, File, Response or ReadableStream. -> `{ ok, report, memory, milliseconds }` or `{ ok: false, error }` */
-  admit: (source, options = {}) => outcome((async () => {
-    await ready;
-    const began = performance.now();
-    const admitted = await admit(source, options);
-    const milliseconds = performance.now() - began;
-    const report = JSON.parse(admitted.report());
-    admitted.free();
-    return { report, memory: memoryBytes(), milliseconds };
-  })()),
-  /** As `admit`, of what `fetch` gets; the URL may be relative. */
-  admitUrl: async (url, options = {}) => window.rustApp.admit(await fetch(url, { signal: options.signal }), options),
-  /** The header's facts; the source is cancelled. -> `{ ok, facts }` or `{ ok: false, error }` */
-  peek: (source, options = {}) => outcome(ready.then(() => peek(source, options)).then(facts => ({ facts: JSON.parse(facts) }))),
-};

@@ -239,6 +239,19 @@ test('a file with a wrong beginning costs at most 64 KiB of any source', async (
   }
 });
 
+test('a chunk that was transferred away before it is read is an error, not a hole', async () => {
+  for (const sort of [Uint8Array, Uint16Array, DataView, (/** @type {ArrayBuffer} */ buffer) => buffer]) {
+    const { buffer } = file.slice(0, file.length & -2);
+    const chunk = sort.prototype ? new /** @type {any} */ (sort)(buffer) : /** @type {any} */ (sort)(buffer);
+    structuredClone(undefined, { transfer: [buffer] });
+    const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); controller.close(); } });
+    const fault = await faultOf(admit(guest, stream));
+    assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+    assert.match(fault.message, /transferred away/);
+    assertNoSession(guest);
+  }
+});
+
 test('a chunk that a tee transfers away is an error, not a hole', async () => {
   const steal = { write: (/** @type {Uint8Array} */ bytes) => void structuredClone(bytes, { transfer: [/** @type {ArrayBuffer} */ (bytes.buffer)] }) };
   const fault = await faultOf(admit(guest, observed(file, { piece: 1e9 }).stream, { tee: steal }));

@@ -119,26 +119,48 @@ inEachBrowser(test => {
 
   test('the page of the app admits the real model when it is picked, and shows what the package says of it', async ({ page, browser, server }) => {
     await page.pick('#file', [MODEL]);
-    const { digests } = await page.run(async () => kit.seen(await kit.admit(await kit.guest(), document.querySelector('#file').files[0])));
+    const expected = await page.run(async () => kit.seen(await kit.admit(await kit.guest(), document.querySelector('#file').files[0])));
     const app = await browser.open(`${server.origin}${APP}index.html`);
     try {
       await app.evaluate(() => {
         const status = document.querySelector('#status');
         window.told = [];
+        document.querySelector('#file').addEventListener('change', ({ target }) => (window.picked ??= target.files[0]), { capture: true });
         new MutationObserver(() => window.told.push(status.textContent)).observe(status, { childList: true });
       });
       await app.pick('#file', [MODEL]);
       const seen = await app.evaluate(async () => {
         const status = document.querySelector('#status');
         while (!['admitted', 'failed'].includes(status.dataset.state)) await new Promise(resolve => setTimeout(resolve, 50));
+        const { admit, memoryBytes } = await import('./pkg/gguf_rust_app.js');
+        const memory = memoryBytes();
         document.querySelector('#tensors button').click();
-        return [status.dataset.state, document.querySelector('#facts').textContent, document.querySelector('#values').textContent, window.told];
+        const shown = ['#facts', '#values-label', '#values'].map(place => document.querySelector(place).textContent);
+
+        const admitted = await admit(window.picked, {});
+        const report = JSON.parse(admitted.report());
+        const hex = bytes => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
+        const tensors = [];
+        for (const { name, type, offset, bytes } of report.tensors) {
+          const [start, length] = [Math.max(0, bytes - 256), Math.min(bytes, 256)];
+          const slice = window.picked.slice(offset + start, offset + start + length);
+          const isSame = hex(admitted.bytes(name, start, length)) === hex(new Uint8Array(await slice.arrayBuffer()));
+          const numbers = type === 'F32' && new Float32Array(await window.picked.slice(offset, offset + 32).arrayBuffer());
+          if (!isSame || (numbers && String(admitted.values(name, 8)) !== String(numbers))) tensors.push(name);
+        }
+        admitted.free();
+        return { state: status.dataset.state, told: window.told, shown, size: window.picked.size, memory, report, wrong: tensors };
       });
-      assert.equal(seen[0], 'admitted');
-      assert.ok(seen[1].includes(digests.sha256), seen[1]);
-      assert.match(seen[2], /\S/);
+      assert.equal(seen.state, 'admitted');
+      assert.ok(seen.shown[0].includes(expected.digests.sha256), seen.shown[0]);
+      assert.ok(seen.shown[1].includes(expected.tensors[0].name), seen.shown[1]);
+      assert.match(seen.shown[2], /^[\de., -]+$|^[\da-f]{2}( [\da-f]{2}){15}$/);
       // From the header, before the data is read.
-      assert.ok(seen[3].some(text => /: gemma3, \d+ tensors, [\d.]+ MiB of memory/.test(text)), seen[3]);
+      assert.ok(seen.told.some(text => /: gemma3, \d+ tensors, [\d.]+ MiB of memory/.test(text)), seen.told);
+      // Tensors lie in memory once, and nothing else of their size.
+      assert.ok(seen.memory < seen.size + (16 << 20), `${seen.memory} bytes of memory for ${seen.size}`);
+      for (const section of ['length', 'gguf', 'metadata', 'tensors', 'digests']) assert.deepEqual(seen.report[section], expected[section], section);
+      assert.deepEqual(seen.wrong, []);
     } finally {
       await app.close();
     }

@@ -61,7 +61,7 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
   });
 
   test('a chunk whose buffer was transferred away is an error, not bytes that go missing', async () => {
-    const sorts = [buffer => buffer, buffer => new DataView(buffer), buffer => new Uint16Array(buffer)];
+    const sorts = [buffer => new Uint8Array(buffer), buffer => buffer, buffer => new DataView(buffer), buffer => new Uint16Array(buffer)];
     for (const sort of sorts) {
       const chunk = sort(file.slice().buffer);
       structuredClone(undefined, { transfer: [chunk.buffer ?? chunk] });
@@ -85,6 +85,81 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
     } finally {
       Date.now = now;
     }
+  });
+
+  const hasRoom = () => {
+    try {
+      return Boolean(new Uint8Array(2 ** 32));
+    } catch {
+      return false;
+    }
+  };
+
+  test('a chunk of 4 GiB is as long as it is', { skip: !hasRoom() && 'no buffer of 4 GiB is to be had here' }, async () => {
+    const chunk = new Uint8Array(2 ** 32);
+    chunk.set(file);
+    const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); } });
+    const error = await refusal(app.admit(stream, { sink: 'verify', length: file.length }));
+    assert.deepEqual([error.code, error.offset], ['trailing', file.length]);
+  });
+
+  test('the collector is reminded of what a byte stream leaves behind', async () => {
+    const Real = ArrayBuffer;
+    const large = [];
+    globalThis.ArrayBuffer = class extends Real {
+      constructor(length) {
+        super(length);
+        if (length > 1 << 20) large.push(length);
+      }
+    };
+    try {
+      const zeros = new Uint8Array(1 << 20);
+      const header = gguf(1 << 18);
+      new DataView(header.buffer).setBigUint64(81, 201_326_592n, true); // the tensor's dimension: 768 MiB of f32
+      let sent = 0;
+      const stream = new ReadableStream({
+        type: 'bytes',
+        pull(controller) {
+          const { view } = controller.byobRequest;
+          const piece = (sent === 0 ? header : zeros).subarray(0, view.byteLength);
+          new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(piece);
+          sent += piece.length;
+          if (sent > 600 << 20) throw new Error('enough');
+          controller.byobRequest.respond(piece.length);
+        },
+      });
+      assert.equal((await refusal(app.admit(stream, { sink: 'verify', digests: [] }))).message, 'enough');
+    } finally {
+      globalThis.ArrayBuffer = Real;
+    }
+    assert.deepEqual(large, [64 << 20, 64 << 20]);
+  });
+
+  test('sources of another realm are read', async () => {
+    // As a frame's: of their kind by name, and no instances of this realm's.
+    const foreign = (kind, object, names) => {
+      const fields = names.map(name => [name, typeof object[name] === 'function' ? (...given) => object[name](...given) : object[name]]);
+      return Object.assign(Object.create({ get [Symbol.toStringTag]() { return kind; } }), Object.fromEntries(fields));
+    };
+    const response = new Response(file);
+    const sources = [
+      foreign('File', new Blob([file]), ['size', 'stream']),
+      foreign('Blob', new Blob([file]), ['size', 'stream']),
+      foreign('Response', response, ['ok', 'status', 'type', 'headers', 'body', 'bodyUsed']),
+      foreign('ReadableStream', new Blob([file]).stream(), ['locked', 'getReader']),
+    ];
+    for (const source of sources) (await app.admit(source, {})).free();
+  });
+
+  test('values that there is no memory for are an error, and the model lives on', async () => {
+    const app = await load('few values', module => withMemoryOf(module, 8 << 20));
+    const admitted = await app.admit(new Blob([gguf(1 << 20)]), {});
+    assert.throws(() => admitted.values('w', 2 ** 32 - 1), ({ name, code }) => {
+      assert.deepEqual([name, code], ['AdmissionError', 'memory']);
+      return true;
+    });
+    assert.deepEqual([...admitted.values('w', 3)], [0, 1, 2]);
+    admitted.free();
   });
 
   test('a report that there is no memory for is an error', async () => {

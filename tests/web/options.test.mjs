@@ -33,6 +33,7 @@ describe('options of the Rust app', { skip }, async () => {
     { limits: 5 }, { limits: 'memory' }, { limits: { nope: 1 } }, { limits: { memory: -1 } }, { limits: { memory: '1' } },
     { limits: new Proxy({}, { ownKeys() { throw new Error('not yours'); } }) },
     { signal: {} }, { signal: 5 },
+    ...OPTIONS.map(name => ({ get [name]() { throw new Error('not yours'); } })),
   ];
   for (const options of WRONG) {
     test(`${inspect(options)} is a misuse, and the source is let go`, async () => {
@@ -50,8 +51,8 @@ describe('options of the Rust app', { skip }, async () => {
   test('a length that is not the source\'s own is refused, and both are told', async () => {
     for (const length of [file.length - 32, file.length - 1, file.length + 1, 2 ** 53 - 1]) {
       const response = () => new Response(file, { headers: { 'content-length': String(file.length) } });
-      for (const source of [new Blob([file]), response()]) {
-        const { message, code, kind, status, offset, path, expected, found, state } = await refusal(app.admit(source, { length }));
+      for (const [call, source] of [app.admit, app.peek].flatMap(call => [[call, new Blob([file])], [call, response()]])) {
+        const { message, code, kind, status, offset, path, expected, found, state } = await refusal(call(source, { length }));
         assert.deepEqual({ message, code, kind, status, offset, path, expected, found, state }, {
           message: `the source holds ${file.length} bytes, the option length says ${length}`,
           code: 'length', kind: 'source', status: null, offset: null, path: 'length',

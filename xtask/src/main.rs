@@ -87,7 +87,12 @@ const COMMANDS: &[Command] = &[
         summary: "read the corpus and the real files with other readers too, and write docs/conformance.md",
         run: conformance::run,
     },
-    Command { name: "serve", arguments: "[PORT]", summary: "serve js/ at 127.0.0.1 (port 8080)", run: serve::run },
+    Command {
+        name: "serve",
+        arguments: "[PORT]",
+        summary: "serve js/ and the Rust app at 127.0.0.1 (port 8080)",
+        run: serve::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! `cargo xtask serve`: the files of js/ over HTTP, for a browser on this machine. Nothing else can reach it.
+//! `cargo xtask serve`: the files of js/, and the Rust app, over HTTP, for a browser on this machine. Nothing else can
+//! reach it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -6,9 +7,13 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::module;
 use crate::project::Project;
 
 const FOLDER: &str = "js";
+/// What is below this path of the server is in a folder of its own.
+const APP: &str = "/rust-app";
+const APP_FOLDER: &str = "examples/rust-app";
 const PORT: u16 = 8080;
 const HEAD_LIMIT: u64 = 16 * 1024;
 
@@ -30,18 +35,32 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         [port] => port.parse().map_err(|_| usage())?,
         _ => return Err(usage()),
     };
-    let root = project.path(FOLDER);
+    module::build(project, &module::COMBINED)?;
+    let roots = Roots { main: project.path(FOLDER), app: project.path(APP_FOLDER) };
     let refused = |error| Failure::Unavailable(format!("cannot listen on 127.0.0.1:{port}: {error}"));
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(refused)?;
-    println!("{FOLDER}/ at http://{}/demo/  (Ctrl-C ends it)", listener.local_addr().map_err(refused)?);
+    let address = listener.local_addr().map_err(refused)?;
+    println!("{FOLDER}/ at http://{address}/demo/  (Ctrl-C ends it)");
+    if roots.app.join("pkg").is_dir() {
+        println!("{APP_FOLDER} at http://{address}{APP}/");
+    } else {
+        println!("{APP_FOLDER} is not built: cargo xtask build --web");
+    }
     for stream in listener.incoming().flatten() {
-        let root = root.clone();
+        let roots = roots.clone();
         std::thread::spawn(move || {
             // The browser went away: nobody is left to be told.
-            let _ = serve(&root, &stream);
+            let _ = serve(&roots, &stream);
         });
     }
     Ok(())
+}
+
+/// The folders whose files are served.
+#[derive(Clone)]
+struct Roots {
+    main: PathBuf,
+    app: PathBuf,
 }
 
 /// What a request asks for.
@@ -52,13 +71,13 @@ struct Request {
 }
 
 /// Answers one request and closes.
-fn serve(root: &Path, stream: &TcpStream) -> std::io::Result<()> {
+fn serve(roots: &Roots, stream: &TcpStream) -> std::io::Result<()> {
     let request = read_request(stream)?;
     let mut out = stream;
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return refuse(out, "405 Method Not Allowed");
     }
-    let Some(path) = locate(root, &request.path) else { return refuse(out, "404 Not Found") };
+    let Some(path) = roots.locate(&request.path) else { return refuse(out, "404 Not Found") };
     let Ok(mut file) = File::open(&path) else { return refuse(out, "404 Not Found") };
     let length = file.metadata()?.len();
     let extension = path.extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -99,6 +118,15 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
         }
     }
     Ok(Request { method, path, range })
+}
+
+impl Roots {
+    fn locate(&self, path: &str) -> Option<PathBuf> {
+        match path.strip_prefix(APP).filter(|rest| rest.starts_with('/')) {
+            Some(rest) => locate(&self.app, rest),
+            None => locate(&self.main, path),
+        }
+    }
 }
 
 /// The file below `root` that a request path names; a folder means its index.html.
@@ -153,6 +181,17 @@ mod tests {
         for whole in ["bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b"] {
             assert_eq!(part(whole, 1000), Part::Whole, "{whole}");
         }
+    }
+
+    #[test]
+    fn the_app_has_a_folder_of_its_own() {
+        let roots = Roots { main: "main".into(), app: "app".into() };
+        for (path, file) in
+            [("/rust-app/page.js", "app/page.js"), ("/rust-app/", "app"), ("/rust-apple", "main/rust-apple")]
+        {
+            assert_eq!(roots.locate(path), Some(PathBuf::from(file)), "{path}");
+        }
+        assert_eq!(roots.locate("/rust-app/../page.js"), None);
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub enum Error {
     Refused(gguf_admission::Error),
     /// The bytes could not be had.
     Source(SourceError),
-    /// The signal said stop, and this is its reason; or the source was aborted by another, as a response is whose own
-    /// request was, and this is the `AbortError` that it failed with.
+    /// The signal said stop, and this is its reason; or the source was aborted by another, and this is what it failed with:
+    /// an `AbortError`, or of a fetched response whatever its own request was aborted with.
     Aborted(JsValue),
 }
 
@@ -89,6 +89,18 @@ impl SourceError {
         }
     }
 
+    /// A web page, by its content type, came instead of a model.
+    pub(crate) fn page(content_type: &str, refused: gguf_admission::Error) -> Self {
+        let message = format!("the server sent a web page ({content_type}), not a GGUF file");
+        SourceError {
+            offset: refused.offset(),
+            expected: Some("GGUF".into()),
+            found: Some(content_type.into()),
+            cause: Some(Error::from(refused).into()),
+            ..SourceError::new("html", message)
+        }
+    }
+
     /// What the stream, or the engine, threw.
     pub(crate) fn thrown(cause: JsValue) -> Self {
         let why = message_of(&cause);
@@ -100,7 +112,11 @@ impl SourceError {
     }
 
     pub(crate) fn answered(self, status: u16) -> Self {
-        SourceError { status: Some(status), ..self }
+        SourceError { status: Some(status), expected: Some("200".into()), found: Some(status.to_string()), ..self }
+    }
+
+    pub(crate) fn found(self, found: Option<String>) -> Self {
+        SourceError { found, ..self }
     }
 
     /// `source` (the stream failed or brought something that is no bytes), `locked` (another has, or had, the stream),
@@ -111,12 +127,12 @@ impl SourceError {
         self.code
     }
 
-    /// The HTTP status, with the codes `http` and `range`.
+    /// The HTTP status, with the code `http`.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// What was thrown, with code `source`.
+    /// What was thrown, with the code `source`; the refusal of the page, with `html`.
     pub fn cause(&self) -> Option<&JsValue> {
         self.cause.as_ref()
     }

@@ -18,15 +18,20 @@
 //!
 //! A [`ByteStream`] is a [`Stream`](futures_core::Stream) of [`Chunk`]s like any other: to look at the header before the
 //! data is paid for, feed it to a [`Session`](gguf_admission::Session) step by step; dropping it ends the download.
+//! [`expecting`](ByteStream::expecting) and [`explain`](ByteStream::explain) then do what [`admit`] does of itself.
+//!
+//! An app is built as any other of wasm-bindgen, with the release of its tool that `Cargo.lock` names. The bindings
+//! (`wasm-bindgen`, `js-sys`, `web-sys`, `wasm-bindgen-futures`) are required in exactly one version each: take the same.
 //!
 //! # Guarantees
 //!
 //! * No copy of the file beside the model: what is on its way takes one buffer in JavaScript and one in Rust, 1 MiB and
-//!   256 KiB at most, where the engine reads byte streams with `min`; elsewhere the engine's own chunk, whatever its size,
-//!   stands for the first of them. A byte is copied into WebAssembly memory once.
+//!   256 KiB at most, where the engine reads byte streams with `min`. Elsewhere
+//!   ([`reuses_its_buffer`](ByteStream::reuses_its_buffer) says so) the engine makes a chunk for each read, of whatever
+//!   size, and its collector takes them when it sees fit. A byte is copied into WebAssembly memory once.
 //! * After the end, an error, an abort or a drop the reader is released; unless the stream had ended it is cancelled too.
-//! * An [`Error`] is a value with `code`, `offset` and `path`, and turns into a JavaScript `Error` with the same fields as
-//!   those of the JavaScript package.
+//! * An [`Error`] is a value with `code`, `offset` and `path`, and turns into a JavaScript `Error` that has the fields of
+//!   the JavaScript package's.
 //! * The thread is given away every 16 ms, so that clicks and timers are heard while bytes come without waiting.
 //!
 //! Everything here runs where wasm-bindgen's imports are present: in a page, in a worker, in Node. On other targets it
@@ -44,6 +49,7 @@ mod buffer;
 mod chunk;
 mod error;
 mod reader;
+mod realm;
 mod source;
 mod stream;
 mod turn;

@@ -39,6 +39,12 @@ extern "C" {
     fn value(this: &ReadResult) -> JsValue;
 }
 
+/// For each read an engine makes objects of its own that weigh nothing with its collector, which sees no cause to run:
+/// over gigabytes they come to a hundred megabytes. So each time that so many bytes were read it is given something that
+/// weighs enough: zeros that nobody touches take no memory, and are gone with the rest.
+const REMINDED_EACH: u32 = 256 << 20;
+const WEIGHT: u32 = 64 << 20;
+
 /// What one read brought.
 pub(crate) struct Read {
     /// As the stream gave it: any value of a default reader's, undefined where there is none.
@@ -53,6 +59,8 @@ pub(crate) struct Reader {
     /// For a byte stream: the buffer that goes to and fro; empty before the first read.
     buffer: Option<ArrayBuffer>,
     under_way: Option<JsFuture>,
+    /// Bytes read into the buffer since the collector was reminded.
+    since_reminded: u32,
     /// The stream has ended or failed: there is nothing to cancel.
     is_over: bool,
 }
@@ -71,12 +79,17 @@ impl Reader {
         let byob = if knows_min() { stream.get_reader_of(&object([("mode", "byob".into())])).ok() } else { None };
         let buffer = byob.is_some().then_some(buffer);
         let reader = byob.map_or_else(|| stream.get_reader(), Ok)?;
-        Ok(Reader { reader, buffer, under_way: None, is_over: false })
+        Ok(Reader { reader, buffer, under_way: None, since_reminded: 0, is_over: false })
     }
 
     /// Whether it reads into a buffer of ours.
     pub(crate) fn is_byob(&self) -> bool {
         self.buffer.is_some()
+    }
+
+    /// Whether the stream has ended or failed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// The next bytes, where the stream lets us choose: at most `most`, and at least `least` but at the end.
@@ -125,6 +138,12 @@ impl Reader {
         let value = result.value();
         if let (Some(buffer), Some(view)) = (&mut self.buffer, value.dyn_ref::<Uint8Array>()) {
             *buffer = view.buffer();
+            self.since_reminded = self.since_reminded.saturating_add(view.length());
+            if self.since_reminded >= REMINDED_EACH {
+                self.since_reminded = 0;
+                // An engine that has no room for it has been reminded.
+                let _ = buffer::zeros(WEIGHT);
+            }
         }
         Read { value, done: result.done() }
     }

@@ -4,15 +4,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use gguf_admission::Path;
 use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortSignal, DomException};
+use wasm_bindgen::JsValue;
+use web_sys::AbortSignal;
 
 use crate::abort::Abort;
-use crate::buffer::bytes_of;
+use crate::buffer::{View, bytes_of};
 use crate::chunk::{Chunk, Spare};
 use crate::error::{Error, SourceError};
 use crate::reader::{Read, Reader};
+use crate::realm::name_of;
 use crate::turn::Turns;
 
 /// Bytes asked of a byte stream at a time while a header may be coming in: what a wrong file can cost beyond itself.
@@ -22,7 +24,7 @@ const EARLY: u64 = 16 << 20;
 /// Bytes asked of a byte stream at a time behind that: above it nothing gets faster.
 const READ: u32 = 1 << 20;
 /// The most bytes of a chunk: they stay in the processor's cache until they are hashed and stored.
-const CHUNK: u32 = 256 * 1024;
+const CHUNK: f64 = (256 * 1024) as f64;
 
 /// A file's bytes as a browser brings them, in order, once.
 ///
@@ -42,35 +44,60 @@ pub struct ByteStream {
     length: Option<u64>,
     /// As many bytes are sure to come, or the stream fails.
     sure: u64,
-    is_page: bool,
+    /// The server's name for what it sent, if that is a web page.
+    page: Option<String>,
+    /// What was fetched fails with a TypeError if the network did; anything else is why somebody stopped it.
+    is_fetched: bool,
     abort: Option<Abort>,
     turns: Turns,
 }
 
 impl ByteStream {
-    pub(crate) fn new(reader: Reader, length: Option<u64>) -> Self {
+    pub(crate) fn new(reader: Option<Reader>, length: Option<u64>) -> Self {
         ByteStream {
-            reader: Some(reader),
+            reader,
             pieces: Pieces::default(),
             spare: Spare::default(),
             position: 0,
             // Nothing says that a length of 0 is meant; and that the file is empty shows by itself.
             length: length.filter(|length| *length > 0),
             sure: 0,
-            is_page: false,
+            page: None,
+            is_fetched: false,
             abort: None,
             turns: Turns::new(),
         }
     }
 
-    /// Says that the length is the engine's own, not what somebody told it: reads may wait for as many bytes.
-    pub(crate) fn counted(self) -> Self {
-        ByteStream { sure: self.length.unwrap_or(0), ..self }
+    /// Says that the engine itself brings so many bytes, or fails: reads may wait for them.
+    pub(crate) fn sure(self, sure: u64) -> Self {
+        ByteStream { sure, ..self }
     }
 
-    /// Says what the server called it.
-    pub(crate) fn page(self, is_page: bool) -> Self {
-        ByteStream { is_page, ..self }
+    /// Says what the server called it, if that was a web page.
+    pub(crate) fn called(self, page: Option<String>) -> Self {
+        ByteStream { page, ..self }
+    }
+
+    /// Says that the engine fetched it.
+    pub(crate) fn fetched(self) -> Self {
+        ByteStream { is_fetched: true, ..self }
+    }
+
+    /// Says how long the file is, as far as the caller knows.
+    ///
+    /// # Errors
+    ///
+    /// `length`, when the source holds another number of bytes. It is cancelled, with the error as its reason.
+    pub fn expecting(mut self, length: Option<u64>) -> Result<Self, Error> {
+        match agreed(length, self.length) {
+            Ok(length) => Ok(ByteStream { length, ..self }),
+            Err(error) => {
+                let error = Error::from(error);
+                self.cancel(&error.clone().into());
+                Err(error)
+            }
+        }
     }
 
     /// Ends with [`Error::Aborted`] as soon as `signal` aborts, in the middle of a read too; at once if it has. A
@@ -104,8 +131,13 @@ impl ByteStream {
         self.abort = None;
     }
 
-    pub(crate) fn is_page(&self) -> bool {
-        self.is_page
+    /// The error that says more than a refusal does: where the server sent a web page instead of a model, the core only
+    /// sees that it is no GGUF.
+    pub fn explain(&self, refused: gguf_admission::Error) -> Error {
+        match &self.page {
+            Some(page) if refused.path() == Path::Magic => SourceError::page(page, refused).into(),
+            _ => refused.into(),
+        }
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, Error>>> {
@@ -137,8 +169,17 @@ impl ByteStream {
     fn failed(&self, thrown: JsValue, context: &Context<'_>) -> Error {
         match self.abort.as_ref().and_then(|abort| abort.reason(context)) {
             Some(reason) => Error::Aborted(reason),
-            None if is_abort(&thrown) => Error::Aborted(thrown),
+            None if self.is_stop(&thrown) => Error::Aborted(thrown),
             None => SourceError::thrown(thrown).at(self.position).into(),
+        }
+    }
+
+    /// Whether a source failed because somebody stopped it: its owner expects to see why as it is.
+    fn is_stop(&self, thrown: &JsValue) -> bool {
+        let has_failed = self.reader.as_ref().is_some_and(Reader::is_over);
+        match name_of(thrown).as_str() {
+            "AbortError" => true,
+            name => self.is_fetched && has_failed && name != "TypeError",
         }
     }
 
@@ -169,9 +210,9 @@ impl Stream for ByteStream {
 /// Invariant: `taken <= size`.
 #[derive(Default)]
 struct Pieces {
-    chunk: Option<Uint8Array>,
-    size: u32,
-    taken: u32,
+    chunk: Option<View>,
+    size: f64,
+    taken: f64,
 }
 
 impl Pieces {
@@ -184,7 +225,7 @@ impl Pieces {
                 format!("a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found {found}"),
             )
         })?;
-        Ok(Pieces { size: chunk.length(), chunk: Some(chunk), taken: 0 })
+        Ok(Pieces { size: chunk.byte_length(), chunk: Some(chunk), taken: 0.0 })
     }
 
     fn is_empty(&self) -> bool {
@@ -192,11 +233,11 @@ impl Pieces {
     }
 
     /// At most `most` bytes: a view, not a copy.
-    fn take(&mut self, most: u32) -> Result<Uint8Array, SourceError> {
+    fn take(&mut self, most: f64) -> Result<Uint8Array, SourceError> {
         // A buffer that was transferred away has no length: its bytes must not go missing in silence.
-        let chunk = self.chunk.as_ref().filter(|chunk| chunk.length() == self.size);
+        let chunk = self.chunk.as_ref().filter(|chunk| chunk.byte_length() == self.size);
         let chunk = chunk.ok_or_else(|| SourceError::new("source", "a chunk was detached while it was being read"))?;
-        let end = self.size.min(self.taken.saturating_add(most));
+        let end = self.size.min(self.taken + most);
         let piece = chunk.subarray(self.taken, end);
         self.taken = end;
         Ok(piece)
@@ -216,14 +257,32 @@ fn bounds(position: u64, sure: u64) -> (u32, u32) {
     (left.clamp(1, READ), READ)
 }
 
-/// Whether a source failed because somebody stopped it, which is what its owner expects to see.
-fn is_abort(thrown: &JsValue) -> bool {
-    thrown.dyn_ref::<DomException>().is_some_and(|exception| exception.name() == "AbortError")
+/// The length of the file, from what the caller says of it and what the source does.
+fn agreed(declared: Option<u64>, actual: Option<u64>) -> Result<Option<u64>, SourceError> {
+    match (declared, actual) {
+        (Some(declared), Some(actual)) if declared != actual => Err(SourceError::length(declared, actual)),
+        _ => Ok(declared.or(actual)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_lengths_agree_where_they_are_one_or_one_is_not_known() {
+        for (declared, actual) in [(Some(5), Some(5)), (Some(5), None), (None, Some(5))] {
+            assert_eq!(agreed(declared, actual).expect("they agree"), Some(5));
+        }
+        assert_eq!(agreed(None, None).expect("nothing is said"), None);
+    }
+
+    #[test]
+    fn two_lengths_that_differ_are_an_error_that_has_both() {
+        let error = Error::from(agreed(Some(5), Some(4)).expect_err("they differ"));
+        assert_eq!((error.code(), error.path(), error.offset()), ("length", Some(Path::Length), None));
+        assert_eq!(error.to_string(), "the source holds 4 bytes, the option length says 5");
+    }
 
     #[test]
     fn a_read_waits_for_no_more_than_what_is_sure_to_come() {

@@ -23,8 +23,8 @@ use crate::options::Settings;
 /// `options`: `sink` (`"resident"`, which is the default, or `"verify"`), `length`, `sha256`, `blake3` (hex), `digests`
 /// (names), `limits` (`memory`, `trailingBytes`, ...), `signal`. One that is null is not given.
 ///
-/// Rejects with an `Error` that has `code`, `kind`, `offset` and `path`, or with the signal's reason, or with the
-/// `AbortError` of a source that was aborted by another.
+/// Rejects with an `Error` that has `code`, `kind`, `offset` and `path`, or with the signal's reason, or with that of
+/// whoever else aborted the source.
 #[wasm_bindgen]
 pub async fn admit(source: JsValue, options: JsValue) -> Result<Admitted, JsValue> {
     let (stream, options) = open(&source, &options)?;
@@ -79,10 +79,12 @@ impl Admitted {
 
     /// The first `count` values of a tensor, read where they lie, or as many as it has. Undefined when there is no such
     /// tensor, when it is not in memory, when its type packs values in blocks, or when `count` is no whole number from
-    /// 0 to 2^32 - 1.
-    pub fn values(&self, name: &str, count: f64) -> Option<Vec<f64>> {
-        let (tensor, bytes) = self.model.tensor_named(name)?;
-        values::first(tensor.ty.name(), bytes, whole(count)?)
+    /// 0 to 2^32 - 1. Throws an `Error` with code `memory` where there is none for them.
+    pub fn values(&self, name: &str, count: f64) -> Result<Option<Vec<f64>>, JsValue> {
+        let (Some((tensor, bytes)), Some(count)) = (self.model.tensor_named(name), whole(count)) else {
+            return Ok(None);
+        };
+        Ok(values::first(tensor.ty.name(), bytes, count).map_err(Error::from)?)
     }
 
     /// A copy of `length` bytes of a tensor from byte `start` on. Undefined when it does not have them, or is not in

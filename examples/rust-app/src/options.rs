@@ -28,13 +28,13 @@ impl Settings {
         let is_expected = sha256.is_some() || blake3.is_some();
         let options = Options {
             length: length(bag)?,
-            limits: limits(&field(bag, "limits"), storage)?,
-            digests: digests(&field(bag, "digests"), is_expected)?,
+            limits: limits(&field(bag, "limits")?, storage)?,
+            digests: digests(&field(bag, "digests")?, is_expected)?,
             sha256,
             blake3,
             ..Options::into_sink(Builtin::new(storage))
         };
-        let signal = field(bag, "signal").map(|signal| signal.dyn_into::<AbortSignal>());
+        let signal = field(bag, "signal")?.map(|signal| signal.dyn_into::<AbortSignal>());
         let signal = signal.transpose().map_err(|_| wrong("signal", "an AbortSignal", "something else"))?;
         Ok(Settings { options, signal })
     }
@@ -102,19 +102,25 @@ fn from_hex(hex: &str) -> Option<[u8; 32]> {
 }
 
 fn text(bag: &JsValue, name: &str) -> Result<Option<String>, Error> {
-    let text = field(bag, name).map(|value| value.as_string().ok_or_else(|| wrong(name, "a string", "something else")));
+    let text =
+        field(bag, name)?.map(|value| value.as_string().ok_or_else(|| wrong(name, "a string", "something else")));
     text.transpose()
 }
 
 fn whole_number(bag: &JsValue, name: &str) -> Result<Option<u64>, Error> {
-    let Some(value) = field(bag, name) else { return Ok(None) };
+    let Some(value) = field(bag, name)? else { return Ok(None) };
     let number = value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0 && *number < 2f64.powi(53));
     number.map(|number| Some(number as u64)).ok_or_else(|| wrong(name, "a whole number", "something else"))
 }
 
-/// A field that is given: null says, as undefined does, that it is not.
-fn field(bag: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(bag, &name.into()).ok().filter(|value| !value.is_null_or_undefined())
+/// A field that is given: null says, as undefined does, that it is not; so does a bag that is one of them.
+fn field(bag: &JsValue, name: &str) -> Result<Option<JsValue>, Error> {
+    if bag.is_null_or_undefined() {
+        return Ok(None);
+    }
+    let value =
+        Reflect::get(bag, &name.into()).map_err(|_| wrong(name, "a field that can be read", "one that cannot"))?;
+    Ok(Some(value).filter(|value| !value.is_null_or_undefined()))
 }
 
 fn wrong(name: &str, expected: &str, found: &str) -> Error {

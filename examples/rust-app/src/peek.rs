@@ -1,7 +1,6 @@
 //! A look at a file's header before its data is paid for.
 
 use std::fmt;
-use std::pin::pin;
 
 use futures::StreamExt;
 use gguf_admission::{Builtin, Header, Json, Options, Session, Value};
@@ -15,14 +14,23 @@ const SHOWN_BYTES: u64 = 4096;
 /// Feeds `stream` to a session until its header is whole. The session and the stream are dropped at the end: nothing was
 /// reserved for the data, and the download stops.
 pub(crate) async fn peek(stream: ByteStream, options: Options<Builtin>) -> Result<String, Error> {
-    let mut session = Session::new(options.sink, options.length.or(stream.length()), options.limits)?;
-    let mut stream = pin!(stream);
+    let mut stream = stream.expecting(options.length)?;
+    let facts = look(&mut stream, options).await;
+    if let Err(error) = &facts {
+        stream.cancel(&error.clone().into());
+    }
+    facts
+}
+
+async fn look(stream: &mut ByteStream, options: Options<Builtin>) -> Result<String, Error> {
+    let mut session = Session::new(options.sink, stream.length(), options.limits)?;
     loop {
         match stream.next().await.transpose()? {
-            Some(chunk) => feed(&mut session, chunk.as_ref())?,
+            Some(chunk) => feed(&mut session, chunk.as_ref()),
             // The file ended in its header: this says where, and what is missing.
-            None => session.finish()?,
+            None => session.finish(),
         }
+        .map_err(|refused| stream.explain(refused))?;
         if let Some(header) = session.header() {
             return json::text(|json| write_facts(header, session.needed(), json));
         }

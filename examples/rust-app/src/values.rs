@@ -1,9 +1,15 @@
 //! Numbers out of a tensor's bytes.
 
+use gguf_admission::Error;
+
 /// The first `count` values of a tensor of the type called `name`, or as many as it has. `None` for the types that pack
 /// values in blocks.
-pub(crate) fn first(name: &str, bytes: &[u8], count: usize) -> Option<Vec<f64>> {
-    Some(match name {
+///
+/// # Errors
+///
+/// `memory`, when there is none for them: they take more than the tensor does.
+pub(crate) fn first(name: &str, bytes: &[u8], count: usize) -> Result<Option<Vec<f64>>, Error> {
+    let values = match name {
         "F64" => take(bytes, count, f64::from_le_bytes),
         "F32" => take(bytes, count, |bytes| f64::from(f32::from_le_bytes(bytes))),
         "F16" => take(bytes, count, |bytes| half(u16::from_le_bytes(bytes))),
@@ -12,12 +18,18 @@ pub(crate) fn first(name: &str, bytes: &[u8], count: usize) -> Option<Vec<f64>> 
         "I32" => take(bytes, count, |bytes| f64::from(i32::from_le_bytes(bytes))),
         "I16" => take(bytes, count, |bytes| f64::from(i16::from_le_bytes(bytes))),
         "I8" => take(bytes, count, |[byte]| f64::from(byte.cast_signed())),
-        _ => return None,
-    })
+        _ => return Ok(None),
+    };
+    values.map(Some)
 }
 
-fn take<const N: usize>(bytes: &[u8], count: usize, value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    bytes.as_chunks::<N>().0.iter().take(count).map(|bytes| value(*bytes)).collect()
+fn take<const N: usize>(bytes: &[u8], count: usize, value: impl Fn([u8; N]) -> f64) -> Result<Vec<f64>, Error> {
+    let there = bytes.as_chunks::<N>().0;
+    let count = count.min(there.len());
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).map_err(|_| Error::memory(8 * count as u64))?;
+    values.extend(there[..count].iter().map(|bytes| value(*bytes)));
+    Ok(values)
 }
 
 /// An IEEE 754 half.
@@ -49,8 +61,9 @@ mod tests {
 
     #[test]
     fn no_more_values_are_read_than_there_are() {
-        assert_eq!(first("I16", &[1, 0, 0xff, 0xff, 9], 7), Some(vec![1.0, -1.0]));
-        assert_eq!(first("BF16", &[0x80, 0x3f, 0, 0], 1), Some(vec![1.0]));
-        assert_eq!(first("Q4_K", &[0; 144], 1), None);
+        let values = |name, bytes: &[u8], count| first(name, bytes, count).expect("there is memory");
+        assert_eq!(values("I16", &[1, 0, 0xff, 0xff, 9], 7), Some(vec![1.0, -1.0]));
+        assert_eq!(values("BF16", &[0x80, 0x3f, 0, 0], 1), Some(vec![1.0]));
+        assert_eq!(values("Q4_K", &[0; 144], 1), None);
     }
 }
