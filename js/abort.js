@@ -20,6 +20,20 @@ export function unlessAborted(signal, promise) {
 }
 
 /**
+ * By hand, as engines before Safari 17.4 have no AbortSignal.any.
+ *
+ * @param {AbortController} controller
+ * @param {AbortSignal | undefined} signal  that it is aborted with
+ * @returns {() => void} ends that
+ */
+export function follow(controller, signal) {
+  const abort = () => controller.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+  return () => signal?.removeEventListener('abort', abort);
+}
+
+/**
  * @param {number} milliseconds
  * @param {AbortSignal} [signal]
  * @returns {Promise<void>}

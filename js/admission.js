@@ -111,14 +111,15 @@ export class Admission {
   /**
    * Lends a window, has it filled and pushes it, all at once.
    *
-   * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first.
+   * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first. Where there
+   * is an `onHeader`, `decide` asks it before.
    * After an error of the kind `retry` the same step can be made again.
    *
    * @param {Fill} fill
    * @returns {number} bytes taken, of those that `fill` wrote the first; 0 when it had none
    */
   step(fill) {
-    if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
+    this.#refuseUndecided();
 
     const window = this.#lend();
     const room = window.length;
@@ -183,7 +184,7 @@ export class Admission {
    * @returns {Model}
    */
   finish() {
-    if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
+    this.#refuseUndecided();
     this.#judged(() => this.#guest.finish(this.#handle));
     return (this.#model = new Model(this.#guest, this.#handle));
   }
@@ -219,6 +220,11 @@ export class Admission {
       close: () => orRelease(() => this.finish()),
       abort: () => this.release(),
     }));
+  }
+
+  #refuseUndecided() {
+    if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
+    if (this.#onHeader && this.#state === 'header_ready') throw misuse('onHeader has to be asked first: decide', { code: 'state' });
   }
 
   #lend() {

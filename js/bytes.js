@@ -33,10 +33,10 @@ export class Pieces {
   #size = 0;
   #taken = 0;
 
-  /** @param {unknown} [chunk] */
-  constructor(chunk) {
-    if (chunk === undefined) return;
-    this.#chunk = asBytes(chunk);
+  /** @param {[chunk?: unknown]} given  undefined is no bytes either */
+  constructor(...given) {
+    if (given.length === 0) return;
+    this.#chunk = asBytes(given[0]);
     this.#size = this.#chunk.byteLength;
   }
 

@@ -1,5 +1,5 @@
 // A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
-import { Turns, unlessAborted } from './abort.js';
+import { Turns, follow, unlessAborted } from './abort.js';
 import { AdmissionError, messageOf, sourceFault } from './errors.js';
 import { Progress } from './progress.js';
 import { sourceOf } from './sources.js';
@@ -42,14 +42,18 @@ const DATA_READ = 1024 * 1024;
  * @returns {Promise<M>}
  */
 export async function deliver(from, options, prepare) {
-  const { signal } = options;
+  // Of the caller, or of the source: a Request has one, and so has the fetch that a Response came of.
+  const stop = new AbortController();
+  const { signal } = stop;
+  const unhear = [follow(stop, options.signal)];
   const tees = new Tees(options.tee);
   /** @type {Source | undefined} */ let source;
   /** @type {Intake<M> | undefined} */ let intake;
   try {
     source = sourceOf(from, options);
+    unhear.push(follow(stop, source.signal));
     const open = prepare();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     if (source.open) await unlessAborted(signal, source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))));
     const length = agreed(options.length, source.length);
     const progress = new Progress(options.onProgress, length ?? source.total, signal);
@@ -67,6 +71,8 @@ export async function deliver(from, options, prepare) {
     const told = source?.explain?.(error) ?? error;
     await Promise.all([source?.close(told), tees.abort(told)]);
     throw told;
+  } finally {
+    for (const end of unhear) end();
   }
 }
 
@@ -75,7 +81,7 @@ export async function deliver(from, options, prepare) {
  * @param {Intake<Admitted>} intake
  * @param {Tees} tees
  * @param {Progress} progress
- * @param {AbortSignal | undefined} signal
+ * @param {AbortSignal} signal
  */
 async function pump(source, intake, tees, progress, signal) {
   const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
@@ -83,7 +89,7 @@ async function pump(source, intake, tees, progress, signal) {
   while (await carry(source, intake, tees, signal)) {
     await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
   }
 }
 
@@ -93,7 +99,7 @@ async function pump(source, intake, tees, progress, signal) {
  * @param {Source} source
  * @param {Intake<Admitted>} intake
  * @param {Tees} _tees
- * @param {AbortSignal | undefined} signal
+ * @param {AbortSignal} signal
  */
 async function carryDirectly(source, intake, _tees, signal) {
   const count = intake.step?.((window, offset) => source.readSync?.(window, offset) ?? 0);
@@ -105,7 +111,7 @@ async function carryDirectly(source, intake, _tees, signal) {
  * @param {Source} source
  * @param {Intake<Admitted>} intake
  * @param {Tees} tees
- * @param {AbortSignal | undefined} signal
+ * @param {AbortSignal} signal
  */
 async function carryInChunks(source, intake, tees, signal) {
   const offset = intake.position;

@@ -143,7 +143,7 @@ export class OpfsTee {
    */
   #next(act) {
     const done = this.#latest.then(act).catch(async error => {
-      throw this.#over.signal.aborted ? error : await storeFault(this.name, this.#position, error);
+      throw this.#over.signal.aborted ? error : await storeFault(this.name, error, this.#position);
     });
     this.#latest = done.catch(() => {});
     return done;
@@ -178,17 +178,18 @@ const isStored = name =>
 
 /**
  * @param {string} name
- * @param {number} offset
  * @param {unknown} cause
+ * @param {number} [offset]
+ * @param {string} [what]  that could not be done with the file
  */
-async function storeFault(name, offset, cause) {
+export async function storeFault(name, cause, offset, what = 'stored') {
   if (cause instanceof AdmissionError) return cause;
   if (!(cause instanceof DOMException) || cause.name !== 'QuotaExceededError') {
-    return new AdmissionError(`${name} could not be stored: ${messageOf(cause)}`, { code: 'store', kind: 'source', offset, cause });
+    return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, { code: 'store', kind: 'source', offset, cause });
   }
   const { usage, quota } = (await globalThis.navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
   const known = quota === undefined ? '' : `: of ${quota} bytes that this site may store, ${usage} are taken`;
-  return new AdmissionError(`there is no room to store ${name} from byte ${offset} on${known}`, {
+  return new AdmissionError(`there is no room to store ${name} from byte ${offset ?? 0} on${known}`, {
     code: 'quota', kind: 'retry', offset, expected: null, found: quota === undefined ? null : String(quota), cause,
   });
 }

@@ -2,7 +2,7 @@
 import { patiently } from './abort.js';
 import { admit } from './admit.js';
 import { AdmissionError, messageOf } from './errors.js';
-import { OpfsTee } from './opfs-tee.js';
+import { OpfsTee, storeFault } from './opfs-tee.js';
 import { StoredFile } from './opfs/stored-file.js';
 import { settingsOf } from './settings.js';
 import { sourceOf } from './sources.js';
@@ -20,7 +20,8 @@ import { sourceOf } from './sources.js';
  * @returns {Promise<Stored | undefined>}
  */
 export async function findStored(name, { directory } = {}) {
-  return (await StoredFile.at(name, directory)).lookup();
+  const files = await StoredFile.at(name, directory);
+  return orFault(name, 'looked up', () => files.lookup());
 }
 
 /**
@@ -46,9 +47,24 @@ async function owned(name, { directory, signal = new AbortController().signal },
   const files = await StoredFile.at(name, directory);
   const unlock = await files.lock(signal);
   try {
-    return await work(files);
+    return await orFault(name, 'changed', () => work(files));
   } finally {
     unlock();
+  }
+}
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {string} what
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function orFault(name, what, work) {
+  try {
+    return await work();
+  } catch (cause) {
+    throw await storeFault(name, cause, undefined, what);
   }
 }
 
@@ -89,12 +105,17 @@ export async function admitStored(guest, name, source, options = {}) {
   } catch (error) {
     // It may be the options, a callback or a tee that rejected the file.
     if (!isRejected(error)) throw error;
-    if (await isSound(guest, file, recorded, options.signal)) throw (await isAnother(name, options, found, error)) ?? error;
-    const isStill = await owned(name, options, async files => {
-      const isStill = isSame(await files.lookup(), found);
-      if (isStill) await files.clear();
-      return isStill;
-    });
+    const sound = await isSound(guest, file, recorded, options.signal);
+    // Whoever replaced it meanwhile has the name, perhaps for as long as a download takes: that is not waited for.
+    let isStill = isSame(await findStored(name, options), found);
+    if (isStill && sound) throw (await isAnother(name, options, found, error)) ?? error;
+    if (isStill) {
+      isStill = await owned(name, options, async files => {
+        const isStill = isSame(await files.lookup(), found);
+        if (isStill) await files.clear();
+        return isStill;
+      });
+    }
     throw isStill
       ? retry('damaged', `the stored file ${name} was damaged, and is deleted: ${messageOf(error)}`, error)
       : retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
@@ -134,7 +155,7 @@ const retry = (code, message, cause) =>
  * @param {Stored | undefined} one
  * @param {Stored} other
  */
-const isSame = (one, other) => one?.length === other.length && JSON.stringify(one.digests) === JSON.stringify(other.digests);
+const isSame = (one, other) => one !== undefined && one.id === other.id && JSON.stringify(one.digests) === JSON.stringify(other.digests);
 
 /**
  * @param {import('./guest.js').Guest} guest

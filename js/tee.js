@@ -13,7 +13,7 @@ import { patiently, unlessAborted } from './abort.js';
  */
 
 /** How long a tee may take to clean up, in milliseconds. A file system may be held for some seconds by a tab that closed. */
-const PATIENCE = 10_000;
+export const PATIENCE = 10_000;
 
 /** Some tees as one. */
 export class Tees {

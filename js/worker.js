@@ -144,20 +144,29 @@ export class GuestWorker {
  */
 export async function loadGuestWorker({ guest, worker } = {}) {
   const from = typeof guest === 'string' || guest instanceof URL ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href : guest;
-  const guestWorker = new GuestWorker(worker ?? startWorker());
-  await guestWorker.load(from);
-  return guestWorker;
+  const importer = worker ? undefined : importerOfEntry();
+  try {
+    const guestWorker = new GuestWorker(worker ?? startWorker(importer));
+    await guestWorker.load(from);
+    return guestWorker;
+  } finally {
+    if (importer) URL.revokeObjectURL(importer);
+  }
 }
 
-function startWorker() {
-  if (new URL(import.meta.url).origin === globalThis.location?.origin) {
-    // Written so that bundlers see it.
-    return new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
-  }
-  // A worker has to be of the page's own origin, but may import from another, a CDN say.
-  const entry = import.meta.url.replace(/[^/]*$/, 'worker/entry.js');
-  const script = new Blob([`import ${JSON.stringify(entry)};`], { type: 'text/javascript' });
-  return new Worker(URL.createObjectURL(script), { type: 'module', name: 'gguf-admission' });
+/** @param {string} [importer]  address of a script to run instead, that imports ours */
+function startWorker(importer) {
+  if (importer) return new Worker(importer, { type: 'module', name: 'gguf-admission' });
+  // Written so that bundlers see it.
+  return new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
+}
+
+/** A worker has to be of the page's own origin, but may import from another, a CDN say: where it does, a script of ours. */
+function importerOfEntry() {
+  const here = import.meta.url;
+  if (new URL(here).origin === globalThis.location?.origin) return undefined;
+  const entry = new URL('worker/entry.js', here).href;
+  return URL.createObjectURL(new Blob([`import ${JSON.stringify(entry)};`], { type: 'text/javascript' }));
 }
 
 /** @param {string} how */

@@ -45,4 +45,4 @@ export function retryAfter(headers) {
 }
 
 /** @param {string | null} text */
-const wholeNumber = text => (text !== null && /^\d+$/.test(text.trim()) ? Number(text) : undefined);
+const wholeNumber = text => (text !== null && /^\d+$/.test(text.trim()) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined);

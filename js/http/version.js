@@ -18,6 +18,10 @@ const SETTLED = 60_000;
  * whoever gets a message without Date (RFC 9110 6.6.1). It may be wrong by a time zone.
  */
 const SETTLED_BY_OUR_CLOCK = 24 * 3600 * 1000;
+/** As every server writes it: RFC 9110 5.6.7. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+/** Before the web no file was served: 1970 and 1980 are what reproducible builds and archives write for every file. */
+const OLDEST = Date.UTC(1990, 0);
 
 /**
  * @param {Headers} headers
@@ -59,6 +63,8 @@ export function compared(first, now) {
  * @param {string | null} date  of the server's clock when it answered
  */
 function isSettled(modified, date) {
+  // Engines read a date out of nearly anything, `0` for one.
+  if (!HTTP_DATE.test(modified) || Date.parse(modified) < OLDEST) return false;
   const age = (date === null ? Date.now() : Date.parse(date)) - Date.parse(modified);
   return age >= (date === null ? SETTLED_BY_OUR_CLOCK : SETTLED); // false for what is no date
 }

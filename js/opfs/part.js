@@ -28,7 +28,15 @@ const PAUSE = 50;
  */
 export async function openPart(file) {
   const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: () => Promise<SyncAccessHandle> }} */ (/** @type {unknown} */ (file));
-  if (createSyncAccessHandle) return new SyncPart(await whenFree(() => createSyncAccessHandle.call(file)));
+  if (createSyncAccessHandle) {
+    try {
+      return new SyncPart(await whenFree(() => createSyncAccessHandle.call(file)));
+    } catch (error) {
+      // A file on the user's disk, not in the private file system, has no such handle.
+      const isElsewhere = error instanceof DOMException && error.name === 'InvalidStateError';
+      if (!isElsewhere || !file.createWritable) throw error;
+    }
+  }
   if (file.createWritable) return new StreamPart(await whenFree(() => file.createWritable()));
   throw misuse('this engine stores files in a worker only: use GuestWorker', { code: 'unsupported' });
 }

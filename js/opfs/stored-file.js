@@ -7,12 +7,15 @@ import { openPart, whenFree } from './part.js';
  * @property {FileSystemFileHandle} file
  * @property {number} length
  * @property {{ sha256?: string, blake3?: string }} digests  that the guest gave when it admitted the file
+ * @property {string} [id]  a new one each time that something is stored
  */
 
 const PART = '.part';
 const RECORD = '.digests';
 /** Bytes that are copied at a time, where files cannot be moved. */
 const PIECE = 1024 * 1024;
+/** Characters of a record: one that is written over another leaves nothing of it, and needs no room. */
+const RECORD_SIZE = 512;
 
 /**
  * A name in a directory, and the three files that belong to it:
@@ -75,8 +78,9 @@ export class StoredFile {
   async lookup() {
     const record = parsed(await this.#text(this.#name + RECORD));
     const file = record && (await this.#existing(this.#name));
-    if (!record || !file || (await file.getFile()).size !== record.length) return undefined;
-    return { file, ...record };
+    // It may go away in between.
+    const size = (await file?.getFile().catch(unlessMissing))?.size;
+    return file && size === record.length ? { file, ...record } : undefined;
   }
 
   /** @returns {Promise<import('./part.js').Part>} `NAME.part`, new and empty */
@@ -98,19 +102,18 @@ export class StoredFile {
     this.#isTaken = true;
     await this.#remove(RECORD);
     await this.#move(part);
-    await this.record({ length, digests });
+    await this.record({ length, digests, id: crypto.randomUUID() });
   }
 
   /**
    * Writes what is known of the file that is in its place.
    *
-   * @param {Pick<Stored, 'length' | 'digests'>} known
+   * @param {Omit<Stored, 'file'>} known
    */
-  async record({ length, digests }) {
-    await this.#remove(RECORD); // a shorter text would leave the end of a longer one
+  async record({ length, digests, id }) {
     const record = await openPart(await this.#directory.getFileHandle(this.#name + RECORD, { create: true }));
     try {
-      await record.write(new TextEncoder().encode(JSON.stringify({ length, digests })), 0);
+      await record.write(new TextEncoder().encode(JSON.stringify({ length, digests, id }).padEnd(RECORD_SIZE)), 0);
       await record.finish();
     } catch (error) {
       await record.discard();
@@ -130,7 +133,8 @@ export class StoredFile {
 
   /** Deletes whatever there is under this name. */
   async clear() {
-    for (const suffix of [RECORD, '', PART]) await this.#remove(suffix);
+    // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
+    for (const suffix of ['', RECORD, PART]) await this.#remove(suffix);
   }
 
   /** @param {string} suffix */
@@ -161,7 +165,7 @@ export class StoredFile {
   /** @param {string} name */
   async #text(name) {
     const file = await this.#existing(name);
-    return file ? (await file.getFile()).text() : '';
+    return (await file?.getFile().catch(unlessMissing))?.text() ?? '';
   }
 
   /** @param {string} name */
@@ -180,14 +184,15 @@ function checkName(name) {
 
 /**
  * @param {string} text
- * @returns {{ length: number, digests: Stored['digests'] } | undefined}
+ * @returns {Omit<Stored, 'file'> | undefined}
  */
 function parsed(text) {
   try {
-    const { length, digests } = JSON.parse(text);
-    return Number.isSafeInteger(length) && typeof digests === 'object' && digests !== null ? { length, digests } : undefined;
+    const { length, digests, id } = JSON.parse(text);
+    const isDigest = (/** @type {unknown} */ hex) => typeof hex === 'string' && /^[0-9a-f]{64}$/.test(hex);
+    return Number.isSafeInteger(length) && typeof digests === 'object' && Object.values(digests).every(isDigest) ? { length, digests, id } : undefined;
   } catch {
-    return undefined; // cut short by a crash
+    return undefined; // cut short by a crash, or spoilt
   }
 }
 

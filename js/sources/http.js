@@ -1,5 +1,5 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
-import { patiently, sleep, unlessAborted } from '../abort.js';
+import { follow, patiently, sleep, unlessAborted } from '../abort.js';
 import { AdmissionError, messageOf, misuse, sourceFault } from '../errors.js';
 import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from '../http/headers.js';
 import { compared, isProven, versionOf } from '../http/version.js';
@@ -66,9 +66,9 @@ export class HttpSource {
     this.#unhear = [follow(this.#aborted, signal), follow(this.#aborted, this.#request?.signal), follow(this.#over, this.#aborted.signal)];
   }
 
-  /** Aborted with the caller's, the request's, and the one that a Response was fetched with. */
+  /** Of the Request; of a Response the one that it was fetched with, as far as its body has shown. */
   get signal() {
-    return this.#aborted.signal;
+    return this.#isGiven ? this.#aborted.signal : this.#request?.signal;
   }
 
   async open() {
@@ -99,6 +99,8 @@ export class HttpSource {
       } catch (error) {
         fault = error;
         this.#passOnAbort(error);
+        // Nothing is missing: the connection broke behind the last byte.
+        if (this.length !== undefined && this.#position >= this.length) return null;
       }
       await this.#goOn(fault);
     }
@@ -161,7 +163,8 @@ export class HttpSource {
    */
   #passOnAbort(fault) {
     this.#over.signal.throwIfAborted();
-    if (!this.#request || isNetworkFault(fault)) return;
+    // A Response that was made by hand fails with whatever its maker's stream does.
+    if (this.#request ? isNetworkFault(fault) : nameOf(fault) !== 'AbortError') return;
     this.#aborted.abort(fault);
     throw fault;
   }
@@ -303,9 +306,11 @@ export class HttpSource {
   async #fetch(headers) {
     const { signal } = this.#over;
     const asked = /** @type {Request} */ (this.#request);
-    const request = headers ? new Request(asked, { headers: { ...Object.fromEntries(asked.headers), ...headers } }) : asked;
+    // Whoever gives any of these resets the referrer and its policy, if they are not among them.
+    const init = { signal, referrer: asked.referrer, referrerPolicy: asked.referrerPolicy };
+    const request = headers ? new Request(asked, { ...init, headers: { ...Object.fromEntries(asked.headers), ...headers } }) : asked;
     try {
-      const fetched = fetch(request, { signal });
+      const fetched = fetch(request, init);
       // One that comes all the same when nobody waits any more.
       fetched.then(late => void (signal.aborted && drop(late)), () => {});
       return await unlessAborted(signal, fetched);
@@ -351,11 +356,18 @@ const told = ({ status, statusText, type, url }) =>
 const statusOf = ({ status }) => ({ code: 'http', status, expected: '200', found: String(status) });
 
 /**
- * A TypeError to every engine, by name: a frame's Response fails with the frame's.
+ * A TypeError to every engine.
  *
  * @param {unknown} fault  of a fetch, or of a body
  */
-const isNetworkFault = fault => /** @type {{ name?: unknown } | null | undefined} */ (fault)?.name === 'TypeError';
+const isNetworkFault = fault => nameOf(fault) === 'TypeError';
+
+/**
+ * What tells errors of every realm apart: a frame's Response fails with the frame's.
+ *
+ * @param {unknown} fault
+ */
+const nameOf = fault => /** @type {{ name?: unknown } | null | undefined} */ (fault)?.name;
 
 /** @param {Response} response */
 const drop = response => patiently(() => response.body?.cancel());
@@ -377,7 +389,18 @@ function requestTo(location) {
   try {
     return new Request(location);
   } catch (cause) {
+    if (hasCredentials(location)) throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
     throw misuse(`not a URL: ${location} (in Node, a file is { path })`, { cause });
+  }
+}
+
+/** @param {string | URL} location */
+function hasCredentials(location) {
+  try {
+    const { username, password } = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return username !== '' || password !== '';
+  } catch {
+    return false;
   }
 }
 
@@ -386,18 +409,4 @@ function requestTo(location) {
  *
  * @param {Response} response
  */
-const requestOf = response => (/^https?:/.test(response.url) ? new Request(response.url) : undefined);
-
-/**
- * By hand, as engines before Safari 17.4 have no AbortSignal.any.
- *
- * @param {AbortController} controller
- * @param {AbortSignal | undefined} signal  that it is aborted with
- * @returns {() => void} ends that
- */
-function follow(controller, signal) {
-  const abort = () => controller.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort);
-  return () => signal?.removeEventListener('abort', abort);
-}
+const requestOf = ({ url }) => (/^https?:/.test(url) && !hasCredentials(url) ? new Request(url) : undefined);

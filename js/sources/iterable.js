@@ -1,4 +1,4 @@
-import { patiently } from '../abort.js';
+import { Turns, patiently } from '../abort.js';
 import { Pieces } from '../bytes.js';
 
 /** @typedef {import('./source.js').Source} Source */
@@ -16,6 +16,7 @@ export class IterableSource {
   #isReading = false;
   #isDone = false;
   #pieces = new Pieces();
+  #turns = new Turns();
 
   /** @param {Chunks} chunks */
   constructor(chunks) {
@@ -29,9 +30,12 @@ export class IterableSource {
    */
   async read(most) {
     while (this.#pieces.isEmpty) {
+      if (this.#isDone) return null;
       const { value, done } = await this.#next();
       if (done) return null;
       this.#pieces = new Pieces(value);
+      // Empty ones may come for ever.
+      await this.#turns.pass();
     }
     return this.#pieces.take(most);
   }
@@ -42,8 +46,8 @@ export class IterableSource {
     this.#isDone = true;
     // A Node stream that is being read hears `destroy` only; a generator hears `return` after its current step.
     const destroy = /** @type {{ destroy?: unknown }} */ (this.#chunks).destroy;
-    if (typeof destroy === 'function') destroy.call(this.#chunks);
     const isReading = this.#isReading;
+    await patiently(() => typeof destroy === 'function' && void destroy.call(this.#chunks));
     await patiently(() => {
       const returned = Promise.resolve(this.#iterator.return?.());
       returned.catch(() => {});

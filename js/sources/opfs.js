@@ -1,3 +1,4 @@
+import { messageOf, sourceFault } from '../errors.js';
 import { blobSource } from './blob.js';
 import { DirectSource } from './direct.js';
 
@@ -12,10 +13,19 @@ import { DirectSource } from './direct.js';
  */
 export const syncHandleSource = (handle, close) =>
   new DirectSource({
-    length: handle.getSize(),
+    length: sizeOf(handle),
     readAt: (target, at) => handle.read(/** @type {Uint8Array<ArrayBuffer>} */ (target), { at }),
     close,
   });
+
+/** @param {SyncAccessHandle} handle */
+function sizeOf(handle) {
+  try {
+    return handle.getSize();
+  } catch (cause) {
+    throw sourceFault(`the synchronous handle cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
 
 /**
  * A file handle: through a synchronous handle of our own where there are such (a worker, a file of the origin's private

@@ -1,4 +1,4 @@
-import { patiently } from '../abort.js';
+import { Turns, patiently } from '../abort.js';
 import { Pieces } from '../bytes.js';
 import { sourceFault } from '../errors.js';
 
@@ -44,6 +44,7 @@ export class StreamSource {
   #least = 1;
   #sinceReminded = 0;
   #pieces = new Pieces();
+  #turns = new Turns();
 
   /**
    * @param {ReadableStream<unknown>} stream
@@ -133,6 +134,8 @@ export class StreamSource {
       const result = await this.#reader?.read();
       if (!result || result.done) return null;
       this.#pieces = new Pieces(result.value);
+      // Empty ones may come for ever.
+      await this.#turns.pass();
     }
     return this.#pieces.take(most);
   }

@@ -158,6 +158,25 @@ test('options that cannot be are misuse before a session is opened', async () =>
   assertNoSession(guest);
 });
 
+test('a header that onHeader has not been asked about is not consented to', async () => {
+  for (const answer of [() => {}, () => { throw new Error('too large'); }]) {
+    let asked = 0;
+    const admission = new Admission(guest, { onHeader: () => (asked++, answer()) });
+    const fill = (/** @type {Uint8Array} */ window, /** @type {number} */ offset) => {
+      const piece = file.subarray(offset, offset + window.length);
+      window.set(piece);
+      return piece.length;
+    };
+    while (admission.state !== 'header_ready') admission.step(fill);
+    for (const call of [() => admission.step(fill), () => admission.finish()]) assert.equal((await faultOf(call)).code, 'state');
+    assert.deepEqual([asked, admission.state], [0, 'header_ready']);
+    await admission.decide().then(() => { while (admission.step(fill) > 0); admission.finish(); }, () => {});
+    assert.equal(asked, 1);
+    admission.release();
+  }
+  assertNoSession(guest);
+});
+
 test('bytes that are detached while they are written are an error, not a hole', async () => {
   const bytes = file.slice();
   const admission = new Admission(guest, { onHeader: () => void structuredClone(bytes, { transfer: [bytes.buffer] }) });

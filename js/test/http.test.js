@@ -246,6 +246,9 @@ test('Last-Modified serves only if it was old when the server answered: a file m
     // Without Date our own clock has to do, which may be hours off.
     [ago(3600), undefined, false], [ago(2 * 24 * 3600), undefined, true],
     ['yesterday', ago(0), false],
+    // What an engine reads a date out of all the same, and what stands for no date.
+    ['0', ago(0), false], ['-1', ago(0), false], ['version 12', ago(0), false],
+    ['Thu, 01 Jan 1970 00:00:01 GMT', ago(0), false], ['Tue, 01 Jan 1980 00:00:00 GMT', ago(0), false],
   ];
   for (const [modified, date, serves] of dates) {
     const headers = { etag: undefined, 'last-modified': modified, date };
@@ -395,6 +398,69 @@ test('an abort of the fetch that a Response came of ends the admission with its 
     assert.equal(await faultOf(admit(guest, response, { tee, retryDelay })), signal.reason);
     assert.equal(server?.requests.length, 1);
   }
+});
+
+test('so does the abort behind a Response that was made by hand', async () => {
+  const { signal, tee } = aborting(undefined);
+  const { body } = await fetch(await at({ breakAfter: 90_000, hang: true }, {}), { signal });
+  const piped = body?.pipeThrough(new TransformStream());
+  assert.equal(await faultOf(admit(guest, new Response(piped), { tee, retryDelay })), signal.reason);
+  assert.equal(server?.requests.length, 1);
+});
+
+test('an abort by the signal of a Request is heard while a callback or a tee waits', async () => {
+  for (const where of ['onHeader', 'onProgress', 'write', 'close']) {
+    const reason = new Error('enough');
+    const abort = new AbortController();
+    const wait = () => (abort.abort(reason), never());
+    const tee = { write: where === 'write' ? wait : () => {}, ...(where === 'close' && { close: wait }) };
+    const options = where.startsWith('on') ? { [where]: wait } : {};
+    const request = new Request(await at(), { signal: abort.signal });
+    assert.equal(await faultOf(admit(guest, request, { tee, ...options })), reason, where);
+  }
+});
+
+test('a request is made as it is each time: whoever is not to see a referrer sees none, and its signal is let go', async () => {
+  const real = globalThis.fetch;
+  /** @type {string[][]} */ const made = [];
+  mock.method(globalThis, 'fetch', (/** @type {Request} */ asked, /** @type {RequestInit} */ init) => {
+    const { referrer, referrerPolicy, headers } = new Request(asked, init);
+    made.push([referrer, referrerPolicy, headers.get('authorization') ?? '']);
+    return real(asked, init);
+  });
+  const { signal } = new AbortController();
+  const request = new Request(await at({ breakAfter: 90_000 }, { breakAfter: 50_000 }, {}), { referrerPolicy: 'no-referrer', referrer: '', headers: { authorization: 'Bearer x' }, signal });
+  (await admit(guest, request, { retryDelay })).release();
+  assert.ok(made.length >= 3);
+  assert.deepEqual(new Set(made.map(String)), new Set([',no-referrer,Bearer x']));
+  assert.equal(getEventListeners(request.signal, 'abort').length, 0);
+});
+
+test('a connection that breaks behind the last byte of a known length has brought the file', async () => {
+  let count = 0;
+  mock.method(globalThis, 'fetch', async () => {
+    count++;
+    let sent = false;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (sent) controller.error(new TypeError('terminated'));
+        else controller.enqueue(file);
+        sent = true;
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body, { headers: { 'content-length': String(file.length) } });
+  });
+  (await admit(guest, 'http://localhost/m.gguf', { retryDelay, retries: 0 })).release();
+  assert.equal(count, 1);
+});
+
+test('a length beyond all numbers is none, and a password in a URL is not told on', async () => {
+  const headers = { 'content-length': '1152921504606846976' };
+  (await admit(guest, new Response(file, { headers }))).release();
+  const fault = await faultOf(admit(guest, 'http://user:secret@localhost/m.gguf'));
+  assert.deepEqual([fault.code, fault.kind], ['argument', 'misuse']);
+  assert.match(fault.message, /Authorization/);
+  assert.doesNotMatch(String(fault.stack), /secret/);
 });
 
 test('the signals of a Request and of the options are both heard without AbortSignal.any, and let go', async () => {

@@ -27,7 +27,7 @@ const bytesOf = name => directory.files.get(name)?.bytes;
 function assertNothingLeft(names = /** @type {string[]} */ ([])) {
   assert.deepEqual(directory.names, names);
   assert.equal(locks.held, 0);
-  assert.ok([...directory.files.values()].every(file => !file.isHeld));
+  assert.ok([...directory.files.values()].every(file => !file.isHeld && file.readers === 0));
   assertNoSession(guest);
 }
 
@@ -196,9 +196,13 @@ test('what has the name stays until the next file is admitted, stored or not', a
 test('a stored file that another tab is reading is not replaced, and stays stored', async () => {
   (await admitStored(guest, 'm.gguf', file)).model.release();
   const handle = await directory.getFileHandle('m.gguf');
-  const reading = await /** @type {any} */ (handle).createSyncAccessHandle();
-  const fault = await faultOf(admitStored(guest, 'm.gguf', other, { length: other.length, sha256: sha256Of(other) }));
-  assert.deepEqual([fault.code, fault.kind], ['store', 'source']);
+  const reading = await /** @type {any} */ (handle).createSyncAccessHandle({ mode: 'read-only' });
+  const faults = await Promise.all([
+    faultOf(admitStored(guest, 'm.gguf', other, { length: other.length, sha256: sha256Of(other) })),
+    faultOf(removeStored('m.gguf')),
+  ]);
+  for (const fault of faults) assert.deepEqual([fault.code, fault.kind], ['store', 'source']);
+  assert.ok(await findStored('m.gguf'));
   reading.close();
   assert.deepEqual(bytesOf('m.gguf'), file);
   assertNothingLeft(['m.gguf', 'm.gguf.digests']);
@@ -247,6 +251,93 @@ test('what another tab has stored since is not deleted as damaged', async () => 
   assert.deepEqual([fault.code, fault.kind], ['changed', 'retry']);
   assert.deepEqual(bytesOf('m.gguf'), other);
   assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+});
+
+test('one that turns out to be another is not lost where there is no room to write down what was learnt', async () => {
+  for (const [hasSync, call] of /** @type {const} */ ([[true, 'write'], [true, 'flush'], [false, 'createWritable'], [false, 'write'], [false, 'close']])) {
+    ({ directory, locks } = fakeOrigin());
+    directory.hasSync = hasSync;
+    (await admitStored(guest, 'm.gguf', file, { digests: ['blake3'] })).model.release();
+    const stored = await findStored('m.gguf');
+    directory.onCall = name => {
+      if (name === call && locks.held > 0) throw new DOMException('no capacity', 'QuotaExceededError');
+    };
+    const fault = await faultOf(admitStored(guest, 'm.gguf', other, { sha256: sha256Of(other), digests: ['blake3'] }));
+    directory.onCall = undefined;
+    assert.deepEqual([fault.code, fault.kind], ['quota', 'retry'], call);
+    assert.equal((await findStored('m.gguf'))?.id, stored?.id);
+    assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  }
+});
+
+test('what another tab has stored again, the same file, is not deleted as damaged', async () => {
+  directory.hasSync = false;
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  /** @type {any} */ (bytesOf('m.gguf'))[file.length - 1] ^= 1;
+  const again = async () => {
+    assert.equal((await faultOf(admitStored(await freshGuest(), 'm.gguf', file))).code, 'damaged');
+    (await admitStored(await freshGuest(), 'm.gguf', file)).model.release();
+  };
+  const fault = await faultOf(admitStored(guest, 'm.gguf', file, { tee: recorder({ abort: again }) }));
+  assert.deepEqual([fault.code, fault.kind], ['changed', 'retry']);
+  assert.deepEqual(bytesOf('m.gguf'), file);
+  const { model, found } = await admitStored(guest, 'm.gguf', file);
+  assert.equal(found, true);
+  model.release();
+});
+
+test('while another tab stores again what was damaged, nobody waits to say so', async () => {
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  /** @type {any} */ (bytesOf('m.gguf'))[file.length - 1] ^= 1;
+  /** @type {(value?: unknown) => void} */ let goOn = () => {};
+  const waits = new Promise(resolve => (goOn = resolve));
+  /** @type {Promise<{ model: import('../index.js').Model, found: boolean }> | undefined} */ let storing;
+  const abort = async () => {
+    await removeStored('m.gguf');
+    storing = admitStored(await freshGuest(), 'm.gguf', observed(file, { at: offset => (offset > 200_000 ? waits : undefined) }).stream);
+    while (locks.held === 0) await new Promise(resolve => setImmediate(resolve));
+  };
+  const fault = await faultOf(admitStored(guest, 'm.gguf', file, { tee: recorder({ abort }) }));
+  assert.deepEqual([fault.code, fault.kind], ['changed', 'retry']);
+  goOn();
+  (await storing)?.model.release();
+  assert.deepEqual(bytesOf('m.gguf'), file);
+});
+
+test('a record that was spoilt is none', async () => {
+  for (const [of, by] of [['"blake3":"', '"blake3":"x'], ['"digests":{', '"digests":5,"was":{'], ['"length":', '"length":"'], ['{', '']]) {
+    (await admitStored(guest, 'm.gguf', file)).model.release();
+    const record = /** @type {any} */ (directory.files.get('m.gguf.digests'));
+    record.bytes = new TextEncoder().encode(new TextDecoder().decode(record.bytes).replace(of, by));
+    assert.equal(await findStored('m.gguf'), undefined, by);
+    const { model, found } = await admitStored(guest, 'm.gguf', file);
+    assert.equal(found, false);
+    model.release();
+  }
+});
+
+test('a file that goes away while it is looked up is not stored', async () => {
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  for (const name of ['m.gguf', 'm.gguf.digests']) {
+    const handle = await directory.getFileHandle(name);
+    const { getFileHandle } = directory;
+    directory.getFileHandle = async wanted => wanted === name ? { ...handle, getFile: async () => { throw new DOMException(name, 'NotFoundError'); } } : getFileHandle.call(directory, wanted);
+    assert.equal(await findStored('m.gguf'), undefined, name);
+    directory.getFileHandle = getFileHandle;
+  }
+  directory.onCall = () => { throw new DOMException('device', 'UnknownError'); };
+  const fault = await faultOf(findStored('m.gguf'));
+  assert.deepEqual([fault.code, fault.kind], ['store', 'source']);
+  assert.match(fault.message, /looked up/);
+});
+
+test('a directory on the user\'s disk, whose files have no synchronous handles, is written as streams', async () => {
+  const disk = Object.assign(new FakeDirectory(), { isOnDisk: true });
+  (await admit(guest, file, { digests: ['blake3'], tee: opfsTee('m.gguf', { directory: /** @type {any} */ (disk) }) })).release();
+  assert.deepEqual([disk.names, disk.files.get('m.gguf')?.bytes], [['m.gguf', 'm.gguf.digests'], file]);
+  const { model, found } = await admitStored(guest, 'm.gguf', file, { directory: /** @type {any} */ (disk) });
+  assert.equal(found, true);
+  model.release();
 });
 
 test('what is stored was admitted: a tee or an onProgress that fails at the very end leaves nothing', async () => {

@@ -166,8 +166,16 @@ test('a pipe that nobody writes to is waited for without holding up the thread',
   setTimeout(() => abort.abort(reason), 20);
   try {
     assert.equal(await faultOf(admit(guest, { path: pipe }, { signal: abort.signal })), reason);
-    // The opening itself cannot be called off: let it end.
-    fs.closeSync(fs.openSync(pipe, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK));
+    // The opening itself cannot be called off: let it end. Until it has begun, nobody can open the other end.
+    for (let writer; writer === undefined; ) {
+      try {
+        writer = fs.openSync(pipe, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+        fs.closeSync(writer);
+      } catch (error) {
+        assert.equal(/** @type {NodeJS.ErrnoException} */ (error).code, 'ENXIO');
+        await new Promise(resolve => setTimeout(resolve, 5));
+      }
+    }
   } finally {
     fs.rmSync(pipe);
   }
@@ -250,6 +258,46 @@ test('a chunk that was transferred away before it is read is an error, not a hol
     assert.match(fault.message, /transferred away/);
     assertNoSession(guest);
   }
+});
+
+test('undefined and null are no bytes, of a stream or of an iterator', async () => {
+  for (const chunk of [undefined, null]) {
+    const chunks = [file.subarray(0, 1000), chunk, file.subarray(1000)];
+    const stream = new ReadableStream({ start(controller) { for (const each of chunks) controller.enqueue(each); controller.close(); } });
+    for (const from of [stream, (async function* () { yield* chunks; })(), chunks]) {
+      const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
+      assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+      assert.match(fault.message, /must be bytes/);
+    }
+  }
+  assertNoSession(guest);
+});
+
+test('empty chunks without end leave the thread to timers, and end with an abort', async () => {
+  const empty = new Uint8Array(0);
+  for (const from of [
+    (async function* () { for (;;) yield empty; })(),
+    { [Symbol.iterator]: () => ({ next: () => ({ value: empty, done: false }) }) },
+    new ReadableStream({ pull(controller) { controller.enqueue(empty); } }),
+  ]) {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new Error('enough')), 30);
+    assert.equal((await faultOf(admit(guest, /** @type {any} */ (from), { signal: abort.signal }))).message, 'enough');
+  }
+  assertNoSession(guest);
+});
+
+test('a Node stream whose destroy throws does not hide the error', async () => {
+  const wrong = Readable.from([Buffer.alloc(100_000)]);
+  wrong.destroy = () => { throw new Error('boo'); };
+  assert.equal((await faultOf(admit(guest, wrong))).code, 'magic');
+  assertNoSession(guest);
+});
+
+test('a synchronous handle that is closed is a source error', async () => {
+  const closed = { read: () => 0, close() {}, getSize() { throw new DOMException('closed', 'InvalidStateError'); } };
+  const fault = await faultOf(admit(guest, /** @type {any} */ (closed)));
+  assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
 });
 
 test('a chunk that a tee transfers away is an error, not a hole', async () => {

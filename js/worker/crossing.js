@@ -80,6 +80,6 @@ function absolute(location) {
 }
 
 /** @param {Request} request */
-function partsOf({ url, method, headers, mode, credentials, cache, redirect, referrerPolicy, integrity }) {
-  return { url, method, headers: [...headers], mode, credentials, cache, redirect, referrerPolicy, integrity };
+function partsOf({ url, method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity }) {
+  return { url, method, headers: [...headers], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity };
 }

@@ -1,3 +1,5 @@
+import { patiently } from '../abort.js';
+import { PATIENCE } from '../tee.js';
 import { Freight } from './line.js';
 
 /** @typedef {import('../tee.js').Tee} Tee */
@@ -76,7 +78,7 @@ export class LocalTees {
 
   /** @param {unknown} reason */
   async abort(reason) {
-    await Promise.allSettled(this.#tees.map((_, index) => this.#abort(index, reason)));
+    await Promise.all(this.#tees.map((_, index) => this.#abort(index, reason)));
   }
 
   /**
@@ -86,6 +88,6 @@ export class LocalTees {
   async #abort(index, reason) {
     if (this.#told.has(index)) return;
     this.#told.add(index);
-    await this.#tees[index].abort?.(reason);
+    await patiently(() => this.#tees[index].abort?.(reason), PATIENCE);
   }
 }

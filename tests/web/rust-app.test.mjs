@@ -184,11 +184,13 @@ describe('rust app', { skip }, async () => {
   });
 
   test('a chunk that is no bytes is an error', async () => {
-    const stream = new ReadableStream({ start(controller) { controller.enqueue('GGUF'); } });
-    const error = await refusal(app.admit(stream, {}));
-    assert.deepEqual([error.code, error.offset], ['source', 0]);
-    assert.match(error.message, /found string/);
-    assert.equal(stream.locked, false);
+    for (const chunk of ['GGUF', undefined]) {
+      const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); } });
+      const error = await refusal(app.admit(stream, {}));
+      assert.deepEqual([error.code, error.offset], ['source', 0]);
+      assert.match(error.message, new RegExp(`found ${typeof chunk}`));
+      assert.equal(stream.locked, false);
+    }
   });
 
   test('a stream with another reader is locked, and stays that reader\'s', async () => {

@@ -158,7 +158,7 @@ impl ByteStream {
                 self.reader = None;
             }
             // A byte stream that ends in the middle of a read gives what there is, and says so.
-            if !value.is_undefined() {
+            if !(done && value.is_undefined()) {
                 self.pieces = Pieces::new(&value).map_err(|error| error.at(self.position))?;
             }
         }

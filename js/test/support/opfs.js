@@ -13,6 +13,8 @@ export class FakeDirectory {
   quota = Infinity;
   hasSync = true;
   hasMove = true;
+  /** Whether this lies on the user's disk: its files have no synchronous handles, though their class has. */
+  isOnDisk = false;
   name = `directory ${++made}`;
   calls = 0;
   /** @type {OnCall | undefined} */ onCall;
@@ -38,7 +40,7 @@ export class FakeDirectory {
   revive() {
     this.#isCrashed = false;
     this.onCall = undefined;
-    for (const file of this.files.values()) file.isHeld = false;
+    for (const file of this.files.values()) Object.assign(file, { isHeld: false, readers: 0 });
   }
 
   /** As of a directory below the root, of its own name. @param {FakeDirectory} directory */
@@ -91,6 +93,8 @@ export class FakeDirectory {
 class FakeFile {
   bytes = new Uint8Array(0);
   isHeld = false;
+  /** Synchronous handles that are open to read: they hold the file against all but each other. */
+  readers = 0;
   #directory;
 
   /** @param {FakeDirectory} directory */
@@ -99,7 +103,7 @@ class FakeFile {
   }
 
   refuseIfHeld() {
-    if (this.isHeld) throw new DOMException('held open', 'NoModificationAllowedError');
+    if (this.isHeld || this.readers > 0) throw new DOMException('held open', 'NoModificationAllowedError');
   }
 
   handle() {
@@ -137,8 +141,12 @@ class FakeFile {
   async #openSync({ mode = 'readwrite' } = {}) {
     const directory = this.#directory;
     directory.call('createSyncAccessHandle');
-    this.refuseIfHeld();
-    if (mode === 'readwrite') this.isHeld = true;
+    if (directory.isOnDisk) throw new DOMException('not in the private file system', 'InvalidStateError');
+    const isReader = mode === 'read-only';
+    if (!isReader || this.isHeld) this.refuseIfHeld();
+    if (isReader) this.readers++;
+    else this.isHeld = true;
+    let isOpen = true;
     return {
       getSize: () => this.bytes.length,
       /** @param {Uint8Array} target  @param {{ at: number }} options */
@@ -157,7 +165,9 @@ class FakeFile {
       flush: () => directory.call('flush'),
       close: () => {
         directory.call('close');
-        this.isHeld = false;
+        if (isOpen && isReader) this.readers--;
+        else if (isOpen) this.isHeld = false;
+        isOpen = false;
       },
     };
   }
