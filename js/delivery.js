@@ -86,7 +86,7 @@ export async function deliver(from, options, prepare) {
 async function pump(source, intake, tees, progress, signal) {
   const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
   const turns = new Turns();
-  while (await carry(source, intake, tees, signal)) {
+  while (await carry(source, intake, tees, progress, signal)) {
     await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
     signal.throwIfAborted();
@@ -99,9 +99,10 @@ async function pump(source, intake, tees, progress, signal) {
  * @param {Source} source
  * @param {Intake<Admitted>} intake
  * @param {Tees} _tees
+ * @param {Progress} _progress
  * @param {AbortSignal} signal
  */
-async function carryDirectly(source, intake, _tees, signal) {
+async function carryDirectly(source, intake, _tees, _progress, signal) {
   const count = intake.step?.((window, offset) => source.readSync?.(window, offset) ?? 0);
   await intake.decide?.(signal);
   return Boolean(count);
@@ -111,12 +112,15 @@ async function carryDirectly(source, intake, _tees, signal) {
  * @param {Source} source
  * @param {Intake<Admitted>} intake
  * @param {Tees} tees
+ * @param {Progress} progress
  * @param {AbortSignal} signal
  */
-async function carryInChunks(source, intake, tees, signal) {
+async function carryInChunks(source, intake, tees, progress, signal) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
-  const bytes = await unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))));
+  const reading = unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))));
+  await progress.catchUp(reading);
+  const bytes = await reading;
   if (!bytes) return false;
   await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), signal);
   if (!tees.isEmpty) await tees.write(bytes, offset, signal);

@@ -1,4 +1,4 @@
-import { unlessAborted } from './abort.js';
+import { sleep, unlessAborted } from './abort.js';
 
 /**
  * @typedef {object} ProgressEvent
@@ -25,6 +25,7 @@ export class Progress {
   #measuredAt = this.#began;
   #measuredBytes = 0;
   /** @type {number | undefined} */ #rate;
+  /** @type {[bytes: number, phase: 'header' | 'data'] | undefined} what came too soon to be told */ #held;
 
   /**
    * @param {OnProgress | undefined} onProgress
@@ -60,8 +61,10 @@ export class Progress {
    * @param {'header' | 'data'} phase
    */
   async tell(bytes, phase) {
+    if (!this.#onProgress) return;
     const now = performance.now();
-    if (!this.#onProgress || now - this.#calledAt < INTERVAL) return;
+    this.#held = now - this.#calledAt < INTERVAL ? [bytes, phase] : undefined;
+    if (this.#held) return;
     this.#calledAt = now;
     const seconds = (now - this.#measuredAt) / 1000;
     if (seconds > 0) {
@@ -73,6 +76,22 @@ export class Progress {
     // A total that was passed was a guess.
     const total = bytes <= (this.#total ?? -1) ? this.#total : undefined;
     await this.#call({ bytes, total, rate: this.#rate ?? 0, phase });
+  }
+
+  /**
+   * Tells what was held back once its time has come, if nothing else comes before.
+   *
+   * @param {Promise<unknown>} next
+   */
+  async catchUp(next) {
+    if (!this.#held) return;
+    const stop = new AbortController();
+    const isDue = sleep(INTERVAL - (performance.now() - this.#calledAt), stop.signal).then(() => true, () => false);
+    const isSlow = await Promise.race([isDue, next.then(() => false, () => false)]);
+    stop.abort();
+    // Timers may ring early, by a little.
+    if (isSlow && performance.now() - this.#calledAt < INTERVAL) this.#calledAt = performance.now() - INTERVAL;
+    if (isSlow) await this.tell(...this.#held);
   }
 
   /** @param {number} bytes */

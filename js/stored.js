@@ -103,22 +103,25 @@ export async function admitStored(guest, name, source, options = {}) {
   try {
     return { model: await admit(guest, file, { ...options, ...recorded }), found: true };
   } catch (error) {
-    // It may be the options, a callback or a tee that rejected the file.
-    if (!isRejected(error)) throw error;
-    const sound = await isSound(guest, file, recorded, options.signal);
+    if (!(error instanceof AdmissionError) || !['rejected', 'source'].includes(error.kind)) throw error;
     // Whoever replaced it meanwhile has the name, perhaps for as long as a download takes: that is not waited for.
-    let isStill = isSame(await findStored(name, options), found);
-    if (isStill && sound) throw (await isAnother(name, options, found, error)) ?? error;
-    if (isStill) {
-      isStill = await owned(name, options, async files => {
-        const isStill = isSame(await files.lookup(), found);
-        if (isStill) await files.clear();
-        return isStill;
-      });
-    }
-    throw isStill
-      ? retry('damaged', `the stored file ${name} was damaged, and is deleted: ${messageOf(error)}`, error)
-      : retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
+    const refuseReplaced = async () => {
+      if (!isSame(await findStored(name, options), found)) throw isReplaced(name, error);
+    };
+    await refuseReplaced();
+    if (error.kind === 'source') throw error;
+    // It may be the options, a callback or a tee that rejected the file.
+    const sound = await isSound(guest, file, recorded, options.signal).catch(async fault => {
+      await refuseReplaced();
+      throw fault;
+    });
+    await refuseReplaced();
+    if (sound) throw (await isAnother(name, options, found, error)) ?? error;
+    await owned(name, options, async files => {
+      if (!isSame(await files.lookup(), found)) throw isReplaced(name, error);
+      await files.clear();
+    });
+    throw retry('damaged', `the stored file ${name} was damaged, and is deleted: ${messageOf(error)}`, error);
   }
 }
 
@@ -150,6 +153,12 @@ const retry = (code, message, cause) =>
   new AdmissionError(message, {
     code, kind: 'retry', offset: cause.offset, path: cause.path, expected: cause.expected, found: cause.found, cause,
   });
+
+/**
+ * @param {string} name
+ * @param {AdmissionError} error
+ */
+const isReplaced = (name, error) => retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
 
 /**
  * @param {Stored | undefined} one

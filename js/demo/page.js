@@ -1,4 +1,5 @@
 // The demo page: one file at a time, from the header to the tables.
+import { unlessAborted } from '../abort.js';
 import { byId, element, showFacts } from './element.js';
 import { showFailure } from './failure.js';
 import { factsOf } from './facts.js';
@@ -54,7 +55,12 @@ async function run(source, name, total, controller) {
   const memory = new MemoryWatch(total);
   const { signal } = controller;
   try {
-    const { admit, memoryBytes, thread } = (guest = await openGuest(mayUseWorker));
+    const opening = openGuest(mayUseWorker);
+    guest = await unlessAborted(signal, opening).catch(error => {
+      opening.then(late => late.close(), () => {});
+      throw error;
+    });
+    const { admit, memoryBytes, thread } = guest;
     byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
     memory.measure = memoryBytes;
     memory.look();
@@ -128,10 +134,7 @@ async function decision(report, signal) {
   say('The header is sound. Go on, or cancel?');
   byId('decision-title').focus();
   try {
-    await new Promise((resolve, reject) => {
-      byId('go').onclick = resolve;
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
+    await unlessAborted(signal, new Promise(resolve => (byId('go').onclick = resolve)));
     byId('cancel').hidden = false;
     if (byId('decision').contains(document.activeElement)) byId('cancel').focus();
   } finally {
@@ -148,6 +151,8 @@ function stopped(error, isCancelled) {
   byId('run').classList.toggle('failed', !isCancelled);
   byId('cancel').hidden = true;
   byId('numbers').replaceChildren(byId('numbers').firstChild); // no rate, no time left
+  const bar = byId('bar');
+  if (!bar.hasAttribute('value')) bar.value = 0; // nor a bar that looks busy
   byId('about').hidden = byId('facts').children.length === 0;
   if (isCancelled) {
     say('Cancelled. Nothing was kept.');

@@ -77,12 +77,18 @@ function valueCell(model, entry, index) {
   const shown = element('span', {}, isArray ? `${whole(entry.items ?? 0)} ${entry.items === 1 ? 'item' : 'items'}` : foreign(cut(text, VALUE_SHOWN)));
   if (isArray ? entry.items === 0 : entry.bytes === undefined && text.length <= VALUE_SHOWN) return shown;
 
-  const toggle = element('button', { type: 'button', class: 'quiet', 'aria-expanded': 'false', 'aria-label': `Show ${cut(entry.key, 80)}`, textContent: 'Show' });
+  const toggle = element('button', { type: 'button', class: 'quiet' });
   const full = element('pre', { hidden: true, tabIndex: 0, role: 'region', 'aria-label': `Value of ${cut(entry.key, 80)}` });
+  const name = () => {
+    const act = full.hidden ? 'Show' : 'Hide';
+    toggle.textContent = act;
+    toggle.setAttribute('aria-label', `${act} ${cut(entry.key, 80)}`);
+    toggle.setAttribute('aria-expanded', String(!full.hidden));
+  };
+  name();
   toggle.addEventListener('click', async () => {
     full.hidden = !full.hidden;
-    toggle.setAttribute('aria-expanded', String(!full.hidden));
-    toggle.textContent = full.hidden ? 'Show' : 'Hide';
+    name();
     if (full.hidden || full.textContent) return;
     full.textContent = '…';
     try {

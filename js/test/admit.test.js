@@ -123,6 +123,18 @@ test('onProgress: bytes, total, rate, phase; seldom, and once at the end', async
   await admit(guest, observed(file).stream, { onProgress: ({ total, phase }) => assert.ok(phase === 'done' || total === undefined) });
 });
 
+test('what came too soon to be told is told when the source goes silent', async () => {
+  /** @type {number[]} */ const told = [];
+  const abort = new AbortController();
+  const source = observed(file, { at: offset => (offset > 200_000 ? never() : undefined) });
+  const onProgress = (/** @type {import('../index.js').AdmissionProgress} */ { bytes }) => {
+    told.push(bytes);
+    if (bytes > 200_000 && bytes === source.given) abort.abort();
+  };
+  assert.equal((await faultOf(admit(guest, source.stream, { onProgress, signal: abort.signal }))).name, 'AbortError');
+  assert.ok(told.length >= 2 && told.length <= 3, String(told));
+});
+
 test('the time that onHeader takes is not the source\'s: no rate counts it', async () => {
   /** @type {number[]} */ const rates = [];
   const source = observed(file, { at: offset => (offset > 100_000 ? delay(1) : undefined) });

@@ -286,6 +286,32 @@ test('what another tab has stored again, the same file, is not deleted as damage
   model.release();
 });
 
+test('a stored file that another tab deletes before it is read, or between two looks at it, is to be asked for again', async () => {
+  for (const last of [false, true]) {
+    (await admitStored(guest, 'm.gguf', file)).model.release();
+    if (last) /** @type {any} */ (bytesOf('m.gguf'))[file.length - 1] ^= 1;
+    directory.hasSync = false;
+    const { getFileHandle } = directory;
+    let opened = 0;
+    // As of a file that is gone: the handle is there, what it stands for is not.
+    directory.getFileHandle = async (...given) => {
+      const handle = await getFileHandle.apply(directory, given);
+      const { getFile } = handle;
+      return given[0] !== 'm.gguf' ? handle : {
+        ...handle,
+        async getFile() {
+          if (++opened === (last ? 3 : 2)) await removeStored('m.gguf');
+          return opened > (last ? 2 : 1) ? Promise.reject(new DOMException('m.gguf', 'NotFoundError')) : getFile();
+        },
+      };
+    };
+    const fault = await faultOf(admitStored(guest, 'm.gguf', observed(file).stream));
+    directory.getFileHandle = getFileHandle;
+    assert.deepEqual([fault.code, fault.kind], ['changed', 'retry'], String(last));
+    assertNothingLeft();
+  }
+});
+
 test('while another tab stores again what was damaged, nobody waits to say so', async () => {
   (await admitStored(guest, 'm.gguf', file)).model.release();
   /** @type {any} */ (bytesOf('m.gguf'))[file.length - 1] ^= 1;

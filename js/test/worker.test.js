@@ -190,6 +190,10 @@ test('a tee that fails in write or in close ends the admission with its own erro
   const inWrite = [recorder({ write: offset => { if (offset > 100_000) throw broken; } }), recorder()];
   assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inWrite })), broken);
   assert.deepEqual(inWrite.map(tee => tee.aborted), [[broken], [broken]]);
+  // A store among the page's tees is closed last there too.
+  const store = Object.assign(recorder(), { isStore: true });
+  assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: [store, recorder({ close: () => { throw broken; } })] })), broken);
+  assert.deepEqual([store.closed, store.aborted], [[], [broken]]);
   const inClose = [recorder(), recorder({ close: () => { throw broken; } }), recorder()];
   assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inClose })), broken);
   assert.deepEqual(inClose.map(tee => tee.aborted), [[], [broken], [broken]]);

@@ -20,7 +20,7 @@ const PATIENCE = 10_000;
  * @property {Omit<AdmitOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
  * @property {boolean} asksHeader
  * @property {boolean} tellsProgress
- * @property {({ name: string, directory?: FileSystemDirectoryHandle } | null)[]} tees  null: one of the page's
+ * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name: one of the page's
  * @property {{ name: string, directory?: FileSystemDirectoryHandle }} [stored]
  */
 
@@ -68,7 +68,7 @@ export async function admitRemotely(from, options, connect, stored) {
       parcel, settings, stored,
       asksHeader: onHeader !== undefined,
       tellsProgress: onProgress !== undefined,
-      tees: tees.map(tee => (tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : null)),
+      tees: tees.map(tee => (tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: tee.isStore ?? false })),
     };
     const { report, found } = await ours.ask('admit', [order]);
     const model = new RemoteModel(ours, report);

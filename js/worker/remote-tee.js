@@ -17,10 +17,12 @@ export class RemoteTee {
   /**
    * @param {import('./line.js').Line} line
    * @param {number} index  the tee's place among the page's
+   * @param {boolean} isStore
    */
-  constructor(line, index) {
+  constructor(line, index, isStore) {
     this.#line = line;
     this.#index = index;
+    this.isStore = isStore;
   }
 
   /**

@@ -79,7 +79,7 @@ export class ServedAdmission {
       ...settings, signal,
       onHeader: asksHeader ? (/** @type {unknown} */ report) => line.ask('header', [report]) : undefined,
       onProgress: tellsProgress ? this.#teller() : undefined,
-      tee: tees.map((tee, index) => (tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index))),
+      tee: tees.map((tee, index) => ('name' in tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index, tee.isStore))),
     };
     const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;

@@ -160,6 +160,10 @@ export class DemoPage {
       for (const element of document.querySelectorAll('button, input, a[href], progress, table, [role="region"], [role="img"], section')) {
         if (visible(element) && !named(element)) found.push(`${what(element)} has no name`);
       }
+      for (const element of document.querySelectorAll('button[aria-label]')) {
+        const seen = (element.textContent ?? '').trim();
+        if (visible(element) && !named(element).includes(seen)) found.push(`${what(element)} says ${seen} and is called ${named(element)}`);
+      }
       for (const element of document.querySelectorAll('button, input[type="text"], input[type="search"]')) {
         const box = element.getBoundingClientRect();
         if (visible(element) && box.width > 0 && (box.height < 17 || box.width < 17)) found.push(`${what(element)} is too small to hit`);

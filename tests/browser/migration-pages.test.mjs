@@ -60,8 +60,19 @@ inEachBrowser(test => {
     try {
       await onDemoPage(given, 'v1.html', async page => {
         await page.appears('#file:enabled');
+        await page.run(() => {
+          /** @type {any} */ (globalThis).reads = [];
+          for (const how of /** @type {const} */ (['arrayBuffer', 'stream', 'slice', 'text'])) {
+            const read = Blob.prototype[how];
+            Object.assign(Blob.prototype, { [how](/** @type {any[]} */ ...given) {
+              /** @type {any} */ (globalThis).reads.push(how);
+              return /** @type {any} */ (read).apply(this, given);
+            } });
+          }
+        });
         await page.pick(path);
         await says(page, /^Refused: ABI v1 moves at most 134217728 bytes/);
+        assert.deepEqual(await page.run(() => /** @type {any} */ (globalThis).reads), []);
         assert.match(await page.text('#facts'), /Codeceiling.*Pathlength/);
       });
     } finally {

@@ -94,6 +94,8 @@ inEachBrowser((test, browserName) => {
         await page.until('the tokens', async () => (await page.text('[aria-label="Value of tokenizer.ggml.tokens"]')).includes('2  "c"'));
         await page.click('[aria-label="Show tokenizer.chat_template"]');
         await page.until('the template', async () => (await page.text('[aria-label="Value of tokenizer.chat_template"]')).length === 5000);
+        assert.equal(await page.text('[aria-label="Hide tokenizer.chat_template"]'), 'Hide');
+        assert.deepEqual(await page.audit(), []);
       });
     });
   }
@@ -163,6 +165,35 @@ inEachBrowser((test, browserName) => {
       assert.equal(await page.shows('#decision'), false);
       assert.equal(await page.shows('#cancel'), false);
       assert.equal(await page.focused(), 'failure-title');
+    });
+  });
+
+  test('a cancel is heard while the guest is still being loaded, and the next file is not held up', async given => {
+    await onDemoPage(given, 'index.html?thread=page', async page => {
+      await page.click('#ask');
+      await page.run(() => {
+        const { fetch } = globalThis;
+        globalThis.fetch = async (...asked) => {
+          if (!String(/** @type {any} */ (asked[0]).url ?? asked[0]).includes('guest.wasm')) return fetch(...asked);
+          globalThis.fetch = fetch;
+          return new Promise(() => {});
+        };
+      });
+      await page.pickBytes(middle());
+      await page.appears('#cancel');
+      await sleep(200);
+      await page.click('#cancel');
+      await page.until('the end', async () => (await page.text('#status')).startsWith('Cancelled'));
+      await page.pickBytes(middle());
+      await page.appears('#result');
+    });
+  });
+
+  test('after a failure nothing looks busy', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.load(given.server.put({ status: 404 }).url);
+      await page.appears('#failure');
+      assert.equal(await page.run(() => document.querySelectorAll(':indeterminate').length), 0);
     });
   });
 
