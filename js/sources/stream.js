@@ -18,9 +18,9 @@ const LEAST = 64 * 1024;
 const waiting = new Set();
 
 /**
- * For each read an engine makes objects of its own, some ten kilobytes for a mebibyte, that weigh nothing with its
- * JavaScript collector, which sees no cause to run: over many gigabytes they come to a hundred megabytes. So now and then
- * it is given something that weighs enough: zeros that nobody touches take no memory, and are gone with the rest.
+ * For each read an engine makes objects of its own that weigh nothing with its JavaScript collector, which sees no cause to
+ * run (docs/design.md has numbers). So now and then it is given something that weighs enough: zeros that nobody touches take
+ * no memory, and are gone with the rest.
  */
 const REMINDED_EACH = 256 * 1024 * 1024;
 const WEIGHT = 64 * 1024 * 1024;

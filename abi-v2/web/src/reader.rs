@@ -39,9 +39,9 @@ extern "C" {
     fn value(this: &ReadResult) -> JsValue;
 }
 
-/// For each read an engine makes objects of its own that weigh nothing with its collector, which sees no cause to run:
-/// over gigabytes they come to a hundred megabytes. So each time that so many bytes were read it is given something that
-/// weighs enough: zeros that nobody touches take no memory, and are gone with the rest.
+/// For each read an engine makes objects of its own that weigh nothing with its collector, which sees no cause to run
+/// (docs/design.md has numbers). So each time that so many bytes were read it is given something that weighs enough: zeros
+/// that nobody touches take no memory, and are gone with the rest.
 const REMINDED_EACH: u32 = 256 << 20;
 const WEIGHT: u32 = 64 << 20;
 
