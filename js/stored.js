@@ -77,7 +77,7 @@ async function orFault(name, what, work) {
  *
  * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`, the
  * stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by a
- * digest that had not been computed when it was stored, or another tab replaced it meanwhile.
+ * digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
  *
  * @param {import('./guest.js').Guest} guest
  * @param {string} name

@@ -87,6 +87,24 @@ describe('the Rust app and a fetched response', { skip }, async () => {
     }
   });
 
+  test('one whose connection breaks behind its last byte is whole', async () => {
+    for (const missing of [0, 1]) {
+      let sent = false;
+      const body = new ReadableStream({
+        pull(controller) {
+          if (sent) controller.error(new TypeError('terminated'));
+          else controller.enqueue(file.subarray(0, file.length - missing));
+          sent = true;
+        },
+      }, { highWaterMark: 0 });
+      const response = new Response(body, { headers: { 'content-length': String(file.length) } });
+      Object.defineProperty(response, 'type', { value: 'basic' });
+      const outcome = await app.admit(response, { sink: 'verify', digests: [] }).then(admitted => admitted.free(), error => error.code);
+      assert.equal(outcome, missing === 0 ? undefined : 'source');
+      assert.equal(body.locked, false);
+    }
+  });
+
   test('one whose connection breaks is a source error at its offset', async () => {
     const error = await refusal(app.admit(await get('/breaking'), {}));
     assert.deepEqual([error.code, error.kind, error.cause?.name], ['source', 'source', 'TypeError']);

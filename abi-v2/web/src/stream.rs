@@ -152,7 +152,16 @@ impl ByteStream {
             let (least, most) = bounds(self.position, self.sure);
             let Read { value, done } = match ready!(reader.poll_read(context, least, most)) {
                 Ok(read) => read,
-                Err(thrown) => return Poll::Ready(Some(Err(self.failed(thrown, context)))),
+                Err(thrown) => {
+                    let error = self.failed(thrown, context);
+                    // Nothing is missing: the connection broke behind the last byte.
+                    let is_whole = self.is_fetched && self.length == Some(self.position);
+                    return Poll::Ready(if is_whole && matches!(error, Error::Source(_)) {
+                        None
+                    } else {
+                        Some(Err(error))
+                    });
+                }
             };
             if done {
                 self.reader = None;
@@ -199,7 +208,7 @@ impl Stream for ByteStream {
         match &item {
             Some(Ok(_)) => {}
             Some(Err(error)) => self.cancel(&error.clone().into()),
-            None => self.abort = None,
+            None => self.cancel(&JsValue::UNDEFINED),
         }
         Poll::Ready(item)
     }
