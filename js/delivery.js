@@ -1,6 +1,6 @@
 // A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
 import { Turns, follow, unlessAborted } from './abort.js';
-import { AdmissionError, messageOf, sourceFault } from './errors.js';
+import { AdmissionError, messageOf, nameOf, sourceFault } from './errors.js';
 import { Progress } from './progress.js';
 import { sourceOf } from './sources.js';
 import { Tees } from './tee.js';
@@ -86,7 +86,7 @@ export async function deliver(from, options, prepare) {
 async function pump(source, intake, tees, progress, signal) {
   const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
   const turns = new Turns();
-  while (await carry(source, intake, tees, progress, signal)) {
+  while (await carry(source, intake, signal, tees, progress)) {
     await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
     signal.throwIfAborted();
@@ -98,11 +98,9 @@ async function pump(source, intake, tees, progress, signal) {
  *
  * @param {Source} source
  * @param {Intake<Admitted>} intake
- * @param {Tees} _tees
- * @param {Progress} _progress
  * @param {AbortSignal} signal
  */
-async function carryDirectly(source, intake, _tees, _progress, signal) {
+async function carryDirectly(source, intake, signal) {
   const count = intake.step?.((window, offset) => source.readSync?.(window, offset) ?? 0);
   await intake.decide?.(signal);
   return Boolean(count);
@@ -111,11 +109,11 @@ async function carryDirectly(source, intake, _tees, _progress, signal) {
 /**
  * @param {Source} source
  * @param {Intake<Admitted>} intake
+ * @param {AbortSignal} signal
  * @param {Tees} tees
  * @param {Progress} progress
- * @param {AbortSignal} signal
  */
-async function carryInChunks(source, intake, tees, progress, signal) {
+async function carryInChunks(source, intake, signal, tees, progress) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
   const reading = unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))));
@@ -135,7 +133,7 @@ async function carryInChunks(source, intake, tees, progress, signal) {
  */
 function sourceError(source, cause, what, offset) {
   // An abort of the caller's own, of a request say, is what the caller expects to see.
-  const isAbort = (cause instanceof DOMException && cause.name === 'AbortError') || (source?.signal?.aborted && cause === source.signal.reason);
+  const isAbort = nameOf(cause) === 'AbortError' || (source?.signal?.aborted && cause === source.signal.reason);
   if (isAbort || cause instanceof AdmissionError) return cause;
   return sourceFault(`the source ${what}: ${messageOf(cause)}`, { offset, cause });
 }

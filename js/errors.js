@@ -60,6 +60,13 @@ export const sourceFault = (message, detail) =>
 /** @param {unknown} error  @returns {string} */
 export const messageOf = error => (error instanceof Error && error.message ? error.message : String(error));
 
+/**
+ * What tells the errors of every realm apart: a frame's are no instances of the page's classes.
+ *
+ * @param {unknown} error
+ */
+export const nameOf = error => /** @type {{ name?: unknown } | null | undefined} */ (error)?.name;
+
 /** @type {readonly Kind[]} */
 const KINDS = ['misuse', 'retry', 'rejected', 'rejected'];
 

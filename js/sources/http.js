@@ -1,6 +1,6 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
 import { follow, patiently, sleep, unlessAborted } from '../abort.js';
-import { AdmissionError, messageOf, misuse, sourceFault } from '../errors.js';
+import { AdmissionError, messageOf, misuse, nameOf, sourceFault } from '../errors.js';
 import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from '../http/headers.js';
 import { compared, isProven, versionOf } from '../http/version.js';
 import { StreamSource } from './stream.js';
@@ -361,13 +361,6 @@ const statusOf = ({ status }) => ({ code: 'http', status, expected: '200', found
  * @param {unknown} fault  of a fetch, or of a body
  */
 const isNetworkFault = fault => nameOf(fault) === 'TypeError';
-
-/**
- * What tells errors of every realm apart: a frame's Response fails with the frame's.
- *
- * @param {unknown} fault
- */
-const nameOf = fault => /** @type {{ name?: unknown } | null | undefined} */ (fault)?.name;
 
 /** @param {Response} response */
 const drop = response => patiently(() => response.body?.cancel());

@@ -294,6 +294,17 @@ test('a Node stream whose destroy throws does not hide the error', async () => {
   assertNoSession(guest);
 });
 
+test('a source that somebody aborted passes that on as it is, of whatever realm', async () => {
+  for (const stop of [new DOMException('stop', 'AbortError'), Object.assign(Object.create(null), { name: 'AbortError' })]) {
+    const stream = new ReadableStream({ pull(controller) { controller.error(stop); } });
+    assert.equal(await faultOf(admit(guest, stream)), stop);
+    assert.equal(stream.locked, false);
+  }
+  const other = new DOMException('gone', 'NotReadableError');
+  const fault = await faultOf(admit(guest, new ReadableStream({ pull(controller) { controller.error(other); } })));
+  assert.deepEqual([fault.code, fault.cause], ['source', other]);
+});
+
 test('a synchronous handle that is closed is a source error', async () => {
   const closed = { read: () => 0, close() {}, getSize() { throw new DOMException('closed', 'InvalidStateError'); } };
   const fault = await faultOf(admit(guest, /** @type {any} */ (closed)));
