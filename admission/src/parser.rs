@@ -40,13 +40,21 @@ pub(crate) struct Parser {
     work: u64,
 }
 
-/// The field that comes next.
+/// The field that comes next. Nested, so that the compiler sees that each part of the parser takes all of its steps.
 #[derive(Clone, Copy)]
 enum Step {
     Magic,
     Version,
     TensorCount,
     EntryCount,
+    Entry(EntryStep),
+    Tensor(TensorStep),
+    Done,
+}
+
+/// The field of a metadata entry that comes next.
+#[derive(Clone, Copy)]
+enum EntryStep {
     Key,
     ValueType,
     Value(ValueType),
@@ -54,12 +62,16 @@ enum Step {
     ItemCount(ValueType),
     Strings { left: u64 },
     Items(Items),
+}
+
+/// The field of a tensor record that comes next.
+#[derive(Clone, Copy)]
+enum TensorStep {
     Name,
     DimCount,
     Dim(u32),
     TensorType,
     Offset,
-    Done,
 }
 
 /// The elements of a fixed-size array, up to `end`.
@@ -170,7 +182,7 @@ impl Parser {
     /// The fault of a file that ends after `length` bytes, inside the header.
     pub(crate) fn ends(&self, length: u64) -> Error {
         let (at, path) = match self.step {
-            Step::Items(items) => (items.count_at, self.path()),
+            Step::Entry(EntryStep::Items(items)) => (items.count_at, self.path()),
             _ => (self.at, self.path()),
         };
         truncated(at, path, at.max(length).saturating_add(1), length)
@@ -185,16 +197,23 @@ impl Parser {
             Step::Version => Path::Version,
             Step::TensorCount => Path::TensorCount,
             Step::EntryCount => Path::EntryCount,
-            Step::Key => Path::Key(self.header.entries.len() as u32),
-            Step::ValueType => Path::ValueType(entry),
-            Step::Value(_) | Step::ItemType | Step::ItemCount(_) | Step::Strings { .. } | Step::Items(_) => {
-                Path::Value(entry)
-            }
-            Step::Name => Path::Name(self.header.tensors.len() as u32),
-            Step::DimCount => Path::Dims(tensor),
-            Step::Dim(index) => Path::Dim(tensor, index),
-            Step::TensorType => Path::Type(tensor),
-            Step::Offset | Step::Done => Path::Offset(tensor),
+            Step::Entry(step) => match step {
+                EntryStep::Key => Path::Key(self.header.entries.len() as u32),
+                EntryStep::ValueType => Path::ValueType(entry),
+                EntryStep::Value(_)
+                | EntryStep::ItemType
+                | EntryStep::ItemCount(_)
+                | EntryStep::Strings { .. }
+                | EntryStep::Items(_) => Path::Value(entry),
+            },
+            Step::Tensor(step) => match step {
+                TensorStep::Name => Path::Name(self.header.tensors.len() as u32),
+                TensorStep::DimCount => Path::Dims(tensor),
+                TensorStep::Dim(index) => Path::Dim(tensor, index),
+                TensorStep::TensorType => Path::Type(tensor),
+                TensorStep::Offset => Path::Offset(tensor),
+            },
+            Step::Done => Path::Offset(tensor),
         }
     }
 
@@ -282,14 +301,8 @@ impl Parser {
                 self.at = self.at.saturating_add(8);
                 self.record_end()
             }
-            Step::Key
-            | Step::ValueType
-            | Step::Value(_)
-            | Step::ItemType
-            | Step::ItemCount(_)
-            | Step::Strings { .. }
-            | Step::Items(_) => self.entry_step(bounds),
-            Step::Name | Step::DimCount | Step::Dim(_) | Step::TensorType | Step::Offset => self.tensor_step(bounds),
+            Step::Entry(step) => self.entry_step(step, bounds),
+            Step::Tensor(step) => self.tensor_step(step, bounds),
             Step::Done => Ok(false),
         }
     }
@@ -308,9 +321,9 @@ impl Parser {
     fn record_end(&mut self) -> Result<bool, Error> {
         self.aligns = false;
         self.step = if (self.header.entries.len() as u64) < self.entry_count {
-            Step::Key
+            Step::Entry(EntryStep::Key)
         } else if (self.header.tensors.len() as u64) < self.tensor_count {
-            Step::Name
+            Step::Tensor(TensorStep::Name)
         } else {
             self.lay_out();
             Step::Done
@@ -363,7 +376,7 @@ impl Parser {
             return Err(self.fault(Code::Header, format_args!("{text:?} is not UTF-8, or has control characters")));
         }
         let Header { pages, entries, tensors, .. } = &mut self.header;
-        let names = if matches!(self.step, Step::Key) { entries } else { tensors };
+        let names = if matches!(self.step, Step::Entry(_)) { entries } else { tensors };
         let mut work = self.work;
         let fresh = names.insert(pages, self.at, &mut work);
         self.work = work;
@@ -390,4 +403,76 @@ fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Error {
 pub(crate) fn truncated(at: u64, path: Path, end: u64, length: u64) -> Error {
     Error::at(Code::Truncated, at, path, format_args!("the file ends at byte {length}, before byte {end}"))
         .with(format_args!("at least {end} bytes"), format_args!("{length}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Storage;
+
+    /// Every step has a name here, or this does not compile.
+    fn name(step: Step) -> &'static str {
+        match step {
+            Step::Magic => "magic",
+            Step::Version => "version",
+            Step::TensorCount => "tensor count",
+            Step::EntryCount => "entry count",
+            Step::Entry(step) => match step {
+                EntryStep::Key => "key",
+                EntryStep::ValueType => "value type",
+                EntryStep::Value(_) => "value",
+                EntryStep::ItemType => "item type",
+                EntryStep::ItemCount(_) => "item count",
+                EntryStep::Strings { .. } => "strings",
+                EntryStep::Items(_) => "items",
+            },
+            Step::Tensor(step) => match step {
+                TensorStep::Name => "name",
+                TensorStep::DimCount => "dimension count",
+                TensorStep::Dim(_) => "dimension",
+                TensorStep::TensorType => "tensor type",
+                TensorStep::Offset => "offset",
+            },
+            Step::Done => "done",
+        }
+    }
+
+    #[test]
+    fn every_step_is_waited_for_and_left() {
+        let string = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+        let header = [
+            b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0".to_vec(),
+            // A u8, an array of two strings, an array of two u16.
+            [string("a"), 0u32.to_le_bytes().to_vec(), vec![7]].concat(),
+            [string("b"), [9u32.to_le_bytes(), 8u32.to_le_bytes()].concat(), 2u64.to_le_bytes().to_vec()].concat(),
+            [string("one"), string("two")].concat(),
+            [string("c"), [9u32.to_le_bytes(), 2u32.to_le_bytes()].concat(), 2u64.to_le_bytes().to_vec()].concat(),
+            vec![1, 0, 2, 0],
+            // A tensor of four f32.
+            [string("w"), 1u32.to_le_bytes().to_vec(), 4u64.to_le_bytes().to_vec()].concat(),
+            [0u32.to_le_bytes().to_vec(), 0u64.to_le_bytes().to_vec()].concat(),
+        ]
+        .concat();
+        let limits = Limits::new(Storage::Verify);
+        let bounds = Bounds { limits: &limits, length: None };
+        let mut parser = Parser::new();
+        let mut seen = vec![name(parser.step)];
+        for (at, byte) in header.iter().enumerate() {
+            parser.reserve(&[*byte], &limits).unwrap();
+            let done = parser.feed(&[*byte], bounds).unwrap();
+            assert_eq!(done, at + 1 == header.len());
+            if seen.last() != Some(&name(parser.step)) {
+                seen.push(name(parser.step));
+            }
+        }
+        let array = ["key", "value type", "item type", "item count"];
+        let expected = [
+            &["magic", "version", "tensor count", "entry count", "key", "value type", "value"][..],
+            &array,
+            &["strings"],
+            &array,
+            &["items", "name", "dimension count", "dimension", "tensor type", "offset", "done"],
+        ];
+        assert_eq!(seen, expected.concat());
+    }
 }

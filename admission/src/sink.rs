@@ -9,11 +9,19 @@ use crate::verify::Verify;
 /// Takes the bytes behind the header. A runtime implements it to put weights where they belong while the file still
 /// streams; [`Verify`] and [`Resident`] come with the crate.
 ///
-/// The session calls, in this order: [`check`](Sink::check) and [`reserve`](Sink::reserve) once the header is known and
-/// the host has consented; then [`write`](Sink::write) for every byte from the header's end on, in file order, each
-/// piece in one [`Zone`], with [`whole`](Sink::whole) behind the last piece of each tensor; then [`commit`](Sink::commit)
-/// when every check has passed, or [`rollback`](Sink::rollback) on a rejection, a failure or a drop of the session.
-/// Bytes count as checked only at `commit`.
+/// A session calls, in this order:
+///
+/// 1. [`check`](Sink::check), once, in the push that completes the header, before the host has consented to anything.
+/// 2. [`requires`](Sink::requires) and [`reserve`](Sink::reserve), in the call that is the host's consent. A `reserve`
+///    that answered a [`Retry`](crate::Kind::Retry) is called again by the next consent, so it begins from nothing.
+/// 3. [`write`](Sink::write) for every byte from the header's end on, in file order, each piece in one [`Zone`]. Bytes
+///    that a host wrote into a place lent by [`Lend`] come as [`filled`](Lend::filled) instead. In both cases
+///    [`whole`](Sink::whole) follows the last piece of each tensor, and tensors without bytes are whole in their turn.
+/// 4. [`commit`](Sink::commit), when every check has passed.
+///
+/// [`rollback`](Sink::rollback) ends it instead: on a rejection, a failure, or a drop of the session, also before
+/// `reserve` and before `check`. Bytes count as checked only at `commit`. `requires` and [`held`](Sink::held) may be asked
+/// at any time: `requires` from step 1 to step 2, `held` always.
 pub trait Sink {
     /// Bytes that it will hold once reserved: part of what limit MEMORY is compared with.
     fn requires(&self, plan: &Plan<'_>) -> u64 {
@@ -132,6 +140,7 @@ macro_rules! either {
     };
 }
 
+#[warn(clippy::missing_trait_methods, reason = "a call that is not passed on would be lost in silence")]
 impl Sink for Builtin {
     fn requires(&self, plan: &Plan<'_>) -> u64 {
         either!(self, sink => sink.requires(plan))
@@ -153,6 +162,10 @@ impl Sink for Builtin {
         either!(self, sink => sink.write(offset, zone, bytes))
     }
 
+    fn whole(&mut self, index: usize) {
+        either!(self, sink => sink.whole(index))
+    }
+
     fn commit(&mut self) -> Result<(), Error> {
         either!(self, sink => sink.commit())
     }
@@ -162,6 +175,7 @@ impl Sink for Builtin {
     }
 }
 
+#[warn(clippy::missing_trait_methods, reason = "a call that is not passed on would be lost in silence")]
 impl Lend for Builtin {
     fn lend(&mut self, offset: u64, most: usize) -> &mut [u8] {
         either!(self, sink => sink.lend(offset, most))

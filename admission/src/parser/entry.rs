@@ -1,6 +1,6 @@
 //! The fields of a metadata entry.
 
-use super::{Bounds, Items, Parser, Step};
+use super::{Bounds, EntryStep, Items, Parser, Step};
 use crate::error::{Error, Path};
 use crate::limits::LimitId;
 use crate::status::Code;
@@ -12,18 +12,18 @@ const ALIGNMENT_KEY: &str = "general.alignment";
 
 impl Parser {
     /// Takes one field of an entry (or a run of string elements).
-    pub(super) fn entry_step(&mut self, bounds: Bounds<'_>) -> Result<bool, Error> {
-        match self.step {
-            Step::Key => {
+    pub(super) fn entry_step(&mut self, step: EntryStep, bounds: Bounds<'_>) -> Result<bool, Error> {
+        match step {
+            EntryStep::Key => {
                 let Some(end) = self.string(bounds)? else {
                     return Ok(false);
                 };
                 self.named(end, MAX_KEY)?;
                 let key = self.header.pages.string(self.at);
                 self.aligns = key == *ALIGNMENT_KEY;
-                self.go_to(end, Step::ValueType)
+                self.go_to(end, Step::Entry(EntryStep::ValueType))
             }
-            Step::ValueType => {
+            EntryStep::ValueType => {
                 if !self.fixed(4, bounds)? {
                     return Ok(false);
                 }
@@ -38,16 +38,23 @@ impl Parser {
                         .fault(Code::Header, format_args!("{ALIGNMENT_KEY} is not a u32"))
                         .with(format_args!("u32"), format_args!("{}", ty.name())));
                 }
-                self.go(4, if ty == ValueType::Array { Step::ItemType } else { Step::Value(ty) })
+                self.go(
+                    4,
+                    if ty == ValueType::Array {
+                        Step::Entry(EntryStep::ItemType)
+                    } else {
+                        Step::Entry(EntryStep::Value(ty))
+                    },
+                )
             }
-            Step::Value(ValueType::String) => {
+            EntryStep::Value(ValueType::String) => {
                 let Some(end) = self.string(bounds)? else {
                     return Ok(false);
                 };
                 self.at = end;
                 self.record_end()
             }
-            Step::Value(ty) => {
+            EntryStep::Value(ty) => {
                 if !self.fixed(ty.size(), bounds)? {
                     return Ok(false);
                 }
@@ -63,7 +70,7 @@ impl Parser {
                 self.at = self.at.saturating_add(ty.size());
                 self.record_end()
             }
-            Step::ItemType => {
+            EntryStep::ItemType => {
                 if !self.fixed(4, bounds)? {
                     return Ok(false);
                 }
@@ -75,26 +82,26 @@ impl Parser {
                     Some(ValueType::Array) => {
                         Err(self.fault(Code::Header, format_args!("an array of arrays is not read")))
                     }
-                    Some(ty) => self.go(4, Step::ItemCount(ty)),
+                    Some(ty) => self.go(4, Step::Entry(EntryStep::ItemCount(ty))),
                 }
             }
-            Step::ItemCount(of) => {
+            EntryStep::ItemCount(of) => {
                 let Some(count) = self.count(LimitId::ArrayItems, "ARRAY_ITEMS", bounds)? else {
                     return Ok(false);
                 };
                 let first = self.at.saturating_add(8);
                 if of == ValueType::String {
-                    return self.go_to(first, Step::Strings { left: count });
+                    return self.go_to(first, Step::Entry(EntryStep::Strings { left: count }));
                 }
                 let end = first.saturating_add(count.saturating_mul(of.size()));
                 self.need(end, bounds)?;
                 let items = Items { count_at: self.at, end, bools: of == ValueType::Bool, seen: first, fault: None };
-                self.go_to(first, Step::Items(items))
+                self.go_to(first, Step::Entry(EntryStep::Items(items)))
             }
-            Step::Strings { mut left } => {
+            EntryStep::Strings { mut left } => {
                 while left > 0 {
                     let Some(end) = self.string(bounds)? else {
-                        self.step = Step::Strings { left };
+                        self.step = Step::Entry(EntryStep::Strings { left });
                         return Ok(false);
                     };
                     self.at = end;
@@ -102,7 +109,7 @@ impl Parser {
                 }
                 self.record_end()
             }
-            Step::Items(mut items) => {
+            EntryStep::Items(mut items) => {
                 let here = self.header.pages.len();
                 if items.bools {
                     let unseen = self.header.pages.bytes(items.seen, here.min(items.end).saturating_sub(items.seen));
@@ -119,7 +126,7 @@ impl Parser {
                     }
                     items.seen = here.min(items.end);
                 }
-                self.step = Step::Items(items);
+                self.step = Step::Entry(EntryStep::Items(items));
                 if here < items.end {
                     return Ok(false);
                 }
@@ -129,7 +136,6 @@ impl Parser {
                 self.at = items.end;
                 self.record_end()
             }
-            _ => Ok(false),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The fields of a tensor record.
 
-use super::{Bounds, I64_MAX, Parser, Step, TensorRecord};
+use super::{Bounds, I64_MAX, Parser, Step, TensorRecord, TensorStep};
 use crate::error::{Error, Path};
 use crate::header::byte_size;
 use crate::status::Code;
@@ -11,16 +11,16 @@ const MAX_DIMS: u32 = 4;
 
 impl Parser {
     /// Takes one field of a tensor record.
-    pub(super) fn tensor_step(&mut self, bounds: Bounds<'_>) -> Result<bool, Error> {
-        match self.step {
-            Step::Name => {
+    pub(super) fn tensor_step(&mut self, step: TensorStep, bounds: Bounds<'_>) -> Result<bool, Error> {
+        match step {
+            TensorStep::Name => {
                 let Some(end) = self.string(bounds)? else {
                     return Ok(false);
                 };
                 self.named(end, MAX_NAME)?;
-                self.go_to(end, Step::DimCount)
+                self.go_to(end, Step::Tensor(TensorStep::DimCount))
             }
-            Step::DimCount => {
+            TensorStep::DimCount => {
                 if !self.fixed(4, bounds)? {
                     return Ok(false);
                 }
@@ -36,9 +36,12 @@ impl Parser {
                     dims_at: self.at.saturating_add(4),
                     ..TensorRecord::default()
                 };
-                self.go(4, if count == 0 { Step::TensorType } else { Step::Dim(0) })
+                self.go(
+                    4,
+                    if count == 0 { Step::Tensor(TensorStep::TensorType) } else { Step::Tensor(TensorStep::Dim(0)) },
+                )
             }
-            Step::Dim(index) => {
+            TensorStep::Dim(index) => {
                 if !self.fixed(8, bounds)? {
                     return Ok(false);
                 }
@@ -54,9 +57,16 @@ impl Parser {
                     *slot = dim;
                 }
                 let next = index.saturating_add(1);
-                self.go(8, if next < self.record.dim_count { Step::Dim(next) } else { Step::TensorType })
+                self.go(
+                    8,
+                    if next < self.record.dim_count {
+                        Step::Tensor(TensorStep::Dim(next))
+                    } else {
+                        Step::Tensor(TensorStep::TensorType)
+                    },
+                )
             }
-            Step::TensorType => {
+            TensorStep::TensorType => {
                 if !self.fixed(4, bounds)? {
                     return Ok(false);
                 }
@@ -68,9 +78,9 @@ impl Parser {
                         .with(format_args!("a known type"), format_args!("{number}")));
                 };
                 self.measure(ty)?;
-                self.go(4, Step::Offset)
+                self.go(4, Step::Tensor(TensorStep::Offset))
             }
-            Step::Offset => {
+            TensorStep::Offset => {
                 if !self.fixed(8, bounds)? {
                     return Ok(false);
                 }
@@ -92,7 +102,6 @@ impl Parser {
                 self.at = self.at.saturating_add(8);
                 self.record_end()
             }
-            _ => Ok(false),
         }
     }
 
