@@ -1,6 +1,7 @@
 //! Where the project lies. Every command names its files relative to this root.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::failure::Failure;
 
@@ -39,4 +40,10 @@ impl Project {
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io("creating", &folder, &error))?;
         Ok(folder)
     }
+}
+
+/// Whether `file` is there and not older than `than`.
+pub(crate) fn is_newer(file: &Path, than: &Path) -> bool {
+    let modified = |path: &Path| -> Option<SystemTime> { path.metadata().and_then(|file| file.modified()).ok() };
+    matches!((modified(file), modified(than)), (Some(file), Some(than)) if file >= than)
 }

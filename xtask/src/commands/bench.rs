@@ -1,8 +1,9 @@
 //! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native`: what admission costs, as ratios inside one run.
 
+use crate::commands::{build, model};
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::{browsers, model, module, npm, shell};
+use crate::tools::{browsers, npm, shell};
 
 const SCRIPT: &str = "tests/bench/bench.mjs";
 const BROWSER_SCRIPT: &str = "tests/bench/browser/bench.mjs";
@@ -19,7 +20,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
             "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native".into(),
         ));
     }
-    module::ensure(project)?;
+    build::ensure(project)?;
     if in_browser {
         return browser(project, quick);
     }

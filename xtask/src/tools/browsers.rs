@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::project::Project;
-use crate::shell;
+use crate::tools::shell;
 
 /// A browser's program and the package it comes in.
 const BROWSERS: [(&str, &str); 2] = [("/usr/bin/chromium", "chromium"), ("/usr/bin/firefox-esr", "firefox-esr")];

@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 
+use crate::commands::{build, model};
 use crate::failure::Failure;
-use crate::project::Project;
-use crate::{model, module, npm, pip, shell};
+use crate::project::{Project, is_newer};
+use crate::tools::{npm, pip, shell};
 
 const FOLDER: &str = "tests/conformance";
 const TOOLS: &str = "target/tools/conformance";
@@ -28,7 +29,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     if !arguments.is_empty() {
         return Err(Failure::Usage("usage: cargo xtask conformance".into()));
     }
-    module::ensure(project)?;
+    build::ensure(project)?;
     shell::run(shell::command(project, "python3").arg("tests/corpus/generate.py"))?;
 
     let mut missing = Vec::new();
@@ -70,7 +71,7 @@ fn from_npm(project: &Project) -> Result<PathBuf, Failure> {
     let folder = project.folder(&format!("{TOOLS}/npm"))?;
     for name in ["package.json", "package-lock.json"] {
         let (source, copy) = (project.path(&format!("{FOLDER}/{name}")), folder.join(name));
-        if module::is_newer(&copy, &source) {
+        if is_newer(&copy, &source) {
             continue;
         }
         std::fs::copy(&source, &copy).map_err(|error| Failure::io("writing", &copy, &error))?;

@@ -1,8 +1,9 @@
 //! Native admission beside read + hash and other readers: builds and runs `tests/bench/native`, a workspace of its own.
 
+use crate::commands::model;
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::{model, shell};
+use crate::tools::shell;
 
 const FOLDER: &str = "tests/bench/native";
 const TARGET_DIR: &str = "target/bench-native";

@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::commands::{build, model};
 use crate::failure::Failure;
-use crate::project::Project;
-use crate::{model, module, shell};
+use crate::project::{Project, is_newer};
+use crate::tools::shell;
 
 const GENERATOR: &str = "tests/corpus/generate.py";
 /// What the generated file depends on.
@@ -26,7 +27,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     if let Some(file) = &file {
         std::fs::File::open(file).map_err(|error| Failure::io("opening", file, &error))?;
     }
-    module::ensure(project)?;
+    build::ensure(project)?;
     if let Some(file) = file {
         let file = std::path::absolute(&file).map_err(|error| Failure::io("locating", &file, &error))?;
         return show(project, &file, "");
@@ -49,7 +50,7 @@ fn generate(project: &Project, mebibytes: u64) -> Result<PathBuf, Failure> {
     project.folder("target/demo")?;
     let relative = format!("target/demo/generated-{mebibytes}-mib.gguf");
     let file = project.path(&relative);
-    if GENERATOR_FILES.iter().all(|source| module::is_newer(&file, &project.path(source))) {
+    if GENERATOR_FILES.iter().all(|source| is_newer(&file, &project.path(source))) {
         return Ok(file);
     }
     let unfinished = format!("{relative}.part");

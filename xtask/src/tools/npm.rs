@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use crate::failure::Failure;
-use crate::module::is_newer;
-use crate::project::Project;
-use crate::shell;
+use crate::project::{Project, is_newer};
+use crate::tools::shell;
 
 /// The folder of the package `name` that `folder`/package.json lists. All of that file's packages are installed when
 /// they are missing or older than its lock file.

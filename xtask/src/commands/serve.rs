@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::module;
 use crate::project::Project;
+use crate::tools::module;
 
 const FOLDER: &str = "js";
 /// What is below this path of the server is in a folder of its own.

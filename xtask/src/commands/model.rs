@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::{pip, shell};
+use crate::tools::{pip, shell};
 
 /// A file that must have exactly these bytes. `sha256` is the digest, or its first 16 digits.
 struct Known {
@@ -199,7 +199,7 @@ fn mismatch(project: &Project, folder: &Path, files: &[Known]) -> Result<Option<
 
 fn unpack(project: &Project, action: &str) -> std::process::Command {
     let mut command = shell::command(project, "python3");
-    command.arg("-c").arg(include_str!("unpack.py")).arg(action);
+    command.arg("-c").arg(include_str!("model/unpack.py")).arg(action);
     command
 }
 

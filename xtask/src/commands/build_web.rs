@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::module::{self, TARGET, TARGET_DIR};
 use crate::project::Project;
-use crate::{npm, shell};
+use crate::tools::module::TARGET_DIR;
+use crate::tools::rust::{self, TARGET};
+use crate::tools::{npm, shell};
 
 const PACKAGE: &str = "gguf-rust-app";
 /// What its files are called: the package's name as an identifier.
@@ -18,7 +19,7 @@ const RUSTFLAGS: &str = "-Ctarget-feature=+simd128,+bulk-memory";
 /// Builds the app and writes `gguf_rust_app.js`, its types and `gguf_rust_app_bg.wasm`, optimised, to
 /// `examples/rust-app/pkg/`.
 pub(crate) fn build(project: &Project) -> Result<(), Failure> {
-    module::ensure_target(project)?;
+    rust::ensure_target(project)?;
     let target_dir = format!("{TARGET_DIR}/web");
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["build", "--quiet", "--release", "--package", PACKAGE, "--target", TARGET]);

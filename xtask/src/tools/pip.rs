@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::module::is_newer;
-use crate::project::Project;
-use crate::shell;
+use crate::project::{Project, is_newer};
+use crate::tools::shell;
 
 const SHOWN_OF_A_FAILURE: usize = 6;
 

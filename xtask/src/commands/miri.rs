@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::shell;
+use crate::tools::{rust, shell};
 
 /// Pointers of 32 bits, and no dependency that wants a C compiler for it (as BLAKE3 does for i686).
 const TARGET_32: &str = "armv7-unknown-linux-gnueabihf";
@@ -21,7 +21,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     if !arguments.is_empty() {
         return Err(Failure::Usage("usage: cargo xtask miri".into()));
     }
-    ensure_nightly(project)?;
+    rust::ensure_nightly(project)?;
     if shell::capture(shell::command(project, "cargo").args(["+nightly", "miri", "--version"])).is_err() {
         println!("Miri is missing: adding it with rustup");
         let mut rustup = shell::command(project, "rustup");
@@ -37,11 +37,4 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     }
     println!("Miri found nothing");
     Ok(())
-}
-
-/// That a nightly toolchain is there; it is not installed behind anybody's back.
-pub(crate) fn ensure_nightly(project: &Project) -> Result<(), Failure> {
-    shell::capture(shell::command(project, "rustc").args(["+nightly", "--version"])).map(|_| ()).map_err(|_| {
-        Failure::Unavailable("a nightly Rust is missing: `rustup toolchain install nightly --profile minimal`".into())
-    })
 }

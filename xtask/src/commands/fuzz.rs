@@ -6,9 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::miri::ensure_nightly;
 use crate::project::Project;
-use crate::shell;
+use crate::tools::{rust, shell};
 
 const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [--target parser|session|twin|abi]";
 const TARGETS: [&str; 4] = ["parser", "session", "twin", "abi"];
@@ -23,7 +22,7 @@ const LARGEST: usize = 8192;
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
     let (seconds, targets) = parse(arguments).ok_or_else(|| Failure::Usage(USAGE.into()))?;
-    ensure_nightly(project)?;
+    rust::ensure_nightly(project)?;
     let tool = ensure_cargo_fuzz(project)?;
     let seeds = write_seeds(project)?;
     let mut findings = Vec::new();

@@ -1,0 +1,87 @@
+//! The commands, one file each, and the table that names them.
+
+mod bench;
+mod bench_native;
+mod build;
+mod build_web;
+mod conformance;
+mod demo;
+mod fuzz;
+mod miri;
+mod model;
+mod serve;
+mod test;
+
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// One line of `cargo xtask help`, and what runs for it.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) arguments: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) run: fn(&Project, &[String]) -> Result<(), Failure>,
+}
+
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        name: "build",
+        arguments: "[--bless | --web]",
+        summary: "build js/guest.wasm and target/wasm/abi-v1.wasm and check them; --web: the Rust example app",
+        run: |project, arguments| match arguments {
+            [only] if only == "--web" => build_web::build(project),
+            _ => build::run(project, arguments),
+        },
+    },
+    Command {
+        name: "model",
+        arguments: "[--model-only | --vocab-only]",
+        summary: "fetch the real model and the 19 vocabularies into target/models/",
+        run: model::run,
+    },
+    Command {
+        name: "demo",
+        arguments: "[FILE]",
+        summary: "admit a file through ABI v1, v2 verify and v2 resident, and compare",
+        run: demo::run,
+    },
+    Command {
+        name: "test",
+        arguments: "[--browser] [--only STEP]",
+        summary: "run every check and every test",
+        run: test::run,
+    },
+    Command {
+        name: "miri",
+        arguments: "",
+        summary: "run the tests with pointers under Miri (nightly)",
+        run: miri::run,
+    },
+    Command {
+        name: "fuzz",
+        arguments: "[--seconds N] [--target NAME]",
+        summary: "fuzz the parser, the session, the naive twin and both ABIs (nightly), N s each",
+        run: fuzz::run,
+    },
+    Command {
+        name: "bench",
+        arguments: "[--quick] [--sizes] | --browser [--quick] | --native",
+        summary: "measure admission against copying and hashing alone, v1 against v2, and draw docs/memory.svg",
+        run: |project, arguments| match arguments {
+            [only] if only == "--native" => bench_native::run(project),
+            _ => bench::run(project, arguments),
+        },
+    },
+    Command {
+        name: "conformance",
+        arguments: "",
+        summary: "read the corpus and the real files with other readers too, and write docs/conformance.md",
+        run: conformance::run,
+    },
+    Command {
+        name: "serve",
+        arguments: "[PORT]",
+        summary: "serve js/ and the Rust app at 127.0.0.1 (port 8080)",
+        run: serve::run,
+    },
+];

@@ -1,0 +1,120 @@
+//! The WebAssembly modules of the project: what each is made of, and its build.
+
+use crate::failure::Failure;
+use crate::project::{Project, is_newer};
+use crate::tools::rust::TARGET;
+use crate::tools::{npm, rust, shell};
+
+/// Apart from the native one, so that the two never wait for each other's lock. Each module has a folder of its own in
+/// it: Cargo builds a cdylib anew whenever its flags differ from the last build's in the same folder.
+pub(crate) const TARGET_DIR: &str = "target/wasm-build";
+
+/// A module to build: one crate with some features, linked, optimised and put at `out`.
+pub(crate) struct Module {
+    /// What people call it, and its folder in [`TARGET_DIR`].
+    pub(crate) name: &'static str,
+    /// The crate, a cdylib.
+    pub(crate) package: &'static str,
+    pub(crate) features: &'static [&'static str],
+    pub(crate) rustflags: &'static [&'static str],
+    /// What wasm-opt may use besides [`BASELINE`]: the same instructions as `rustflags` allow.
+    pub(crate) optimise: &'static [&'static str],
+    pub(crate) out: &'static str,
+    /// The list of exports it must have, one a line.
+    pub(crate) golden: &'static str,
+    /// The most bytes it may have.
+    pub(crate) limit: u64,
+}
+
+/// v1 and v2 in one module, for hosts of today: simd128 and bulk memory.
+pub(crate) const COMBINED: Module = Module {
+    name: "combined",
+    package: "gguf-abi-v2",
+    features: &[],
+    // The stack is 1 MiB and the data is small: 21 pages leave the allocator about 256 KiB before memory has to grow.
+    rustflags: &["-Ctarget-feature=+simd128,+bulk-memory", "-Clink-arg=--initial-memory=1376256"],
+    optimise: &["--enable-simd"],
+    out: "js/guest.wasm",
+    golden: "tests/golden/exports-combined.txt",
+    limit: 192 * 1024,
+};
+
+/// v1 alone, with the instructions that rustc uses by itself.
+pub(crate) const V1_ONLY: Module = Module {
+    name: "v1-only",
+    package: "gguf-abi-v1",
+    features: &[],
+    rustflags: &["-Clink-arg=--initial-memory=1376256"],
+    optimise: &[],
+    out: "target/wasm/abi-v1.wasm",
+    golden: "tests/golden/exports-v1.txt",
+    limit: 192 * 1024,
+};
+
+/// The combined module with the export `fault`, which makes a later call trap. For tests of what comes after a trap.
+pub(crate) const FAULT: Module = Module {
+    name: "fault",
+    features: &["fault"],
+    out: "target/wasm/fault.wasm",
+    golden: "tests/golden/exports-fault.txt",
+    ..COMBINED
+};
+
+/// Both ABIs linked by a runtime in miniature that exports calls of its own; it is also what the benchmarks run.
+pub(crate) const RUNTIME: Module = Module {
+    name: "runtime",
+    package: "gguf-test-runtime",
+    out: "target/wasm/runtime.wasm",
+    golden: "tests/golden/exports-runtime.txt",
+    limit: 256 * 1024,
+    ..COMBINED
+};
+
+/// Every module of the project.
+pub(crate) const ALL: [&Module; 4] = [&COMBINED, &V1_ONLY, &FAULT, &RUNTIME];
+
+/// What every module may use besides the first release of WebAssembly, as wasm-opt calls it. rustc takes reference types
+/// and multi-value for granted too, but uses neither: without them the engines that the docs name are enough.
+const BASELINE: &[&str] = &[
+    "--mvp-features",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+];
+
+/// Builds one module. Nothing is done that was done before.
+pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
+    rust::ensure_target(project)?;
+    let mut cargo = shell::command(project, "cargo");
+    cargo.args(["build", "--quiet", "--lib", "--release", "--package", module.package, "--target", TARGET]);
+    let target_dir = format!("{TARGET_DIR}/{}", module.name);
+    cargo.args(["--target-dir", &target_dir]);
+    if !module.features.is_empty() {
+        cargo.args(["--features", &module.features.join(",")]);
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", module.rustflags.join("\x1f"));
+    shell::run(&mut cargo)?;
+
+    let linked = project.path(&format!("{target_dir}/{TARGET}/release/{}.wasm", module.package.replace('-', "_")));
+    let out = project.path(module.out);
+    if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
+        return Ok(());
+    }
+    let optimiser = npm::package(project, "js", "binaryen")?.join("bin/wasm-opt");
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::io("creating", folder, &error))?;
+    }
+    let unfinished = out.with_extension(format!("{}.part", std::process::id()));
+    let mut optimise = shell::command(project, "node");
+    optimise.arg(optimiser).arg("-O3").args(BASELINE).args(module.optimise);
+    optimise.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    optimise.arg(&linked).arg("-o").arg(&unfinished);
+    let optimised = shell::run(&mut optimise);
+    if optimised.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    optimised?;
+    std::fs::rename(&unfinished, &out).map_err(|error| Failure::io("moving into place", &out, &error))
+}
