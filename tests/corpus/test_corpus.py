@@ -13,6 +13,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import generate  # noqa: E402
+import header  # noqa: E402
 import model  # noqa: E402
 import mutations  # noqa: E402
 import numbers_text  # noqa: E402
@@ -120,7 +121,7 @@ class Reports(unittest.TestCase):
 
     def test_type_tables_agree(self):
         self.assertEqual(TENSOR_TYPES, {name: (number, block, size)
-                                        for number, (name, block, size) in oracle.TENSOR_TYPES.items()})
+                                        for number, (name, block, size) in header.TENSOR_TYPES.items()})
 
 
 class Batch(unittest.TestCase):

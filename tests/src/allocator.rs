@@ -47,6 +47,27 @@ pub fn disarm() -> usize {
     FAILED.get()
 }
 
+/// Lets the N-th allocation of `run` fail, for every N there is, and gives how many there were.
+pub fn each_fault(mut run: impl FnMut(usize)) -> usize {
+    for nth in 1.. {
+        run(nth);
+        if disarm() == 0 {
+            return nth - 1;
+        }
+        assert!(nth < 10_000, "this does not end");
+    }
+    unreachable!()
+}
+
+/// Notes for `each_fault` whether the fault was met, after the run looked at the results with memory.
+pub fn rearm(failed: usize) {
+    if failed > 0 {
+        fail_nth(1, false);
+        let missed: Result<(), _> = Vec::<u8>::new().try_reserve_exact(1);
+        assert!(missed.is_err());
+    }
+}
+
 fn may_allocate() -> bool {
     match FUSE.get() {
         0 => return true,

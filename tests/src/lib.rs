@@ -7,6 +7,7 @@ pub mod allocator;
 pub mod corpus;
 pub mod dice;
 pub mod feed;
+pub mod files;
 pub mod sinks;
 pub mod verdict;
 pub mod writer;

@@ -7,6 +7,20 @@ pub struct Writer {
     data: u64,
 }
 
+/// A file with one entry and tensors of these sizes, with all its padding.
+pub fn file_of(sizes: &[usize], alignment: usize) -> Vec<u8> {
+    let mut writer = Writer::new(sizes.len() as u64, 1);
+    writer.entry_u32(b"general.alignment", alignment as u32);
+    for (index, size) in sizes.iter().enumerate() {
+        writer.tensor(format!("t{index}").as_bytes(), *size as u64, alignment as u64);
+    }
+    writer.pad(alignment);
+    for (index, size) in sizes.iter().enumerate() {
+        writer.data(index, *size, alignment);
+    }
+    writer.bytes
+}
+
 impl Writer {
     /// Magic, version 3 and the counts.
     pub fn new(tensors: u64, entries: u64) -> Self {
