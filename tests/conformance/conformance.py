@@ -208,7 +208,8 @@ def _short(text):
 
 def rules():
     """The rules of docs/gguf-rules.md: {number: text}."""
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", (ROOT / "docs/gguf-rules.md").read_text(), re.M)
+    table = (ROOT / "docs/gguf-rules.md").read_text().partition("\n## Rules\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", table, re.M)
     return {int(number): (text, level) for number, text, level, _ in rows}
 
 

@@ -23,13 +23,13 @@ def _opening(readers, corpus, real, bounds):
         "Written by `cargo xtask conformance`; not edited by hand.", "",
         f"{len(corpus)} corpus files and {len(real)} real ones (the 19 vocabularies and the real model of `cargo xtask model`),",
         f"each read by this project's module (sink `verify`, no limit set) and by {versions}.",
-        "Compared are the verdict and, where both accept, version, counts, data offset, keys and value types, and each",
-        "tensor's name, type, dimensions, file offset and (where the reader says it) byte size. Metadata values and tensor",
-        "bytes are not compared. `@huggingface/gguf` reads the header; `gguf` opens the file and maps each tensor;",
-        "`candle-core` reads the header and then every tensor.", "",
+        "The verdicts are compared. Where both accept, these are compared too: version, counts, data offset, keys and value",
+        "types, and of each tensor its name, type, dimensions, file offset and (where the reader says it) byte size. Metadata",
+        "values and tensor bytes are not compared. `@huggingface/gguf` reads the header. `gguf` opens the file and maps each",
+        "tensor. `candle-core` reads the header and then every tensor.", "",
         f"Every file is read in a process of its own, bounded to {small_memory} MiB of memory and {small_seconds} s of CPU time",
-        f"(real files: {real_memory} MiB, {real_seconds} s): *allocates too much* and *does not end* mean that a bound was met.",
-        "What a reader is for differs: one that shows a header need not refuse what a loader must.", "",
+        f"(real files: {real_memory} MiB, {real_seconds} s). *Allocates too much* and *does not end* mean that a bound was met.",
+        "Readers have different purposes: one that shows a header need not refuse what a loader must.", "",
     ]
 
 
@@ -64,7 +64,7 @@ def _real(real, readers):
 def _by_rule(files, readers, rules):
     """For each rule, the corpus files over which a reader differs; files with the same outcomes are one row."""
     lines = ["## Differences by rule", "",
-             "The rule that a file tests explains the difference: [gguf-rules.md](gguf-rules.md) has their text in full.", ""]
+             "Each difference stands under the rule that its file tests. [gguf-rules.md](gguf-rules.md) has the full list.", ""]
     groups = {}
     for file in files:
         if not file.is_real and _differs(file):
