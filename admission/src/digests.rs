@@ -5,7 +5,6 @@ use core::fmt;
 use sha2::Digest as _;
 
 use crate::error::{Error, Path};
-use crate::json::Json;
 use crate::status::Code;
 
 /// A digest algorithm; the number is the ABI's, and its bit in a mask.
@@ -41,19 +40,6 @@ pub struct Digests {
     pub sha256: Option<Digest>,
     /// BLAKE3 over every byte of the file.
     pub blake3: Option<Digest>,
-}
-
-impl Digests {
-    pub(crate) fn write_json(&self, json: &mut Json<'_>) -> fmt::Result {
-        json.open('{')?;
-        for (name, digest) in [("sha256", self.sha256), ("blake3", self.blake3)] {
-            if let Some(digest) = digest {
-                json.key(name)?;
-                json.quoted(&digest)?;
-            }
-        }
-        json.close('}')
-    }
 }
 
 /// Digests under way.

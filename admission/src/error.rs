@@ -1,9 +1,7 @@
 //! The one error of the crate. It is made without allocating, so that running out of memory can be told.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
-use crate::json::Json;
-use crate::session::State;
 use crate::short::Text;
 use crate::status::Code;
 
@@ -169,41 +167,6 @@ impl Error {
     /// What stood there, where that can be said.
     pub fn found(&self) -> Option<&str> {
         (!self.found.is_empty()).then_some(&self.found)
-    }
-
-    /// Writes the detail as JSON; `state` is that of the session the call named.
-    pub fn write_json(&self, out: &mut dyn Write, state: Option<State>) -> fmt::Result {
-        let mut json = Json::new(out);
-        json.open('{')?;
-        json.key("status")?;
-        json.display(&self.code.status())?;
-        json.key("code")?;
-        json.str(self.code.name())?;
-        json.key("kind")?;
-        json.str(self.code.kind().name())?;
-        json.key("state")?;
-        json.str(state.map_or("none", State::name))?;
-        self.write_place(&mut json)?;
-        json.key("expected")?;
-        json.optional_str(self.expected())?;
-        json.key("found")?;
-        json.optional_str(self.found())?;
-        json.close('}')
-    }
-
-    /// Writes the fields `offset`, `path` and `message`: the part that both ABIs tell in the same words.
-    pub fn write_place(&self, json: &mut Json<'_>) -> fmt::Result {
-        json.key("offset")?;
-        match self.offset {
-            Some(offset) => json.u64(offset)?,
-            None => json.null()?,
-        }
-        json.key("path")?;
-        let mut path = Text::<48>::new();
-        path.put(format_args!("{}", self.path));
-        json.optional_str((self.path != Path::None).then_some(&path))?;
-        json.key("message")?;
-        json.str(&self.message)
     }
 }
 

@@ -141,14 +141,3 @@ pub(crate) enum Float<'a> {
     Finite(&'a dyn fmt::Debug),
     Named(&'static str),
 }
-
-/// Counts the bytes that a text will take.
-#[derive(Default)]
-pub(crate) struct Length(pub(crate) usize);
-
-impl Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.saturating_add(text.len());
-        Ok(())
-    }
-}

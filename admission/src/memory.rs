@@ -43,36 +43,3 @@ pub(crate) fn zero_reserved(vec: &mut Vec<u8>, len: usize) {
         vec.resize(len, 0);
     }
 }
-
-/// The text that `write` writes, measured first, so that exactly its bytes are allocated. A text of more than `most`
-/// bytes is refused with the error that `over` makes of its length.
-pub fn text(
-    most: u64,
-    over: impl FnOnce(u64) -> Error,
-    write: impl Fn(&mut dyn core::fmt::Write) -> core::fmt::Result,
-) -> Result<Vec<u8>, Error> {
-    let mut length = crate::json::Length::default();
-    let failed = |_| Error::memory(0);
-    write(&mut length).map_err(failed)?;
-    let crate::json::Length(length) = length;
-    if length as u64 > most {
-        return Err(over(length as u64));
-    }
-    let mut text = Reserved(Vec::new());
-    reserve(&mut text.0, length)?;
-    write(&mut text).map_err(failed)?;
-    Ok(text.0)
-}
-
-/// Writes into room that was reserved; fails, and never grows, when there is none.
-struct Reserved(Vec<u8>);
-
-impl core::fmt::Write for Reserved {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        if self.0.capacity().saturating_sub(self.0.len()) < text.len() {
-            return Err(core::fmt::Error);
-        }
-        append_reserved(&mut self.0, text.as_bytes());
-        Ok(())
-    }
-}

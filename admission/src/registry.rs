@@ -364,13 +364,13 @@ fn text(
     write: impl Fn(&mut dyn core::fmt::Write) -> core::fmt::Result,
 ) -> Result<Vec<u8>, Error> {
     if !matches!(session.state(), State::Open | State::HeaderReady) {
-        return memory::text(u64::MAX, Error::memory, write);
+        return report::text(u64::MAX, Error::memory, write);
     }
     let held = session.held();
     let limit = session.limits().get(LimitId::Memory);
     // A report tells the limit: when that is raised, the text can grow by its ten digits.
     let over = |length: u64| Error::budget(held.saturating_add(length).saturating_add(10), limit);
-    memory::text(limit.saturating_sub(held), over, write)
+    report::text(limit.saturating_sub(held), over, write)
 }
 
 fn handle(generation: u32, slot: u32) -> i32 {

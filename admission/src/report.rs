@@ -1,5 +1,8 @@
 //! The report: what a host is told about a file. Fields are only ever added.
 
+mod error;
+mod measured;
+
 use core::fmt::{self, Write};
 
 use crate::digests::Digests;
@@ -9,6 +12,8 @@ use crate::limits::LimitId;
 use crate::model::Model;
 use crate::session::{Session, State};
 use crate::sink::{Builtin, Storage};
+
+pub use self::measured::text;
 
 /// Strings above this many bytes are cut in the report; `metadata` has them whole.
 const SHOWN_BYTES: u64 = 4_096;
@@ -49,7 +54,7 @@ pub(crate) fn write_report(session: &Session<Builtin>, storage: Storage, out: &m
         write_records(header, &mut json)?;
         json.key("digests")?;
         match session.model() {
-            Some(model) => model.digests().write_json(&mut json)?,
+            Some(model) => write_digests(model.digests(), &mut json)?,
             None => json.null()?,
         }
     }
@@ -67,8 +72,19 @@ impl<S> Model<S> {
         write_gguf(&self.header, self.length, json)?;
         write_records(&self.header, json)?;
         json.key("digests")?;
-        Digests::write_json(&self.digests, json)
+        write_digests(&self.digests, json)
     }
+}
+
+fn write_digests(digests: &Digests, json: &mut Json<'_>) -> fmt::Result {
+    json.open('{')?;
+    for (name, digest) in [("sha256", digests.sha256), ("blake3", digests.blake3)] {
+        if let Some(digest) = digest {
+            json.key(name)?;
+            json.quoted(&digest)?;
+        }
+    }
+    json.close('}')
 }
 
 fn write_gguf(header: &Header, length: u64, json: &mut Json<'_>) -> fmt::Result {
