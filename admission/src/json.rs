@@ -3,15 +3,13 @@
 use core::fmt::{self, Display, Write};
 
 use crate::bytes::Bytes;
+use crate::limits::EXACT;
 
 /// Writes JSON values one after another; commas are its business, the order is the caller's.
 pub struct Json<'w> {
     out: &'w mut dyn Write,
     comma: bool,
 }
-
-/// The largest integer that a JSON number carries exactly in JavaScript: 2^53 - 1.
-pub(crate) const EXACT: u64 = (1 << 53) - 1;
 
 impl<'w> Json<'w> {
     /// A writer for one value.

@@ -55,6 +55,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod bytes;
+mod contract;
 mod digests;
 mod error;
 mod header;
@@ -78,6 +79,7 @@ mod types;
 mod verify;
 
 pub use crate::bytes::Bytes;
+pub use crate::contract::{State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests};
 pub use crate::error::{Error, Path};
 pub use crate::header::{Array, Entry, Header, Tensor, Value};
@@ -88,9 +90,9 @@ pub use crate::model::{File, Model, Read};
 pub use crate::registry::{Registry, SLOTS};
 pub use crate::report::text;
 pub use crate::resident::Resident;
-pub use crate::session::{OPEN_WINDOW, Session, State};
+pub use crate::session::{OPEN_WINDOW, Session};
 pub use crate::short::Text;
-pub use crate::sink::{Builtin, Lend, Plan, Sink, Storage};
+pub use crate::sink::{Builtin, Lend, Plan, Sink};
 pub use crate::status::{Code, Kind};
 pub use crate::stream::{AdmitError, Options, admit, admit_reader};
 pub use crate::types::{TensorType, ValueType};

@@ -1,6 +1,6 @@
 //! Every bound that a host can set, with the reason for its value.
 
-use crate::sink::Storage;
+use crate::contract::Storage;
 
 /// Which limit: the number is the ABI's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ const MIB: u64 = 1024 * KIB;
 
 /// 4 GiB less the room that a module needs for itself: no wasm32 memory can hold more.
 pub(crate) const MEMORY_BOUND: u64 = 4096 * MIB - 16 * MIB;
+
+/// The largest integer that a JSON number carries exactly in JavaScript: 2^53 - 1.
+pub(crate) const EXACT: u64 = (1 << 53) - 1;
 
 impl LimitId {
     /// Every limit, in the order of its id.

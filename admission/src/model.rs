@@ -2,11 +2,12 @@
 
 use std::io;
 
+use crate::contract::Storage;
 use crate::digests::Digests;
 use crate::error::Error;
 use crate::header::{Header, Tensor};
 use crate::resident::Resident;
-use crate::sink::{Builtin, Storage};
+use crate::sink::Builtin;
 
 /// A file that passed every check: its header, its digests, and whatever its sink kept.
 pub struct Model<S = Builtin> {

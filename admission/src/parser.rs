@@ -408,7 +408,7 @@ pub(crate) fn truncated(at: u64, path: Path, end: u64, length: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::Storage;
+    use crate::contract::Storage;
 
     /// Every step has a name here, or this does not compile.
     fn name(step: Step) -> &'static str {

@@ -1,5 +1,7 @@
 //! Every session and model of an instance under its handle, as a plain value: the ABI crates are thin shells over it.
 
+use crate::contract::State;
+use crate::contract::Storage;
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
 use crate::json::Json;
@@ -7,8 +9,8 @@ use crate::limits::{LimitId, Limits};
 use crate::memory;
 use crate::model::{Model, past_the_end};
 use crate::report;
-use crate::session::{Session, State};
-use crate::sink::{Builtin, Storage};
+use crate::session::Session;
+use crate::sink::Builtin;
 use crate::status::Code;
 
 /// Slots for sessions and models that were opened with a handle.

@@ -5,13 +5,15 @@ mod measured;
 
 use core::fmt::{self, Write};
 
+use crate::contract::State;
+use crate::contract::Storage;
 use crate::digests::Digests;
 use crate::header::{Header, Value};
 use crate::json::{Float, Json};
 use crate::limits::LimitId;
 use crate::model::Model;
-use crate::session::{Session, State};
-use crate::sink::{Builtin, Storage};
+use crate::session::Session;
+use crate::sink::Builtin;
 
 pub use self::measured::text;
 

@@ -2,45 +2,16 @@
 
 mod lending;
 
+use crate::contract::State;
 use crate::digests::{Algorithm, Digest, Digests, Hashers};
 use crate::error::{Error, Path};
 use crate::header::Header;
-use crate::json::EXACT;
 use crate::layout::{Cursor, trailing};
-use crate::limits::{LimitId, Limits};
+use crate::limits::{EXACT, LimitId, Limits};
 use crate::model::Model;
 use crate::parser::{Bounds, Parser, truncated};
 use crate::sink::{Plan, Sink};
 use crate::status::Code;
-
-/// Where a session stands. The number is the ABI's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The header is coming in.
-    Open = 1,
-    /// The header is known, and nothing of tensor size is reserved. The next [`window`](Session::window),
-    /// [`push`](Session::push) or [`finish`](Session::finish) consents to that.
-    HeaderReady = 2,
-    /// Storage is reserved and the data is coming in.
-    Receiving = 3,
-    /// Every check has passed.
-    Admitted = 4,
-    /// The file or the transfer was rejected; nothing is held but the reason.
-    Failed = 5,
-}
-
-impl State {
-    /// The word in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            State::Open => "open",
-            State::HeaderReady => "header_ready",
-            State::Receiving => "receiving",
-            State::Admitted => "admitted",
-            State::Failed => "failed",
-        }
-    }
-}
 
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;

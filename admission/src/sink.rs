@@ -1,5 +1,6 @@
 //! Where a model's data goes: the trait, and what a sink is told.
 
+use crate::contract::Storage;
 use crate::error::Error;
 use crate::header::Header;
 use crate::layout::Zone;
@@ -84,25 +85,6 @@ pub struct Plan<'a> {
     pub window: usize,
     /// Limit TRAILING_BYTES.
     pub trailing: u64,
-}
-
-/// The storage that an ABI host chooses by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Storage {
-    /// Keep the header only; the host may store the bytes elsewhere.
-    Verify = 1,
-    /// Keep header and data in memory.
-    Resident = 2,
-}
-
-impl Storage {
-    /// The word in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Storage::Verify => "verify",
-            Storage::Resident => "resident",
-        }
-    }
 }
 
 /// One of the two built-in sinks, chosen at run time.

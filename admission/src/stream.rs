@@ -8,6 +8,7 @@ use std::io;
 use bytes::Buf;
 use futures_core::Stream;
 
+use crate::contract::Storage;
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
 use crate::limits::Limits;
@@ -15,7 +16,7 @@ use crate::memory;
 use crate::model::Model;
 use crate::resident::Resident;
 use crate::session::{OPEN_WINDOW, Session};
-use crate::sink::{Sink, Storage};
+use crate::sink::Sink;
 use crate::verify::Verify;
 
 /// What to admit a file as.

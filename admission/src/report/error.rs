@@ -2,9 +2,9 @@
 
 use core::fmt::{self, Write};
 
+use crate::contract::State;
 use crate::error::{Error, Path};
 use crate::json::Json;
-use crate::session::State;
 use crate::short::Text;
 
 impl Error {
