@@ -15,11 +15,19 @@ pub struct Bytes<'a> {
     len: u64,
 }
 
-impl<'a> Bytes<'a> {
-    pub(crate) fn new(pages: &'a Pages, at: u64, len: u64) -> Self {
-        Bytes { pages, at, len }
+impl Pages {
+    /// The bytes `at .. at + len`.
+    pub(crate) fn bytes(&self, at: u64, len: u64) -> Bytes<'_> {
+        Bytes { pages: self, at, len }
     }
 
+    /// The bytes of the string whose length field stands at `at`.
+    pub(crate) fn string(&self, at: u64) -> Bytes<'_> {
+        self.bytes(at.saturating_add(8), self.u64(at))
+    }
+}
+
+impl<'a> Bytes<'a> {
     /// How many bytes.
     pub fn len(&self) -> u64 {
         self.len

@@ -123,6 +123,23 @@ impl Error {
             .with(format_args!("{needed}"), format_args!("{limit}"))
     }
 
+    /// A field says `found` where `limit` allows `most`.
+    pub(crate) fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Self {
+        Error::at(Code::Limit, at, path, format_args!("{found} is above limit {limit}"))
+            .with(format_args!("at most {most}"), format_args!("{found}"))
+    }
+
+    /// The file has `length` bytes, and the field at `at` needs it to go on to `end`.
+    pub(crate) fn truncated(at: u64, path: Path, end: u64, length: u64) -> Self {
+        Error::at(Code::Truncated, at, path, format_args!("the file ends at byte {length}, before byte {end}"))
+            .with(format_args!("at least {end} bytes"), format_args!("{length}"))
+    }
+
+    /// A byte where none is allowed.
+    pub(crate) fn trailing(at: u64) -> Self {
+        Error::at(Code::Trailing, at, Path::Trailing, format_args!("the file goes on after its end at byte {at}"))
+    }
+
     pub(crate) fn on(mut self, path: Path) -> Self {
         self.path = path;
         self

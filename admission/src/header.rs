@@ -136,7 +136,7 @@ impl Header {
         }
         tensor.ty = TensorType::from_number(self.pages.u32(at))?;
         tensor.offset = self.pages.u64(at.saturating_add(4)).saturating_add(self.layout.data_start);
-        tensor.bytes = byte_size(tensor.dims(), tensor.ty).unwrap_or(0);
+        tensor.bytes = tensor.ty.byte_size(tensor.dims()).unwrap_or(0);
         Some(tensor)
     }
 
@@ -164,7 +164,7 @@ impl Header {
         }
         let ty = TensorType::from_number(self.pages.u32(at))?;
         let offset = self.pages.u64(at.saturating_add(4)).saturating_add(self.layout.data_start);
-        Some((offset, byte_size(dims.get(..count as usize)?, ty)?))
+        Some((offset, ty.byte_size(dims.get(..count as usize)?)?))
     }
 
     /// File offset of the field in which tensor `index` says its data offset.
@@ -179,18 +179,6 @@ impl Header {
     pub(crate) fn held(&self) -> u64 {
         self.pages.held().saturating_add(self.entries.held()).saturating_add(self.tensors.held())
     }
-}
-
-/// The size of a tensor in bytes; `None` when it is above 2^63 - 1. Whether the first dimension is a multiple of the
-/// block is the caller's to test.
-pub(crate) fn byte_size(dims: &[u64], ty: TensorType) -> Option<u64> {
-    let (first, rest) = dims.split_first().unwrap_or((&1, &[]));
-    let row = first.checked_div(ty.block_elements())?;
-    if row == 0 || rest.contains(&0) {
-        return Some(0);
-    }
-    let size = rest.iter().try_fold(row.checked_mul(ty.block_bytes())?, |size, dim| size.checked_mul(*dim))?;
-    (size <= i64::MAX as u64).then_some(size)
 }
 
 impl<'a> Entry<'a> {

@@ -55,6 +55,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod bytes;
+mod check;
 mod contract;
 mod digests;
 mod error;
@@ -92,7 +93,8 @@ pub use crate::report::text;
 pub use crate::resident::Resident;
 pub use crate::session::{OPEN_WINDOW, Session};
 pub use crate::short::Text;
-pub use crate::sink::{Builtin, Lend, Plan, Sink};
+pub use crate::sink::builtin::Builtin;
+pub use crate::sink::{Lend, Plan, Sink};
 pub use crate::status::{Code, Kind};
 pub use crate::stream::{AdmitError, Options, admit, admit_reader};
 pub use crate::types::{TensorType, ValueType};

@@ -2,12 +2,10 @@
 
 use std::io;
 
-use crate::contract::Storage;
 use crate::digests::Digests;
-use crate::error::Error;
 use crate::header::{Header, Tensor};
 use crate::resident::Resident;
-use crate::sink::Builtin;
+use crate::sink::builtin::Builtin;
 
 /// A file that passed every check: its header, its digests, and whatever its sink kept.
 pub struct Model<S = Builtin> {
@@ -62,12 +60,6 @@ impl Read for Builtin {
             Builtin::Verify(_) => None,
             Builtin::Resident(resident) => Some(resident),
         }
-    }
-}
-
-impl Builtin {
-    pub(crate) fn is_resident(&self) -> bool {
-        self.storage() == Storage::Resident
     }
 }
 
@@ -135,10 +127,4 @@ impl io::Seek for File<'_> {
         self.position = target.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.position)
     }
-}
-
-/// What a model's entry is asked for outside its range.
-pub(crate) fn past_the_end(what: &str, index: i64, count: usize) -> Error {
-    Error::new(crate::Code::Argument, format_args!("there are {count} {what}"))
-        .with(format_args!("0 to {}", count.saturating_sub(1)), format_args!("{index}"))
 }

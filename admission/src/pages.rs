@@ -1,6 +1,5 @@
 //! The header's bytes, kept in pages: growing never moves more than the first page.
 
-use crate::bytes::Bytes;
 use crate::error::Error;
 use crate::memory;
 
@@ -130,16 +129,6 @@ impl Pages {
 
     pub(crate) fn u64(&self, at: u64) -> u64 {
         u64::from_le_bytes(self.array(at))
-    }
-
-    /// The bytes `at .. at + len`.
-    pub(crate) fn bytes(&self, at: u64, len: u64) -> Bytes<'_> {
-        Bytes::new(self, at, len)
-    }
-
-    /// The bytes of the string whose length field stands at `at`.
-    pub(crate) fn string(&self, at: u64) -> Bytes<'_> {
-        self.bytes(at.saturating_add(8), self.u64(at))
     }
 }
 

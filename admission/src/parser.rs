@@ -185,7 +185,7 @@ impl Parser {
             Step::Entry(EntryStep::Items(items)) => (items.count_at, self.path()),
             _ => (self.at, self.path()),
         };
-        truncated(at, path, at.max(length).saturating_add(1), length)
+        Error::truncated(at, path, at.max(length).saturating_add(1), length)
     }
 
     /// The path of the field that comes next.
@@ -221,10 +221,10 @@ impl Parser {
     fn need(&self, end: u64, bounds: Bounds<'_>) -> Result<bool, Error> {
         let limit = bounds.limits.get(LimitId::HeaderBytes);
         if end > limit {
-            return Err(over(self.at, self.path(), "HEADER_BYTES", limit, end));
+            return Err(Error::over(self.at, self.path(), "HEADER_BYTES", limit, end));
         }
         if let Some(length) = bounds.length.filter(|length| end > *length) {
-            return Err(truncated(self.at, self.path(), end, length));
+            return Err(Error::truncated(self.at, self.path(), end, length));
         }
         Ok(end <= self.header.pages.len())
     }
@@ -248,7 +248,7 @@ impl Parser {
         let len = self.header.pages.u64(self.at);
         let limit = bounds.limits.get(LimitId::StringBytes);
         if len > limit {
-            return Err(over(self.at, self.path(), "STRING_BYTES", limit, len));
+            return Err(Error::over(self.at, self.path(), "STRING_BYTES", limit, len));
         }
         let end = first.saturating_add(len);
         Ok(self.need(end, bounds)?.then_some(end))
@@ -357,7 +357,7 @@ impl Parser {
         let count = self.header.pages.u64(self.at);
         let limit = bounds.limits.get(id);
         if count > limit {
-            return Err(over(self.at, self.path(), name, limit, count));
+            return Err(Error::over(self.at, self.path(), name, limit, count));
         }
         Ok(Some(count))
     }
@@ -392,17 +392,6 @@ impl Parser {
     fn fault(&self, code: Code, message: fmt::Arguments<'_>) -> Error {
         Error::at(code, self.at, self.path(), message)
     }
-}
-
-fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Error {
-    Error::at(Code::Limit, at, path, format_args!("{found} is above limit {limit}"))
-        .with(format_args!("at most {most}"), format_args!("{found}"))
-}
-
-/// The file has `length` bytes, and the field at `at` needs it to go on to `end`.
-pub(crate) fn truncated(at: u64, path: Path, end: u64, length: u64) -> Error {
-    Error::at(Code::Truncated, at, path, format_args!("the file ends at byte {length}, before byte {end}"))
-        .with(format_args!("at least {end} bytes"), format_args!("{length}"))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use crate::error::Error;
 use crate::json::Json;
 use crate::limits::{LimitId, Limits};
 use crate::memory;
-use crate::model::{Model, past_the_end};
+use crate::model::Model;
 use crate::report;
 use crate::session::Session;
-use crate::sink::Builtin;
+use crate::sink::builtin::Builtin;
 use crate::status::Code;
 
 /// Slots for sessions and models that were opened with a handle.
@@ -401,6 +401,12 @@ fn stamp(handle: i32, position: u64) -> [u8; 16] {
         word.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes());
     }
     stamp
+}
+
+/// What a model's entry is asked for outside its range.
+fn past_the_end(what: &str, index: i64, count: usize) -> Error {
+    Error::new(Code::Argument, format_args!("there are {count} {what}"))
+        .with(format_args!("0 to {}", count.saturating_sub(1)), format_args!("{index}"))
 }
 
 fn argument(rule: &str, found: i64) -> Error {

@@ -13,7 +13,7 @@ use crate::json::{Float, Json};
 use crate::limits::LimitId;
 use crate::model::Model;
 use crate::session::Session;
-use crate::sink::Builtin;
+use crate::sink::builtin::Builtin;
 
 pub use self::measured::text;
 

@@ -2,16 +2,17 @@
 
 mod lending;
 
+use crate::check::data::Cursor;
+use crate::check::table;
 use crate::contract::State;
 use crate::digests::{Algorithm, Digest, Digests, Hashers};
-use crate::error::{Error, Path};
+use crate::error::Error;
 use crate::header::Header;
-use crate::layout::{Cursor, trailing};
 use crate::limits::{EXACT, LimitId, Limits};
 use crate::model::Model;
-use crate::parser::{Bounds, Parser, truncated};
+use crate::parser::{Bounds, Parser};
 use crate::sink::{Plan, Sink};
-use crate::status::Code;
+use crate::status::{Code, Kind};
 
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;
@@ -252,7 +253,7 @@ impl<S: Sink> Session<S> {
             State::HeaderReady | State::Receiving => {}
         }
         self.lent = 0;
-        if let Some(error) = self.missing(self.position) {
+        if let Some(error) = table::missing(&self.parser.header, self.length, self.position) {
             return Err(self.reject(error));
         }
         if self.state == State::HeaderReady {
@@ -285,51 +286,17 @@ impl<S: Sink> Session<S> {
         Ok(())
     }
 
-    /// The first thing that a file of `length` bytes lacks; the header is known.
-    fn missing(&self, length: u64) -> Option<Error> {
-        let header = &self.parser.header;
-        let layout = header.layout();
-        if header.tensor_count() > 0 && length < layout.data_start {
-            return Some(truncated(layout.header_end, Path::Padding, layout.data_start, length));
-        }
-        if length < layout.required_end
-            && let Some((index, end)) = first_beyond(header, length)
-        {
-            let at = header.offset_field(index).unwrap_or(0);
-            return Some(truncated(at, Path::Offset(index as u32), end, length));
-        }
-        let declared = self.length.filter(|declared| length < *declared)?;
-        Some(truncated(length, Path::Length, declared, length))
-    }
-
     /// What the whole table shows before a byte behind it is looked at.
     fn judge_table(&self) -> Result<(), Error> {
-        let header = &self.parser.header;
-        let layout = header.layout();
-        match self.length {
-            Some(length) => {
-                let end = layout.allowed_end.saturating_add(self.limits.get(LimitId::TrailingBytes));
-                if length > end {
-                    return Err(trailing(end));
-                }
-                if let Some(error) = self.missing(length) {
-                    return Err(error);
-                }
-            }
-            None => {
-                if layout.required_end > EXACT
-                    && let Some((index, end)) = first_beyond(header, EXACT)
-                {
-                    let at = header.offset_field(index).unwrap_or(0);
-                    let message = format_args!("a tensor ends at {end}, above 2^53 - 1");
-                    return Err(Error::at(Code::Layout, at, Path::Offset(index as u32), message));
-                }
-            }
-        }
+        table::judge(&self.parser.header, self.bounds())?;
         match &self.sink {
             Some(sink) => sink.check(&self.plan()),
             None => Ok(()),
         }
+    }
+
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { limits: &self.limits, length: self.length }
     }
 
     fn plan(&self) -> Plan<'_> {
@@ -400,7 +367,7 @@ impl<S: Sink> Session<S> {
 
     /// Rejects bytes past the declared length.
     fn past_length(&mut self) -> Error {
-        self.reject(trailing(self.length.unwrap_or(self.position)))
+        self.reject(Error::trailing(self.length.unwrap_or(self.position)))
     }
 
     fn accept(&mut self, bytes: &[u8]) {
@@ -424,7 +391,7 @@ impl<S: Sink> Session<S> {
 
     /// A sink's refusal: one that can be tried again changes nothing.
     fn refuse(&mut self, error: Error) -> Error {
-        if error.code().kind() == crate::Kind::Retry { error } else { self.reject(error) }
+        if error.code().kind() == Kind::Retry { error } else { self.reject(error) }
     }
 
     /// Fails the session: everything is freed at once but the reason.
@@ -473,15 +440,6 @@ fn walk<S: Sink>(
             sink.write(piece.offset, piece.zone, piece.bytes)?;
         }
     }
-}
-
-/// The first tensor that ends beyond `length`, and where.
-fn first_beyond(header: &Header, length: u64) -> Option<(usize, u64)> {
-    (0..header.tensor_count()).find_map(|index| {
-        let (start, bytes) = header.extent(index)?;
-        let end = start.saturating_add(bytes);
-        (end > length).then_some((index, end))
-    })
 }
 
 impl<S: Sink> Drop for Session<S> {

@@ -1,14 +1,13 @@
 //! Where a model's data goes: the trait, and what a sink is told.
 
-use crate::contract::Storage;
+pub(crate) mod builtin;
+
 use crate::error::Error;
 use crate::header::Header;
 use crate::layout::Zone;
-use crate::resident::Resident;
-use crate::verify::Verify;
 
 /// Takes the bytes behind the header. A runtime implements it to put weights where they belong while the file still
-/// streams; [`Verify`] and [`Resident`] come with the crate.
+/// streams; [`Verify`](crate::Verify) and [`Resident`](crate::Resident) come with the crate.
 ///
 /// A session calls, in this order:
 ///
@@ -85,85 +84,4 @@ pub struct Plan<'a> {
     pub window: usize,
     /// Limit TRAILING_BYTES.
     pub trailing: u64,
-}
-
-/// One of the two built-in sinks, chosen at run time.
-pub enum Builtin {
-    /// Keeps nothing.
-    Verify(Verify),
-    /// Keeps everything.
-    Resident(Resident),
-}
-
-impl Builtin {
-    /// An empty sink of the given kind.
-    pub fn new(storage: Storage) -> Self {
-        match storage {
-            Storage::Verify => Builtin::Verify(Verify::default()),
-            Storage::Resident => Builtin::Resident(Resident::default()),
-        }
-    }
-
-    /// Which it is.
-    pub fn storage(&self) -> Storage {
-        match self {
-            Builtin::Verify(_) => Storage::Verify,
-            Builtin::Resident(_) => Storage::Resident,
-        }
-    }
-}
-
-macro_rules! either {
-    ($self:ident, $sink:ident => $call:expr) => {
-        match $self {
-            Builtin::Verify($sink) => $call,
-            Builtin::Resident($sink) => $call,
-        }
-    };
-}
-
-#[warn(clippy::missing_trait_methods, reason = "a call that is not passed on would be lost in silence")]
-impl Sink for Builtin {
-    fn requires(&self, plan: &Plan<'_>) -> u64 {
-        either!(self, sink => sink.requires(plan))
-    }
-
-    fn held(&self) -> u64 {
-        either!(self, sink => sink.held())
-    }
-
-    fn check(&self, plan: &Plan<'_>) -> Result<(), Error> {
-        either!(self, sink => sink.check(plan))
-    }
-
-    fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
-        either!(self, sink => sink.reserve(plan))
-    }
-
-    fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
-        either!(self, sink => sink.write(offset, zone, bytes))
-    }
-
-    fn whole(&mut self, index: usize) {
-        either!(self, sink => sink.whole(index))
-    }
-
-    fn commit(&mut self) -> Result<(), Error> {
-        either!(self, sink => sink.commit())
-    }
-
-    fn rollback(&mut self) {
-        either!(self, sink => sink.rollback())
-    }
-}
-
-#[warn(clippy::missing_trait_methods, reason = "a call that is not passed on would be lost in silence")]
-impl Lend for Builtin {
-    fn lend(&mut self, offset: u64, most: usize) -> &mut [u8] {
-        either!(self, sink => sink.lend(offset, most))
-    }
-
-    fn filled(&mut self, len: usize) {
-        either!(self, sink => sink.filled(len))
-    }
 }

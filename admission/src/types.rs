@@ -96,6 +96,18 @@ impl TensorType {
         TYPES.iter().find(|known| known.number == number).copied()
     }
 
+    /// The size of a tensor in bytes; `None` when it is above 2^63 - 1. Whether the first dimension is a multiple of the
+    /// block is the caller's to test.
+    pub(crate) fn byte_size(self, dims: &[u64]) -> Option<u64> {
+        let (first, rest) = dims.split_first().unwrap_or((&1, &[]));
+        let row = first.checked_div(self.block_elements)?;
+        if row == 0 || rest.contains(&0) {
+            return Some(0);
+        }
+        let size = rest.iter().try_fold(row.checked_mul(self.block_bytes)?, |size, dim| size.checked_mul(*dim))?;
+        (size <= i64::MAX as u64).then_some(size)
+    }
+
     /// Whether the number once had a meaning that was withdrawn.
     pub(crate) fn is_removed(number: u32) -> bool {
         matches!(number, 4 | 5 | 31 | 32 | 33 | 36 | 37 | 38)

@@ -2,7 +2,6 @@
 
 use super::{Bounds, I64_MAX, Parser, Step, TensorRecord, TensorStep};
 use crate::error::{Error, Path};
-use crate::header::byte_size;
 use crate::status::Code;
 use crate::types::TensorType;
 
@@ -117,7 +116,7 @@ impl Parser {
             return Err(Error::at(Code::Layout, dims_at, path, message)
                 .with(format_args!("a multiple of {block}"), format_args!("{row}")));
         }
-        let size = byte_size(dims, ty);
+        let size = ty.byte_size(dims);
         let padded = size.and_then(|size| size.checked_next_multiple_of(self.header.alignment));
         let (Some(bytes), Some(padded)) = (size, padded.filter(|padded| *padded <= I64_MAX)) else {
             return Err(Error::at(

@@ -1,9 +1,9 @@
 //! The session of a sink that lends: a window is lent, a host fills it, and its bytes are committed.
 
 use super::{OPEN_WINDOW, Session, clip, walk};
+use crate::check::data::Cursor;
 use crate::contract::State;
 use crate::error::Error;
-use crate::layout::Cursor;
 use crate::limits::LimitId;
 use crate::memory;
 use crate::sink::Lend;

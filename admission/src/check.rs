@@ -1,0 +1,4 @@
+//! The rules of the format.
+
+pub(crate) mod data;
+pub(crate) mod table;
