@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use gguf_admission::{Registry, Text};
+use gguf_admission::abi::{Registry, Text};
 
 use crate::texts::Texts;
 

@@ -3,7 +3,8 @@
 use core::cell::RefCell;
 use core::fmt::{self, Write};
 
-use gguf_admission::{Error, Json, Model, Registry, Text};
+use gguf_admission::abi::{Json, Registry, Text};
+use gguf_admission::{Error, Model};
 
 /// What the text exports give after a trap.
 pub(crate) const POISONED: &str = r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"message":"an earlier call trapped"}"#;
@@ -131,7 +132,7 @@ impl Texts {
             let model = registry.active_model();
             let error = self.latest_error.as_ref();
             self.diagnostics =
-                gguf_admission::text(u64::MAX, Error::memory, |out| write_diagnostics(model, error, out))
+                gguf_admission::abi::text(u64::MAX, Error::memory, |out| write_diagnostics(model, error, out))
                     .unwrap_or_default();
             self.change = Some(registry.changes());
         }

@@ -4,7 +4,8 @@
 //! calls on the instance of the thread. No call takes a pointer.
 
 use gguf_abi_v1::{Instance, enter};
-use gguf_admission::{Code, Error, Registry, State, Text};
+use gguf_admission::abi::{Registry, Text};
+use gguf_admission::{Code, Error, State};
 
 /// `major << 16 | minor`.
 const VERSION: i32 = 0x0002_0000;

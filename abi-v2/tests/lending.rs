@@ -55,7 +55,7 @@ fn lend(handle: i32) -> (*mut u8, usize) {
 
 /// What a slice of the ABI shows.
 #[cfg(target_pointer_width = "32")]
-fn read(slice: i64, _again: impl FnOnce(&mut gguf_admission::Registry) -> Vec<u8>) -> Vec<u8> {
+fn read(slice: i64, _again: impl FnOnce(&mut gguf_admission::abi::Registry) -> Vec<u8>) -> Vec<u8> {
     assert!(slice >= 0);
     if slice == 0 {
         return Vec::new();
@@ -66,7 +66,7 @@ fn read(slice: i64, _again: impl FnOnce(&mut gguf_admission::Registry) -> Vec<u8
 }
 
 #[cfg(not(target_pointer_width = "32"))]
-fn read(slice: i64, again: impl FnOnce(&mut gguf_admission::Registry) -> Vec<u8>) -> Vec<u8> {
+fn read(slice: i64, again: impl FnOnce(&mut gguf_admission::abi::Registry) -> Vec<u8>) -> Vec<u8> {
     assert!(slice >= 0);
     gguf_abi_v1::enter(Vec::new(), |instance| again(&mut instance.registry))
 }

@@ -39,7 +39,7 @@
 //! * [`admit_reader`] and [`admit`] take a whole reader or stream.
 //! * [`Session`] is the same thing step by step: [`push`](Session::push) bytes where they lie, or lend a
 //!   [`window`](Session::window) and [`commit`](Session::commit) what was written to it.
-//! * [`Registry`] holds many sessions and models under handles, as a WebAssembly module does.
+//! * [`abi::Registry`] holds many sessions and models under handles, as a WebAssembly module does.
 //!
 //! Where the data goes is a [`Sink`]: [`Verify`] keeps none of it, [`Resident`] all, a runtime brings its own.
 //!
@@ -54,6 +54,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::disallowed_macros))]
 
+pub mod abi;
 mod bytes;
 mod check;
 mod contract;
@@ -68,7 +69,6 @@ mod model;
 mod names;
 mod pages;
 mod parser;
-mod registry;
 mod report;
 mod resident;
 mod session;
@@ -84,15 +84,11 @@ pub use crate::contract::{State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests};
 pub use crate::error::{Error, Path};
 pub use crate::header::{Array, Entry, Header, Tensor, Value};
-pub use crate::json::Json;
 pub use crate::layout::{Layout, Zone};
 pub use crate::limits::{LimitId, Limits};
 pub use crate::model::{File, Model, Read};
-pub use crate::registry::{Registry, SLOTS};
-pub use crate::report::text;
 pub use crate::resident::Resident;
 pub use crate::session::{OPEN_WINDOW, Session};
-pub use crate::short::Text;
 pub use crate::sink::builtin::Builtin;
 pub use crate::sink::{Lend, Plan, Sink};
 pub use crate::status::{Code, Kind};

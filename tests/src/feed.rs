@@ -1,6 +1,7 @@
 //! Ways to bring a file in, and ways to cut it.
 
-use gguf_admission::{AdmitError, Builtin, Error, Lend, Limits, Options, Registry, Session, Sink, State, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{AdmitError, Builtin, Error, Lend, Limits, Options, Session, Sink, State, Storage};
 
 use crate::dice::Dice;
 use crate::verdict::{Rejection, Verdict, parsed, sections, sections_of};

@@ -1,6 +1,7 @@
 //! What admission answers, in a form that can be compared: with another run, or with what the corpus expects.
 
-use gguf_admission::{AdmitError, Error, Json, Model, Path};
+use gguf_admission::abi::Json;
+use gguf_admission::{AdmitError, Error, Model, Path};
 use serde_json::Value;
 
 /// The answer to a file.

@@ -1,7 +1,8 @@
 //! The N-th allocation fails, for every N over whole admissions: every outcome is an answer, never an abort; what was
 //! there stays as it was; and the same call, made again with memory, goes on.
 
-use gguf_admission::{Builtin, Code, Error, Kind, Limits, Registry, State, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Builtin, Code, Error, Kind, Limits, State, Storage};
 use gguf_tests::allocator::{self, Counting, each_fault, rearm};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::files::{admitted, large, small};

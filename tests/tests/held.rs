@@ -1,6 +1,7 @@
 //! What is held and what is needed: the allocator's own count beside the numbers that are told, and limit MEMORY.
 
-use gguf_admission::{Builtin, Code, Digest, Error, LimitId, Limits, Registry, Session, State, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Builtin, Code, Digest, Error, LimitId, Limits, Session, State, Storage};
 use gguf_tests::allocator::{self, Counting, each_fault, rearm};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::files::{admitted, large, small};

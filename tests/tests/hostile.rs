@@ -3,7 +3,8 @@
 
 use std::sync::OnceLock;
 
-use gguf_admission::{Builtin, Code, Limits, Registry, Session, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Builtin, Code, Limits, Session, Storage};
 use gguf_tests::corpus::{self, Case};
 use gguf_tests::feed::{self, Cuts, Way};
 use gguf_tests::verdict::{Verdict, parsed, same, sections_of};

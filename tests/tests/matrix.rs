@@ -1,7 +1,8 @@
 //! Every call in every state, natively: the answer, and that misuse changed nothing. The Node suite does the same, in
 //! full, on the module.
 
-use gguf_admission::{Error, Registry, State};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Error, State};
 use gguf_tests::verdict::parsed;
 use gguf_tests::writer::Writer;
 
@@ -269,7 +270,7 @@ fn a_window_is_the_same_until_it_is_consumed() {
 fn begin_checks_its_arguments_before_it_looks_for_a_slot() {
     let mut registry = Registry::new();
     let mut handles = Vec::new();
-    for _ in 0..gguf_admission::SLOTS {
+    for _ in 0..gguf_admission::abi::SLOTS {
         handles.push(registry.begin(1, 1).expect("a slot"));
     }
     for (length, sink) in [(0, 1), (-2, 1), (1 << 53, 1), (1, 0), (1, 3), (-1, -1)] {
@@ -279,7 +280,7 @@ fn begin_checks_its_arguments_before_it_looks_for_a_slot() {
     assert!(handles.iter().all(|handle| *handle >= 256), "never 0, never below 256");
     handles.sort_unstable();
     handles.dedup();
-    assert_eq!(handles.len(), gguf_admission::SLOTS);
+    assert_eq!(handles.len(), gguf_admission::abi::SLOTS);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use gguf_admission::{Code, Limits, Registry, State, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Code, Limits, State, Storage};
 use gguf_tests::corpus::{self, Case};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::verdict::{Rejection, parsed, sections_of};
@@ -152,7 +153,7 @@ fn to_activate_the_active_model_changes_nothing() {
 #[test]
 fn a_load_needs_no_free_slot_and_takes_none() {
     let mut registry = Registry::new();
-    let handles: Vec<i32> = (0..gguf_admission::SLOTS).map(|_| registry.begin(-1, 1).expect("a slot")).collect();
+    let handles: Vec<i32> = (0..gguf_admission::abi::SLOTS).map(|_| registry.begin(-1, 1).expect("a slot")).collect();
     assert_eq!(registry.begin(-1, 1).expect_err("full").code(), Code::Sessions);
     registry.load(&model(1)).expect("no slot is needed");
     for handle in &handles {

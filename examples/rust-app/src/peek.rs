@@ -3,7 +3,8 @@
 use std::fmt;
 
 use futures::StreamExt;
-use gguf_admission::{Builtin, Header, Json, Options, Session, Value};
+use gguf_admission::abi::Json;
+use gguf_admission::{Builtin, Header, Options, Session, Value};
 use gguf_admission_web::{ByteStream, Error};
 
 use crate::json;

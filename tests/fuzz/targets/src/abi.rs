@@ -2,7 +2,8 @@
 
 use gguf_abi_v1 as v1;
 use gguf_abi_v2 as v2;
-use gguf_admission::{Code, Json, Model};
+use gguf_admission::abi::Json;
+use gguf_admission::{Code, Model};
 
 use crate::drive::Cuts;
 use crate::naive::Fault;

@@ -7,7 +7,8 @@ mod settings;
 
 use std::collections::HashSet;
 
-use gguf_admission::{Code, Kind, LimitId, Registry, State, Storage};
+use gguf_admission::abi::Registry;
+use gguf_admission::{Code, Kind, LimitId, State, Storage};
 
 use crate::build;
 use crate::drive::CEILING;
@@ -237,7 +238,7 @@ impl Host {
         };
         assert_eq!(error.code(), Code::Sessions);
         assert_eq!(self.registry.begin(0, 1).unwrap_err().code(), Code::Argument);
-        assert_eq!(more.len() + self.known.len() + 1, gguf_admission::SLOTS);
+        assert_eq!(more.len() + self.known.len() + 1, gguf_admission::abi::SLOTS);
         for handle in more {
             assert!(self.given.insert(handle));
             self.registry.release(handle).expect("it is live");

@@ -1,52 +1,29 @@
 //! Every session and model of an instance under its handle, as a plain value: the ABI crates are thin shells over it.
 
+use super::slots::{Entry, Slots};
+use super::stamp::stamp;
 use crate::contract::State;
 use crate::contract::Storage;
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
 use crate::json::Json;
 use crate::limits::{LimitId, Limits};
-use crate::memory;
 use crate::model::Model;
 use crate::report;
 use crate::session::Session;
 use crate::sink::builtin::Builtin;
 use crate::status::Code;
 
-/// Slots for sessions and models that were opened with a handle.
-pub const SLOTS: usize = 64;
-
-/// A handle is `generation << 8 | slot`; it is positive, so a generation has 23 bits.
-const GENERATIONS: u32 = (1 << 23) - 1;
-
-/// The slots of whole-file loads: one is in use, the others are for when its generations have run out.
-const LOAD_SLOTS: core::ops::RangeInclusive<u32> = 64..=255;
-
 /// All sessions and models.
 ///
-/// Invariants: `slots.len() <= SLOTS`; a slot's generation counts its sessions, so that no handle is given twice;
-/// `active` names an admitted model; `loaded` is some exactly while its handle is the active one.
+/// Invariants: `active` is 0 or names an admitted model; a model that was loaded whole is there exactly while it is active.
 pub struct Registry {
-    slots: Vec<Slot>,
-    loaded: Option<Entry>,
-    load_slot: u32,
-    load_generation: u32,
+    slots: Slots,
     active: i32,
     /// Grows with every change of the active model.
     changes: u64,
     /// The text handed out last.
     text: Vec<u8>,
-}
-
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    entry: Option<Entry>,
-}
-
-struct Entry {
-    session: Session<Builtin>,
-    storage: Storage,
 }
 
 impl Default for Registry {
@@ -58,15 +35,7 @@ impl Default for Registry {
 impl Registry {
     /// No session, no model.
     pub const fn new() -> Self {
-        Registry {
-            slots: Vec::new(),
-            loaded: None,
-            load_slot: *LOAD_SLOTS.start(),
-            load_generation: 0,
-            active: 0,
-            changes: 0,
-            text: Vec::new(),
-        }
+        Registry { slots: Slots::new(), active: 0, changes: 0, text: Vec::new() }
     }
 
     /// Opens a session: the exact file length (1 to 2^53 - 1) or -1, and 1 to verify, 2 to keep. Gives its handle.
@@ -85,27 +54,7 @@ impl Registry {
             _ => return Err(argument("length is 1 to 2^53 - 1, or -1", length)),
         };
         let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
-        let index = self.free_slot()?;
-        let Some(slot) = self.slots.get_mut(index) else {
-            return Err(sessions());
-        };
-        slot.generation = slot.generation.saturating_add(1);
-        slot.entry = Some(Entry { session, storage });
-        Ok(handle(slot.generation, index as u32))
-    }
-
-    fn free_slot(&mut self) -> Result<usize, Error> {
-        let free = |slot: &Slot| slot.entry.is_none() && slot.generation < GENERATIONS;
-        if let Some(index) = self.slots.iter().position(free) {
-            return Ok(index);
-        }
-        let index = self.slots.len();
-        if index >= SLOTS {
-            return Err(sessions());
-        }
-        memory::reserve(&mut self.slots, index.saturating_add(1))?;
-        memory::push_reserved(&mut self.slots, Slot::default());
-        Ok(index)
+        self.slots.insert(Entry { session, storage })
     }
 
     /// Sets a limit, or reads it with value -1; gives the value in effect.
@@ -251,7 +200,7 @@ impl Registry {
             return Err(Error::new(Code::State, format_args!("only an admitted model can be active")));
         }
         if self.active != handle {
-            self.loaded = None;
+            self.slots.unload();
             self.set_active(handle);
         }
         Ok(State::Admitted)
@@ -280,11 +229,8 @@ impl Registry {
     /// Drops a session or a model in any state.
     pub fn release(&mut self, handle: i32) -> Result<(), Error> {
         self.text = Vec::new();
-        self.entry(handle)?;
-        if self.is_loaded(handle) {
-            self.loaded = None;
-        } else if let Some(slot) = self.slots.get_mut(slot_of(handle)) {
-            slot.entry = None;
+        if !self.slots.remove(handle) {
+            return Err(unknown(handle));
         }
         if self.active == handle {
             self.set_active(0);
@@ -304,16 +250,8 @@ impl Registry {
             rest = rest.get(taken..).unwrap_or_default();
         }
         session.finish()?;
-        let (slot, generation) = match self.load_generation {
-            GENERATIONS => (self.load_slot.saturating_add(1), 1),
-            generation => (self.load_slot, generation.saturating_add(1)),
-        };
-        if !LOAD_SLOTS.contains(&slot) {
-            return Err(sessions());
-        }
-        (self.load_slot, self.load_generation) = (slot, generation);
-        self.loaded = Some(Entry { session, storage: Storage::Resident });
-        self.set_active(handle(generation, slot));
+        let handle = self.slots.load(Entry { session, storage: Storage::Resident })?;
+        self.set_active(handle);
         Ok(())
     }
 
@@ -323,7 +261,7 @@ impl Registry {
         if self.active == 0 {
             return false;
         }
-        self.loaded = None;
+        self.slots.unload();
         self.set_active(0);
         true
     }
@@ -333,30 +271,14 @@ impl Registry {
         Some(self.entry(handle).ok()?.session.state())
     }
 
-    fn is_loaded(&self, handle: i32) -> bool {
-        self.loaded.is_some() && handle == self.active
-    }
-
     fn entry(&self, handle: i32) -> Result<&Entry, Error> {
-        let entry = if self.is_loaded(handle) {
-            self.loaded.as_ref()
-        } else {
-            let slot = self.slots.get(slot_of(handle)).filter(|slot| slot.generation == generation_of(handle));
-            slot.and_then(|slot| slot.entry.as_ref())
-        };
-        entry.ok_or_else(|| unknown(handle))
+        self.slots.get(handle).ok_or_else(|| unknown(handle))
     }
 
     /// The session a handle names, for a call that may change it. Texts end with the call.
     fn session(&mut self, handle: i32) -> Result<&mut Session<Builtin>, Error> {
         self.text = Vec::new();
-        let entry = if self.is_loaded(handle) {
-            self.loaded.as_mut()
-        } else {
-            let slot = self.slots.get_mut(slot_of(handle)).filter(|slot| slot.generation == generation_of(handle));
-            slot.and_then(|slot| slot.entry.as_mut())
-        };
-        entry.map(|entry| &mut entry.session).ok_or_else(|| unknown(handle))
+        self.slots.get_mut(handle).map(|entry| &mut entry.session).ok_or_else(|| unknown(handle))
     }
 }
 
@@ -375,34 +297,6 @@ fn text(
     report::text(limit.saturating_sub(held), over, write)
 }
 
-fn handle(generation: u32, slot: u32) -> i32 {
-    ((generation << 8) | slot).cast_signed()
-}
-
-fn slot_of(handle: i32) -> usize {
-    (handle & 0xff) as usize
-}
-
-/// The generation; of a negative handle one that no slot has.
-fn generation_of(handle: i32) -> u32 {
-    u32::try_from(handle >> 8).unwrap_or(u32::MAX)
-}
-
-/// Sixteen bytes that a file is unlikely to hold at this place by chance.
-fn stamp(handle: i32, position: u64) -> [u8; 16] {
-    let mut seed = position ^ (u64::from(handle.cast_unsigned()) << 32);
-    let mut stamp = [0; 16];
-    for word in stamp.chunks_exact_mut(8) {
-        // A step of splitmix64.
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = seed;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word.copy_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes());
-    }
-    stamp
-}
-
 /// What a model's entry is asked for outside its range.
 fn past_the_end(what: &str, index: i64, count: usize) -> Error {
     Error::new(Code::Argument, format_args!("there are {count} {what}"))
@@ -415,8 +309,4 @@ fn argument(rule: &str, found: i64) -> Error {
 
 fn unknown(handle: i32) -> Error {
     Error::new(Code::Handle, format_args!("handle {handle} names nothing"))
-}
-
-fn sessions() -> Error {
-    Error::new(Code::Sessions, format_args!("every slot is taken: release a session or a model"))
 }

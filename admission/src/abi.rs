@@ -1,0 +1,12 @@
+//! What a module's exports are made of: sessions and models under handles, and texts in JSON. The ABI crates are thin
+//! shells over it; a program that admits files itself needs none of it.
+
+mod registry;
+mod slots;
+mod stamp;
+
+pub use self::registry::Registry;
+pub use self::slots::SLOTS;
+pub use crate::json::Json;
+pub use crate::report::text;
+pub use crate::short::Text;
