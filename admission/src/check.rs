@@ -1,4 +1,8 @@
-//! The rules of the format.
+//! The rules of the format, in the order of the file: the records, the whole table, the data behind it.
 
-pub(crate) mod data;
+mod data;
+mod parser;
 pub(crate) mod table;
+
+pub(crate) use self::data::Cursor;
+pub(crate) use self::parser::{Bounds, Parser};

@@ -4,8 +4,8 @@ use core::fmt;
 
 use sha2::Digest as _;
 
+use crate::contract::Code;
 use crate::error::{Error, Path};
-use crate::status::Code;
 
 /// A digest algorithm; the number is the ABI's, and its bit in a mask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::short::Text;
-use crate::status::Code;
+use crate::contract::Code;
+use crate::text::Text;
 
 /// Why a call was refused or a file rejected: the code, where in the file, and what was expected there.
 ///

@@ -1,18 +1,17 @@
 //! The report: what a host is told about a file. Fields are only ever added.
 
 mod error;
+pub(crate) mod json;
 mod measured;
 
 use core::fmt::{self, Write};
 
-use crate::contract::State;
-use crate::contract::Storage;
+use self::json::{Float, Json};
+use crate::contract::{LimitId, State, Storage};
 use crate::digests::Digests;
-use crate::header::{Header, Value};
-use crate::json::{Float, Json};
-use crate::limits::LimitId;
-use crate::model::Model;
+use crate::format::{Header, Value};
 use crate::session::Session;
+use crate::session::model::Model;
 use crate::sink::builtin::Builtin;
 
 pub use self::measured::text;

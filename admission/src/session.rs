@@ -1,18 +1,16 @@
 //! One file on its way in: the state machine that checks every byte in the push that brought it.
 
 mod lending;
+pub(crate) mod model;
 
-use crate::check::data::Cursor;
+use self::model::Model;
 use crate::check::table;
-use crate::contract::State;
+use crate::check::{Bounds, Cursor, Parser};
+use crate::contract::{Code, EXACT, Kind, LimitId, Limits, State};
 use crate::digests::{Algorithm, Digest, Digests, Hashers};
 use crate::error::Error;
-use crate::header::Header;
-use crate::limits::{EXACT, LimitId, Limits};
-use crate::model::Model;
-use crate::parser::{Bounds, Parser};
+use crate::format::Header;
 use crate::sink::{Plan, Sink};
-use crate::status::{Code, Kind};
 
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;

@@ -1,10 +1,11 @@
 //! Where a model's data goes: the trait, and what a sink is told.
 
 pub(crate) mod builtin;
+pub(crate) mod resident;
+pub(crate) mod verify;
 
 use crate::error::Error;
-use crate::header::Header;
-use crate::layout::Zone;
+use crate::format::{Header, Zone};
 
 /// Takes the bytes behind the header. A runtime implements it to put weights where they belong while the file still
 /// streams; [`Verify`](crate::Verify) and [`Resident`](crate::Resident) come with the crate.

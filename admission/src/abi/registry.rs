@@ -2,17 +2,14 @@
 
 use super::slots::{Entry, Slots};
 use super::stamp::stamp;
-use crate::contract::State;
-use crate::contract::Storage;
+use crate::contract::{Code, LimitId, Limits, State, Storage};
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
-use crate::json::Json;
-use crate::limits::{LimitId, Limits};
-use crate::model::Model;
 use crate::report;
+use crate::report::json::Json;
 use crate::session::Session;
+use crate::session::model::Model;
 use crate::sink::builtin::Builtin;
-use crate::status::Code;
 
 /// All sessions and models.
 ///

@@ -1,11 +1,10 @@
 //! Which session a handle names.
 
-use crate::contract::Storage;
+use crate::contract::{Code, Storage};
 use crate::error::Error;
 use crate::memory;
 use crate::session::Session;
 use crate::sink::builtin::Builtin;
-use crate::status::Code;
 
 /// Slots for sessions and models that were opened with a handle.
 pub const SLOTS: usize = 64;

@@ -1,9 +1,8 @@
 //! A cursor that walks the bytes behind the header through their zones, and finds what may not stand there.
 
+use crate::contract::Code;
 use crate::error::{Error, Path};
-use crate::header::Header;
-use crate::layout::{Layout, Zone};
-use crate::status::Code;
+use crate::format::{Header, Layout, Zone};
 
 /// Walks the file from the header's end on. `zone_start <= at <= zone_end`; zones follow each other without a gap.
 pub(crate) struct Cursor {

@@ -1,10 +1,9 @@
 //! What the whole tensor table shows, and what a file lacks at its end.
 
+use super::parser::Bounds;
+use crate::contract::{Code, EXACT, LimitId};
 use crate::error::{Error, Path};
-use crate::header::Header;
-use crate::limits::{EXACT, LimitId};
-use crate::parser::Bounds;
-use crate::status::Code;
+use crate::format::Header;
 
 /// Judges a whole table before a byte behind it is looked at.
 pub(crate) fn judge(header: &Header, bounds: Bounds<'_>) -> Result<(), Error> {

@@ -2,10 +2,10 @@
 
 use core::fmt::{self, Write};
 
+use super::json::Json;
 use crate::contract::State;
 use crate::error::{Error, Path};
-use crate::json::Json;
-use crate::short::Text;
+use crate::text::Text;
 
 impl Error {
     /// Writes the detail as JSON; `state` is that of the session the call named.

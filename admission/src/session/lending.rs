@@ -1,13 +1,11 @@
 //! The session of a sink that lends: a window is lent, a host fills it, and its bytes are committed.
 
 use super::{OPEN_WINDOW, Session, clip, walk};
-use crate::check::data::Cursor;
-use crate::contract::State;
+use crate::check::Cursor;
+use crate::contract::{Code, LimitId, State};
 use crate::error::Error;
-use crate::limits::LimitId;
 use crate::memory;
 use crate::sink::Lend;
-use crate::status::Code;
 
 impl<S: Lend> Session<S> {
     /// Whether a window is lent, and how long it is.

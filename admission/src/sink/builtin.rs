@@ -1,11 +1,11 @@
 //! The sink of an ABI host, which chooses it by number.
 
+use super::resident::Resident;
+use super::verify::Verify;
+use super::{Lend, Plan, Sink};
 use crate::contract::Storage;
 use crate::error::Error;
-use crate::layout::Zone;
-use crate::resident::Resident;
-use crate::sink::{Lend, Plan, Sink};
-use crate::verify::Verify;
+use crate::format::Zone;
 
 /// One of the two built-in sinks, chosen at run time.
 pub enum Builtin {

@@ -3,12 +3,10 @@
 
 use core::fmt::{self, Write};
 
-use crate::bytes::Bytes;
-use crate::layout::Layout;
-use crate::names::Names;
-use crate::pages::Pages;
-use crate::short::Text;
-use crate::types::{TensorType, ValueType};
+use super::layout::Layout;
+use super::types::{TensorType, ValueType};
+use crate::store::{Bytes, Names, Pages};
+use crate::text::Text;
 
 /// Metadata and tensor table of a GGUF file. Whole once the session is past
 /// [`State::Open`](crate::State::Open); every record in it was checked.

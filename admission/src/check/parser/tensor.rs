@@ -1,9 +1,9 @@
 //! The fields of a tensor record.
 
 use super::{Bounds, I64_MAX, Parser, Step, TensorRecord, TensorStep};
+use crate::contract::Code;
 use crate::error::{Error, Path};
-use crate::status::Code;
-use crate::types::TensorType;
+use crate::format::TensorType;
 
 const MAX_NAME: u64 = 63;
 const MAX_DIMS: u32 = 4;

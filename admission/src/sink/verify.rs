@@ -1,9 +1,9 @@
 //! The sink that keeps nothing: it lends one window over and over.
 
+use super::{Lend, Plan, Sink};
 use crate::error::Error;
-use crate::layout::Zone;
+use crate::format::Zone;
 use crate::memory;
-use crate::sink::{Lend, Plan, Sink};
 
 /// Proves a file good while the host stores it elsewhere. Memory is the header and one window, whatever the file's size.
 #[derive(Default)]

@@ -9,12 +9,9 @@ mod tensor;
 
 use core::fmt;
 
+use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
-use crate::header::Header;
-use crate::layout::Layout;
-use crate::limits::{LimitId, Limits};
-use crate::status::Code;
-use crate::types::ValueType;
+use crate::format::{Header, Layout, ValueType};
 
 /// What the fields are measured against.
 #[derive(Clone, Copy)]

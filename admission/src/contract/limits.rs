@@ -1,6 +1,6 @@
 //! Every bound that a host can set, with the reason for its value.
 
-use crate::contract::Storage;
+use super::storage::Storage;
 
 /// Which limit: the number is the ABI's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,16 +8,15 @@ use std::io;
 use bytes::Buf;
 use futures_core::Stream;
 
-use crate::contract::Storage;
+use crate::contract::{Limits, Storage};
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
-use crate::limits::Limits;
 use crate::memory;
-use crate::model::Model;
-use crate::resident::Resident;
+use crate::session::model::Model;
 use crate::session::{OPEN_WINDOW, Session};
 use crate::sink::Sink;
-use crate::verify::Verify;
+use crate::sink::resident::Resident;
+use crate::sink::verify::Verify;
 
 /// What to admit a file as.
 pub struct Options<S> {

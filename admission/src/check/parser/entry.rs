@@ -1,10 +1,9 @@
 //! The fields of a metadata entry.
 
 use super::{Bounds, EntryStep, Items, Parser, Step};
+use crate::contract::{Code, LimitId};
 use crate::error::{Error, Path};
-use crate::limits::LimitId;
-use crate::status::Code;
-use crate::types::ValueType;
+use crate::format::ValueType;
 
 const MAX_KEY: u64 = 65_535;
 const MAX_ALIGNMENT: u32 = 1 << 20;

@@ -4,10 +4,10 @@
 //! depth is bounded by the name's own bits (a hash table without a secret key can be flooded; sorting at the end
 //! would find a duplicate after the faults behind it), and looking up costs no second index.
 
-use crate::bytes::Bytes;
+use super::bytes::Bytes;
+use super::pages::Pages;
 use crate::error::Error;
 use crate::memory;
-use crate::pages::Pages;
 
 /// Invariants: record `i` starts with its name string at `starts[i]`; `nodes.len() + 1 == starts.len()`, or both are 0;
 /// along every path the tested bits stand ever later in the name; all names below a node agree in the bits before its own.

@@ -3,9 +3,9 @@
 use core::cmp::Ordering;
 use core::fmt::{self, Write};
 
+use super::pages::Pages;
 use crate::error::Error;
 use crate::memory;
-use crate::pages::Pages;
 
 /// Bytes of the file's header: a key, a name, a string value. Not necessarily UTF-8; displayed with U+FFFD.
 #[derive(Clone, Copy)]
@@ -201,7 +201,7 @@ impl fmt::Debug for Bytes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::PAGE;
+    use crate::store::pages::PAGE;
 
     /// Puts `text` so that it lies across the first page's end at every possible place.
     fn decoded_across_a_page(text: &[u8]) {

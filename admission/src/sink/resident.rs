@@ -3,13 +3,11 @@
 //! One buffer for all would ask the allocator for the whole file in a row, and growing it would cost the file once
 //! more. A buffer a tensor would make windows as small as the smallest tensor.
 
+use super::{Lend, Plan, Sink};
+use crate::contract::{Code, MEMORY_BOUND};
 use crate::error::{Error, Path};
-use crate::header::Header;
-use crate::layout::Zone;
-use crate::limits::MEMORY_BOUND;
+use crate::format::{Header, Zone};
 use crate::memory;
-use crate::sink::{Lend, Plan, Sink};
-use crate::status::Code;
 
 /// A segment takes tensors up to this size; a larger tensor has one of its own.
 const SEGMENT: u64 = 64 * 1024 * 1024;

@@ -3,9 +3,9 @@
 use std::io;
 
 use crate::digests::Digests;
-use crate::header::{Header, Tensor};
-use crate::resident::Resident;
+use crate::format::{Header, Tensor};
 use crate::sink::builtin::Builtin;
+use crate::sink::resident::Resident;
 
 /// A file that passed every check: its header, its digests, and whatever its sink kept.
 pub struct Model<S = Builtin> {

@@ -2,8 +2,8 @@
 
 use core::fmt::{self, Display, Write};
 
-use crate::bytes::Bytes;
-use crate::limits::EXACT;
+use crate::contract::EXACT;
+use crate::store::Bytes;
 
 /// Writes JSON values one after another; commas are its business, the order is the caller's.
 pub struct Json<'w> {

@@ -1,0 +1,9 @@
+//! The header's bytes as they came, and where its records start.
+
+mod bytes;
+mod names;
+mod pages;
+
+pub use self::bytes::Bytes;
+pub(crate) use self::names::Names;
+pub(crate) use self::pages::Pages;
