@@ -17,6 +17,8 @@ pub mod writer;
 mod pages {
     #[doc = include_str!("../../README.md")]
     struct Readme;
+    #[doc = include_str!("../../admission/README.md")]
+    struct CrateReadme;
     #[doc = include_str!("../../docs/migration.md")]
     struct Migration;
 }

@@ -1,5 +1,7 @@
-//! Admits GGUF model files from a browser's own sources of bytes: for Rust apps that are built with wasm-bindgen and link
-//! [`gguf_admission`] instead of talking to its module over the ABI.
+//! Checks and loads GGUF model files from a browser's own sources of bytes: a `File`, a `Blob`, a `Response`, a
+//! `ReadableStream`. For Rust apps that are built with wasm-bindgen.
+//!
+//! The app links [`gguf_admission`], which does the checking. It does not need the WebAssembly module or its ABI.
 //!
 //! ```no_run
 //! use gguf_admission::{Model, Options, Resident};
@@ -10,29 +12,33 @@
 //!     let stream = ByteStream::from_blob(file)?.until(signal);
 //!     let model = admit(stream, Options::resident()).await?;
 //!     if let Some((tensor, bytes)) = model.tensor_named("output.weight") {
-//!         assert_eq!(tensor.bytes, bytes.len() as u64); // where it lies, not a copy
+//!         assert_eq!(tensor.bytes, bytes.len() as u64); // a view of the model, not a copy
 //!     }
 //!     Ok(model)
 //! }
 //! ```
 //!
-//! A [`ByteStream`] is a [`Stream`](futures_core::Stream) of [`Chunk`]s like any other: to look at the header before the
-//! data is paid for, feed it to a [`Session`](gguf_admission::Session) step by step; dropping it ends the download.
-//! [`expecting`](ByteStream::expecting) and [`explain`](ByteStream::explain) then do what [`admit`] does of itself.
+//! A [`ByteStream`] is a [`Stream`](futures_core::Stream) of [`Chunk`]s. Dropping it ends the download. [`admit`] takes it to
+//! its end. To look at the header before the data is read, feed it to a [`Session`](gguf_admission::Session) step by step,
+//! and call [`expecting`](ByteStream::expecting) and [`explain`](ByteStream::explain), which [`admit`] calls by itself.
 //!
-//! An app is built as any other of wasm-bindgen, with the release of its tool that `Cargo.lock` names. The bindings
-//! (`wasm-bindgen`, `js-sys`, `web-sys`, `wasm-bindgen-futures`) are required in exactly one version each: take the same.
+//! # Building an app
+//!
+//! Build it like any other wasm-bindgen app, with the version of the wasm-bindgen tool that your `Cargo.lock` names. This crate
+//! requires exactly one version of each of `wasm-bindgen`, `js-sys`, `web-sys` and `wasm-bindgen-futures`: use the same.
 //!
 //! # Guarantees
 //!
-//! * No copy of the file beside the model: what is on its way takes one buffer in JavaScript and one in Rust, 1 MiB and
-//!   256 KiB at most, where the engine reads byte streams with `min`. Elsewhere
-//!   ([`reuses_its_buffer`](ByteStream::reuses_its_buffer) says so) the engine makes a chunk for each read, of whatever
-//!   size, and its collector takes them when it sees fit. A byte is copied into WebAssembly memory once.
-//! * After the end, an error, an abort or a drop the reader is released; unless the stream had ended it is cancelled too.
-//! * An [`Error`] is a value with `code`, `offset` and `path`, and turns into a JavaScript `Error` that has the fields of
-//!   the JavaScript package's.
-//! * The thread is given away every 16 ms, so that clicks and timers are heard while bytes come without waiting.
+//! * **Memory.** No second copy of the file is made. Bytes on their way take one buffer in JavaScript (1 MiB at most) and one
+//!   in Rust (256 KiB at most), in engines that read byte streams with `min`. In others
+//!   ([`reuses_its_buffer`](ByteStream::reuses_its_buffer) tells which) the engine makes a new chunk for each read, of any
+//!   size, and frees them when its garbage collector runs. A byte is copied into WebAssembly memory once.
+//! * **Cleaning up.** After the end, an error, an abort or a drop, the reader is released. Unless the stream had ended, it is
+//!   cancelled too.
+//! * **Errors.** An [`Error`] is a value with `code`, `offset` and `path`. It turns into a JavaScript `Error` with the same
+//!   fields as the errors of the JavaScript package.
+//! * **Responsiveness.** The crate yields to the event loop every 16 ms, so that a page stays responsive even when bytes never
+//!   have to be waited for.
 //!
 //! Everything here runs where wasm-bindgen's imports are present: in a page, in a worker, in Node. On other targets it
 //! compiles, and every call panics.
@@ -58,3 +64,8 @@ pub use admit::admit;
 pub use chunk::Chunk;
 pub use error::{Error, SourceError};
 pub use stream::ByteStream;
+
+/// The example of the crate's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
