@@ -40,6 +40,15 @@ const LIMIT_IDS = {
   headerBytes: 1, metadataEntries: 2, tensors: 3, stringBytes: 4, arrayItems: 5, memory: 6, window: 7, trailingBytes: 8,
 };
 
+/**
+ * Every limit that can refuse a file, as high as it goes: the guest lowers them to its bounds. The window refuses nothing.
+ *
+ * @type {Limits}
+ */
+export const HIGHEST_LIMITS = Object.fromEntries(
+  Object.keys(LIMIT_IDS).filter(name => name !== 'window').map(name => [name, Number.MAX_SAFE_INTEGER]),
+);
+
 /** @type {Readonly<Record<Algorithm, 1 | 2>>} */
 const ALGORITHMS = { sha256: 1, blake3: 2 };
 

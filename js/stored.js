@@ -4,7 +4,7 @@ import { admit } from './admit.js';
 import { AdmissionError, messageOf } from './errors.js';
 import { OpfsTee, storeFault } from './opfs-tee.js';
 import { StoredFile } from './opfs/stored-file.js';
-import { settingsOf } from './settings.js';
+import { HIGHEST_LIMITS, settingsOf } from './settings.js';
 import { sourceOf } from './sources.js';
 
 /** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
@@ -199,10 +199,6 @@ const isWanted = ({ length, digests }, options) =>
  */
 const isRejected = error => error instanceof AdmissionError && error.kind === 'rejected';
 
-/** The guest lowers them to its bounds. */
-const MOST = Number.MAX_SAFE_INTEGER;
-const HIGHEST = { headerBytes: MOST, metadataEntries: MOST, tensors: MOST, stringBytes: MOST, arrayItems: MOST, memory: MOST, trailingBytes: MOST };
-
 /**
  * Is it what was stored, whatever the options of this call say of it?
  *
@@ -213,7 +209,7 @@ const HIGHEST = { headerBytes: MOST, metadataEntries: MOST, tensors: MOST, strin
  */
 async function isSound(guest, file, recorded, signal) {
   try {
-    (await admit(guest, file, { ...recorded, limits: HIGHEST, signal })).release();
+    (await admit(guest, file, { ...recorded, limits: HIGHEST_LIMITS, signal })).release();
     return true;
   } catch (error) {
     if (isRejected(error)) return false;

@@ -80,7 +80,7 @@ export class GuestWorker {
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
   admitStored(name, source, options = {}) {
-    return this.#admit(source, options, { name, directory: options.directory });
+    return this.#admit(source, options, name);
   }
 
   /** @returns {Promise<number>} size of the guest's memory, in bytes */
@@ -106,8 +106,8 @@ export class GuestWorker {
 
   /**
    * @param {Admissible} source
-   * @param {AdmitOptions} options
-   * @param {import('./worker/remote-admission.js').Order['stored']} [stored]
+   * @param {AdmitOptions & import('./opfs-tee.js').StoreOptions} options
+   * @param {string} [stored]  the name, for `admitStored`
    */
   #admit(source, options, stored) {
     return admitRemotely(source, options, (port, line) => {

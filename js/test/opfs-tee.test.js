@@ -21,6 +21,9 @@ const other = gguf({ tensors: [{ bytes: 300_000, fill: () => 7 }] });
 /** @param {Uint8Array} bytes */
 const sha256Of = bytes => createHash('sha256').update(bytes).digest('hex');
 
+/** The limit that refuses no file. */
+const WINDOW = 7;
+
 /** @param {string} name */
 const bytesOf = name => directory.files.get(name)?.bytes;
 
@@ -158,6 +161,26 @@ test('a stored file that is too large for the limits of today is not taken for d
   (await admitStored(guest, 'm.gguf', file)).model.release();
   assert.equal((await faultOf(admitStored(guest, 'm.gguf', file, { limits: { tensors: 0 } }))).code, 'limit');
   assert.ok(await findStored('m.gguf'));
+});
+
+test('whether a stored file is damaged is judged with every limit of the guest as high as it goes', async () => {
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  const handle = guest.begin(undefined, 'verify');
+  /** @type {number[]} */ const known = [];
+  try {
+    for (let id = 1; guest.limit(handle, id) >= 0; id++) known.push(id);
+  } catch (error) {
+    assert.equal(/** @type {any} */ (error).code, 'argument');
+  }
+  guest.release(handle);
+  assert.ok(known.length >= 8);
+  /** @type {Map<number, unknown>} */ let set = new Map();
+  const begin = guest.begin.bind(guest);
+  guest.begin = (...about) => (set = new Map(), begin(...about));
+  const limit = guest.limit.bind(guest);
+  guest.limit = (handle, id, value) => (set.set(id, value), limit(handle, id, value));
+  assert.equal((await faultOf(admitStored(guest, 'm.gguf', file, { limits: { stringBytes: 2 } }))).code, 'limit');
+  assert.deepEqual([...set], known.filter(id => id !== WINDOW).map(id => [id, Number.MAX_SAFE_INTEGER]));
 });
 
 test('a stored file of another length or digest than required gives way', async () => {

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { AdmissionError, admit, loadGuestWorker } from '../index.js';
+import { Line } from '../worker/line.js';
+import { admitRemotely } from '../worker/remote-admission.js';
 import { faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { never, observed, recorder } from './support/streams.js';
@@ -95,6 +97,18 @@ test('options that cannot be, and sources of no sort, are misuse, and the source
   locked.getReader();
   assert.equal((await faultOf(guest.admit(locked))).code, 'locked');
 }));
+
+test('every option but those that stay on the page crosses to the worker, one of tomorrow too', async () => {
+  const crossing = { length: 1000, sink: 'verify', limits: { tensors: 3 }, retries: 7, added: { later: [1] } };
+  /** @type {any} */ let order;
+  /** @type {Line | undefined} */ let page;
+  await admitRemotely(new Blob([file]), /** @type {any} */ ({ ...crossing, onHeader: () => {}, tee: recorder() }), (port, line) => {
+    page = line;
+    new Line(port, () => ({ admit: (/** @type {any} */ given) => ((order = given), { report: {}, found: false }) }));
+  });
+  page?.end(undefined);
+  assert.deepEqual(order.settings, crossing);
+});
 
 test('onHeader is awaited, on the page; what it throws comes back as it is', () => withGuestWorker(async guest => {
   const source = observed(file, { piece: 70_000 });

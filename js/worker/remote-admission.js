@@ -9,6 +9,7 @@ import { RemoteModel } from './remote-model.js';
 import { LocalTees } from './remote-tee.js';
 
 /** @typedef {import('../admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../opfs-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
 
 /** How long what a crashed worker has left may take to be deleted, in milliseconds. */
@@ -17,23 +18,23 @@ const PATIENCE = 10_000;
 /**
  * @typedef {object} Order  What the worker is told.
  * @property {import('./crossing.js').Parcel} parcel
- * @property {Omit<AdmitOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
+ * @property {Omit<AdmitOptions & StoreOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
  * @property {boolean} asksHeader
  * @property {boolean} tellsProgress
  * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name: one of the page's
- * @property {{ name: string, directory?: FileSystemDirectoryHandle }} [stored]
+ * @property {string} [stored]  the name, for `admitStored`
  */
 
 /**
  * @param {import('../sources.js').Admissible} from
- * @param {AdmitOptions} options
+ * @param {AdmitOptions & StoreOptions} options
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
- * @param {Order['stored']} [stored]
+ * @param {string} [stored]  the name, for `admitStored`
  * @returns {Promise<{ model: RemoteModel, found: boolean }>}
  */
 export async function admitRemotely(from, options, connect, stored) {
-  const { signal, onHeader, onProgress, tee, sink, length, sha256, blake3, digests, limits, retries, retryDelay } = options;
-  const settings = { sink, length, sha256, blake3, digests, limits, retries, retryDelay };
+  // All but these four crosses: an option that is forgotten here would be dropped in silence.
+  const { signal, onHeader, onProgress, tee, ...settings } = options;
   /** @type {readonly import('../tee.js').Tee[]} */
   const tees = tee === undefined ? [] : Array.isArray(tee) ? tee : [tee];
   const local = new LocalTees(tees);
@@ -79,7 +80,7 @@ export async function admitRemotely(from, options, connect, stored) {
     const error = explained(fault);
     // The worker has told all of them, unless it could not.
     line?.end(error);
-    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, stored)]);
+    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, stored, options)]);
     throw error;
   } finally {
     for (const stop of unhear) stop();
@@ -95,10 +96,11 @@ const isOver = error => error instanceof AdmissionError && error.code === 'worke
 
 /**
  * @param {readonly import('../tee.js').Tee[]} tees
- * @param {Order['stored']} stored
+ * @param {string | undefined} stored
+ * @param {StoreOptions} options
  */
-async function clearStores(tees, stored) {
-  const stores = [...tees.filter(tee => tee instanceof OpfsTee), ...(stored ? [stored] : [])];
+async function clearStores(tees, stored, { directory }) {
+  const stores = [...tees.filter(tee => tee instanceof OpfsTee), ...(stored === undefined ? [] : [{ name: stored, directory }])];
   await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE)));
 }
 

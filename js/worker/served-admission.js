@@ -83,8 +83,8 @@ export class ServedAdmission {
     };
     const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;
-    return stored
-      ? admitStored(guest, stored.name, source, { ...options, directory: stored.directory })
+    return stored !== undefined
+      ? admitStored(guest, stored, source, options)
       : { model: await admit(guest, source, options), found: false };
   }
 
