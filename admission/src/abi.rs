@@ -7,6 +7,6 @@ mod stamp;
 
 pub use self::registry::Registry;
 pub use self::slots::SLOTS;
-pub use crate::report::json::Json;
+pub use crate::report::Json;
 pub use crate::report::text;
 pub use crate::text::Text;

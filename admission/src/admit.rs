@@ -12,11 +12,8 @@ use crate::contract::{Limits, Storage};
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
 use crate::memory;
-use crate::session::model::Model;
-use crate::session::{OPEN_WINDOW, Session};
-use crate::sink::Sink;
-use crate::sink::resident::Resident;
-use crate::sink::verify::Verify;
+use crate::session::{Model, OPEN_WINDOW, Session};
+use crate::sink::{Resident, Sink, Verify};
 
 /// What to admit a file as.
 pub struct Options<S> {

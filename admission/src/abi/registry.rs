@@ -6,10 +6,9 @@ use crate::contract::{Code, LimitId, Limits, State, Storage};
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
 use crate::report;
-use crate::report::json::Json;
-use crate::session::Session;
-use crate::session::model::Model;
-use crate::sink::builtin::Builtin;
+use crate::report::Json;
+use crate::session::{Model, Session};
+use crate::sink::Builtin;
 
 /// All sessions and models.
 ///

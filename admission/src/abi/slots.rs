@@ -4,7 +4,7 @@ use crate::contract::{Code, Storage};
 use crate::error::Error;
 use crate::memory;
 use crate::session::Session;
-use crate::sink::builtin::Builtin;
+use crate::sink::Builtin;
 
 /// Slots for sessions and models that were opened with a handle.
 pub const SLOTS: usize = 64;

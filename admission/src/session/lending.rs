@@ -1,6 +1,6 @@
 //! The session of a sink that lends: a window is lent, a host fills it, and its bytes are committed.
 
-use super::{OPEN_WINDOW, Session, clip, walk};
+use super::session::{OPEN_WINDOW, Session, clip, walk};
 use crate::check::Cursor;
 use crate::contract::{Code, LimitId, State};
 use crate::error::Error;

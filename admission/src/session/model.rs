@@ -4,8 +4,7 @@ use std::io;
 
 use crate::digests::Digests;
 use crate::format::{Header, Tensor};
-use crate::sink::builtin::Builtin;
-use crate::sink::resident::Resident;
+use crate::sink::{Builtin, Resident};
 
 /// A file that passed every check: its header, its digests, and whatever its sink kept.
 pub struct Model<S = Builtin> {

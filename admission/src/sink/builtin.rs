@@ -1,8 +1,8 @@
 //! The sink of an ABI host, which chooses it by number.
 
 use super::resident::Resident;
+use super::sink::{Lend, Plan, Sink};
 use super::verify::Verify;
-use super::{Lend, Plan, Sink};
 use crate::contract::Storage;
 use crate::error::Error;
 use crate::format::Zone;

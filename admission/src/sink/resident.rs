@@ -3,7 +3,7 @@
 //! One buffer for all would ask the allocator for the whole file in a row, and growing it would cost the file once
 //! more. A buffer a tensor would make windows as small as the smallest tensor.
 
-use super::{Lend, Plan, Sink};
+use super::sink::{Lend, Plan, Sink};
 use crate::contract::{Code, MEMORY_BOUND};
 use crate::error::{Error, Path};
 use crate::format::{Header, Zone};

@@ -1,6 +1,6 @@
 //! The sink that keeps nothing: it lends one window over and over.
 
-use super::{Lend, Plan, Sink};
+use super::sink::{Lend, Plan, Sink};
 use crate::error::Error;
 use crate::format::Zone;
 use crate::memory;
