@@ -7,7 +7,8 @@ thread_local! {
     static LEFT: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Makes the `n`-th call from now on that enters the instance trap in the middle; 0 disarms. `abi_version` never enters.
+/// Makes the `n`-th call from now on that enters the instance trap in the middle; 0 disarms. `abi_version` never
+/// enters.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "fault"))]
 pub extern "C" fn fault(n: i32) {
     LEFT.set(n);

@@ -7,14 +7,20 @@ use gguf_admission::abi::{Json, Registry, Text};
 use gguf_admission::{Error, Model};
 
 /// What the text exports give after a trap.
-pub(crate) const POISONED: &str = r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"message":"an earlier call trapped"}"#;
+pub(crate) const POISONED: &str = concat!(
+    r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"#,
+    r#""message":"an earlier call trapped"}"#
+);
 
 /// The latest result before there is one.
 const NO_RESULT: &str =
     r#"{"abi":"1","call":"none","status":0,"code":"ok","offset":null,"path":null,"message":"no call yet"}"#;
 
 /// What the diagnostics say when there is no memory to say more.
-const NO_MEMORY: &str = r#"{"abi":"1","model":null,"error":{"call":"get_diagnostics","status":17,"code":"memory","offset":null,"path":"memory","message":"no memory for the diagnostics"}}"#;
+const NO_MEMORY: &str = concat!(
+    r#"{"abi":"1","model":null,"error":{"call":"get_diagnostics","status":17,"code":"memory","offset":null,"#,
+    r#""path":"memory","message":"no memory for the diagnostics"}}"#
+);
 
 /// The calls that make a result.
 #[derive(Clone, Copy)]
@@ -115,7 +121,8 @@ impl Texts {
         let status = answer.status;
         RESULT.with_borrow_mut(|text| {
             *text = Text::new();
-            // A text is cut, never refused, and the longest result fits: a message has at most 200 bytes before escaping.
+            // A text is cut, never refused, and the longest result fits: a message has at most 200 bytes before
+            // escaping.
             let _ = write_result(&answer, text);
         });
         if status != 0 {

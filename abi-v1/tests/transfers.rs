@@ -1,4 +1,5 @@
-//! v1's transfers with real pointers, as a host makes them. Run under Miri too: what a host may do is defined behaviour.
+//! v1's transfers with real pointers, as a host makes them. Run under Miri too: what a host may do is defined
+//! behaviour.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]

@@ -1,7 +1,7 @@
 //! The guest lends, a host writes: with real pointers, so that Miri sees what the host is allowed to do.
 //!
-//! Where pointers have 32 bits (Miri runs such a target) a host reads the slices of the ABI itself. Elsewhere an address
-//! does not fit a slice, and the window comes from the registry that `window` asks.
+//! Where pointers have 32 bits (Miri runs such a target) a host reads the slices of the ABI itself. Elsewhere an
+//! address does not fit a slice, and the window comes from the registry that `window` asks.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]

@@ -34,7 +34,10 @@ async function open(file) {
     shown = admitted;
     show(admitted, JSON.parse(admitted.report()));
     const seconds = (performance.now() - began) / 1000;
-    say('admitted', `Admitted ${file.name}: ${mib(file.size)} in ${seconds.toFixed(2)} s, ${mib(memoryBytes())} of memory.`);
+    say(
+      'admitted',
+      `Admitted ${file.name}: ${mib(file.size)} in ${seconds.toFixed(2)} s, ${mib(memoryBytes())} of memory.`,
+    );
   } catch (error) {
     if (mine === controller) say('failed', describe(error));
   } finally {
@@ -50,17 +53,24 @@ function rest() {
 
 function show(admitted, { length, gguf, metadata, tensors, digests }) {
   const value = key => metadata.find(entry => entry.key === key)?.value ?? '–';
-  $('facts').replaceChildren(...Object.entries({
-    'Name': value('general.name'),
-    'Architecture': value('general.architecture'),
-    'Length': `${length} bytes`,
-    'Header': `GGUF ${gguf.version}, ${gguf.headerBytes} bytes, ${metadata.length} entries`,
-    'SHA-256': digests.sha256,
-  }).map(cells => row(cells)));
-  $('tensors').replaceChildren(...tensors.map(({ name, type, dims, bytes }) => {
-    const pick = Object.assign(document.createElement('button'), { textContent: name, onclick: () => read(admitted, name) });
-    return row([pick, type, dims.join(' × '), bytes]);
-  }));
+  $('facts').replaceChildren(
+    ...Object.entries({
+      'Name': value('general.name'),
+      'Architecture': value('general.architecture'),
+      'Length': `${length} bytes`,
+      'Header': `GGUF ${gguf.version}, ${gguf.headerBytes} bytes, ${metadata.length} entries`,
+      'SHA-256': digests.sha256,
+    }).map(cells => row(cells)),
+  );
+  $('tensors').replaceChildren(
+    ...tensors.map(({ name, type, dims, bytes }) => {
+      const pick = Object.assign(document.createElement('button'), {
+        textContent: name,
+        onclick: () => read(admitted, name),
+      });
+      return row([pick, type, dims.join(' × '), bytes]);
+    }),
+  );
   $('values-label').textContent = 'Pick a tensor to read its first values in place.';
   $('values').textContent = '';
   $('model').hidden = false;
@@ -93,4 +103,6 @@ function say(state, text) {
 const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 const describe = ({ name, code, offset, path, message }) =>
-  name === 'AbortError' ? 'Cancelled.' : [code, path && `in ${path}`, offset != null && `at byte ${offset}`].filter(Boolean).join(' ') + `: ${message}`;
+  name === 'AbortError'
+    ? 'Cancelled.'
+    : [code, path && `in ${path}`, offset != null && `at byte ${offset}`].filter(Boolean).join(' ') + `: ${message}`;

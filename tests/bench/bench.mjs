@@ -1,5 +1,5 @@
-// `bench.mjs [--quick] [--sizes]`: what admission costs, as ratios inside one run. Prints tables, writes target/bench.json
-// and, when not quick, docs/memory.svg. --sizes leaves the ratios out, which take the most time.
+// `bench.mjs [--quick] [--sizes]`: what admission costs, as ratios inside one run. Prints tables, writes
+// target/bench.json and, when not quick, docs/memory.svg. --sizes leaves the ratios out, which take the most time.
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,11 @@ if (!sizesOnly) compareAll();
 console.log('One admission a process (SHA-256): what v1 and v2 take. Process memory is what it grew by.\n');
 const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const run = (way, mebibytes) =>
-  JSON.parse(execFileSync(process.execPath, [fileURLToPath(new URL('row.mjs', import.meta.url)), way, String(mebibytes)], { encoding: 'utf8' }));
+  JSON.parse(
+    execFileSync(process.execPath, [fileURLToPath(new URL('row.mjs', import.meta.url)), way, String(mebibytes)], {
+      encoding: 'utf8',
+    }),
+  );
 for (const mebibytes of quick ? [16] : [16, 32, 64, 120]) {
   for (const way of ['v1', 'verify', 'resident']) results.sizes.push(run(way, mebibytes));
 }
@@ -73,7 +77,11 @@ printTable(
     };
     const row = { window, sha256: speed(SHA256), none: speed(NONE) };
     results.windows.push(row);
-    return [window >= 2 ** 20 ? `${window / 2 ** 20} MiB` : `${window / 1024} KiB`, row.sha256.toFixed(0), row.none.toFixed(0)];
+    return [
+      window >= 2 ** 20 ? `${window / 2 ** 20} MiB` : `${window / 1024} KiB`,
+      row.sha256.toFixed(0),
+      row.none.toFixed(0),
+    ];
   }),
 );
 
@@ -88,27 +96,85 @@ function compareAll() {
     const real = realFile(REAL);
     const part = { end: REAL_HEADER };
     rows.push(
-      compare('real model, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(real), () => guest.plain(real)),
-      compare('real model, BLAKE3 verify / copy + BLAKE3', 1.3, () => guest.v2(real, { digests: BLAKE3 }), () => guest.plain(real, { digests: BLAKE3 })),
-      compare('real model, no digest, verify / copy', null, () => guest.v2(real, { digests: NONE }), () => guest.plain(real, { digests: NONE })),
-      compare('real header, no digest / SHA-256 of its bytes', 1.0, () => guest.v2(real, { ...part, digests: NONE }), () => guest.plain(real, part)),
-      compare('real model, resident / verify (SHA-256)', null, () => guest.v2(real, { sink: 'resident' }), () => guest.v2(real)),
+      compare(
+        'real model, SHA-256 verify / copy + SHA-256',
+        1.03,
+        () => guest.v2(real),
+        () => guest.plain(real),
+      ),
+      compare(
+        'real model, BLAKE3 verify / copy + BLAKE3',
+        1.3,
+        () => guest.v2(real, { digests: BLAKE3 }),
+        () => guest.plain(real, { digests: BLAKE3 }),
+      ),
+      compare(
+        'real model, no digest, verify / copy',
+        null,
+        () => guest.v2(real, { digests: NONE }),
+        () => guest.plain(real, { digests: NONE }),
+      ),
+      compare(
+        'real header, no digest / SHA-256 of its bytes',
+        1.0,
+        () => guest.v2(real, { ...part, digests: NONE }),
+        () => guest.plain(real, part),
+      ),
+      compare(
+        'real model, resident / verify (SHA-256)',
+        null,
+        () => guest.v2(real, { sink: 'resident' }),
+        () => guest.v2(real),
+      ),
     );
   } else {
     console.log('the real model is not here (cargo xtask model): its rows are left out\n');
   }
   if (existsSync(VOCABULARY)) {
     const vocabulary = realFile(VOCABULARY);
-    rows.push(compare('all header (15.8 MB vocabulary), no digest / SHA-256', null, () => guest.v2(vocabulary, { digests: NONE }), () => guest.plain(vocabulary)));
+    rows.push(
+      compare(
+        'all header (15.8 MB vocabulary), no digest / SHA-256',
+        null,
+        () => guest.v2(vocabulary, { digests: NONE }),
+        () => guest.plain(vocabulary),
+      ),
+    );
   }
   const many = madeFile(64 * 2 ** 20, 65_536);
-  rows.push(compare('65,536 tensors in 64 MiB, SHA-256 verify / copy + SHA-256', null, () => guest.v2(many), () => guest.plain(many)));
-  rows.push(compare('256 MiB, small header, BLAKE3 verify / copy + BLAKE3', 1.1, () => guest.v2(small, { digests: BLAKE3 }), () => guest.plain(small, { digests: BLAKE3 })));
+  rows.push(
+    compare(
+      '65,536 tensors in 64 MiB, SHA-256 verify / copy + SHA-256',
+      null,
+      () => guest.v2(many),
+      () => guest.plain(many),
+    ),
+  );
+  rows.push(
+    compare(
+      '256 MiB, small header, BLAKE3 verify / copy + BLAKE3',
+      1.1,
+      () => guest.v2(small, { digests: BLAKE3 }),
+      () => guest.plain(small, { digests: BLAKE3 }),
+    ),
+  );
   const large = madeFile(4 * GIB);
   const largePairs = quick ? 1 : PAIRS;
   rows.push(
-    compare('4 GiB, SHA-256 verify / copy + SHA-256', 1.03, () => guest.v2(large), () => guest.plain(large), largePairs),
-    compare('4 GiB, no digest, verify / copy', 1.25, () => guest.v2(large, { digests: NONE }), () => guest.plain(large, { digests: NONE }), largePairs),
+    compare(
+      '4 GiB, SHA-256 verify / copy + SHA-256',
+      1.03,
+      () => guest.v2(large),
+      () => guest.plain(large),
+      largePairs,
+    ),
+    compare(
+      '4 GiB, no digest, verify / copy',
+      1.25,
+      () => guest.v2(large, { digests: NONE }),
+      () => guest.plain(large, { digests: NONE }),
+      largePairs,
+    ),
   );
   printTable(['what', 'ratio', 'wanted at most', 'middle half', 'A/A', 'ms', 'pairs'], rows);
 }

@@ -21,7 +21,8 @@ export class Guest {
    * Through v2, up to `end`; all of it is admitted and released, a part is only released.
    *
    * @param {File} file
-   * @param {{ sink?: 'verify' | 'resident', digests?: number, window?: number, end?: number, keep?: boolean }} [options]
+   * @param {{ sink?: 'verify' | 'resident', digests?: number, window?: number, end?: number, keep?: boolean }}
+   * [options]
    */
   v2(file, { sink = 'verify', digests = SHA256, window = 1 << 20, end = file.length, keep = false } = {}) {
     const guest = this.#exports;
@@ -65,6 +66,8 @@ export class Guest {
   #checked(answer) {
     if (answer >= 0) return answer;
     const slice = this.#exports.last_error();
-    throw new Error(Buffer.from(this.#exports.memory.buffer, Number(slice & 0xffffffffn), Number(slice >> 32n)).toString());
+    throw new Error(
+      Buffer.from(this.#exports.memory.buffer, Number(slice & 0xffffffffn), Number(slice >> 32n)).toString(),
+    );
   }
 }

@@ -1,5 +1,6 @@
-// How things are measured here: in one process, in alternated pairs, in CPU time, as the median of the pairs' ratios, with
-// the ratio of the same work to itself beside it. A machine that is shared gives no better number than that last one.
+// How things are measured here: in one process, in alternated pairs, in CPU time, as the median of the pairs' ratios,
+// with the ratio of the same work to itself beside it. A machine that is shared gives no better number than that last
+// one.
 
 /** CPU seconds that this process has used. */
 const cpu = () => {
@@ -50,7 +51,8 @@ export function ratio(work, base, pairs) {
 /** @param {string[]} columns @param {(string | number)[][]} rows */
 export function printTable(columns, rows) {
   const widths = columns.map((name, column) => Math.max(name.length, ...rows.map(row => String(row[column]).length)));
-  const line = cells => console.log(`| ${cells.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`);
+  const line = cells =>
+    console.log(`| ${cells.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`);
   line(columns);
   line(widths.map(width => '-'.repeat(width)));
   rows.forEach(line);

@@ -22,10 +22,15 @@ export function plot(rows) {
   const parts = [];
   for (let power = 0; power <= top; power += 2) {
     const at = y(2 ** power).toFixed(1);
-    parts.push(`<path class="grid" d="M${LEFT} ${at}H${WIDTH - RIGHT}"/><text x="${LEFT - 8}" y="${at}" dy="4" text-anchor="end">${label(2 ** power)}</text>`);
+    parts.push(
+      `<path class="grid" d="M${LEFT} ${at}H${WIDTH - RIGHT}"/>` +
+        `<text x="${LEFT - 8}" y="${at}" dy="4" text-anchor="end">${label(2 ** power)}</text>`,
+    );
   }
   for (const size of sizes.filter((_, index) => index % 2 === 0)) {
-    parts.push(`<text x="${x(size).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${label(size)}</text>`);
+    parts.push(
+      `<text x="${x(size).toFixed(1)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${label(size)}</text>`,
+    );
   }
   const ends = [];
   for (const [way, [colour, name]] of Object.entries(LINES)) {
@@ -33,14 +38,21 @@ export function plot(rows) {
     if (points.length === 0) continue;
     const place = points.map(row => `${x(row.mebibytes).toFixed(1)} ${y(row.guest / 2 ** 20).toFixed(1)}`);
     parts.push(`<path d="M${place.join('L')}" fill="none" stroke="${colour}" stroke-width="2.5"/>`);
-    parts.push(...place.map(point => `<circle cx="${point.split(' ')[0]}" cy="${point.split(' ')[1]}" r="3.5" fill="${colour}"/>`));
+    parts.push(
+      ...place.map(
+        point => `<circle cx="${point.split(' ')[0]}" cy="${point.split(' ')[1]}" r="3.5" fill="${colour}"/>`,
+      ),
+    );
     const last = points.at(-1);
     let at = y(last.guest / 2 ** 20);
     while (ends.some(end => Math.abs(end - at) < 14)) at -= 14;
     ends.push(at);
-    parts.push(`<text x="${(x(last.mebibytes) + 8).toFixed(1)}" y="${at.toFixed(1)}" dy="4" fill="${colour}">${name}</text>`);
+    parts.push(
+      `<text x="${(x(last.mebibytes) + 8).toFixed(1)}" y="${at.toFixed(1)}" dy="4" fill="${colour}">${name}</text>`,
+    );
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#374151">
+  const font = 'font-family="system-ui, sans-serif" font-size="12" fill="#374151"';
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" ${font}>
 <title>Peak guest memory against file size</title>
 <style>.grid{stroke:#d1d5db;stroke-width:1}</style>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>

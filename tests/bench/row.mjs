@@ -27,7 +27,7 @@ console.log(
   }),
 );
 
-/** Most bytes this process had in memory. getrusage would tell the parent's, too, from before the process became this. */
+/** The most bytes this process had in memory. getrusage would tell the parent's too, from before it became this one. */
 function peak() {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;

@@ -28,11 +28,16 @@ inEachBrowser(test => {
                   return way === 'hanging' ? new Promise(() => {}) : undefined;
                 };
                 const source = kit.controlled(bytes, { piece, type, onPull });
-                const error = await kit.admit(guest, source.stream, { sink, signal: abort.signal }).then(model => model.release(), error => error);
+                const error = await kit.admit(guest, source.stream, { sink, signal: abort.signal }).then(
+                  model => model.release(),
+                  error => error,
+                );
                 if (error !== reason) wrong.push(`${at} ${way} ${sink}: ${error}`);
                 if (source.stream.locked) wrong.push(`${at} ${way} ${sink}: locked`);
-                if (!source.isCancelled && source.given < bytes.length) wrong.push(`${at} ${way} ${sink}: not cancelled`);
-                if (source.isCancelled && source.cancelled !== reason) wrong.push(`${at} ${way} ${sink}: cancelled with ${source.cancelled}`);
+                if (!source.isCancelled && source.given < bytes.length)
+                  wrong.push(`${at} ${way} ${sink}: not cancelled`);
+                if (source.isCancelled && source.cancelled !== reason)
+                  wrong.push(`${at} ${way} ${sink}: cancelled with ${source.cancelled}`);
               }
             }
             kit.seen(await kit.admit(guest, kit.controlled(bytes, { piece, type }).stream, { sink: 'resident' }));
@@ -45,7 +50,9 @@ inEachBrowser(test => {
     }
   }
 
-  test('an abort at each callback: before, in onHeader, in onProgress, in each write and close of a tee', async ({ page }) => {
+  test('an abort at each callback: before, in onHeader, in onProgress, in each write and close of a tee', async ({
+    page,
+  }) => {
     const result = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.middle();
@@ -64,8 +71,17 @@ inEachBrowser(test => {
         const told = [];
         const tee = { write: callback('write'), close: callback('close'), abort: reason => void told.push(reason) };
         const source = kit.controlled(bytes, { piece: 500_000 });
-        const options = { sink: 'resident', signal: abort.signal, onHeader: callback('onHeader'), onProgress: callback('onProgress'), tee };
-        const error = await kit.admit(guest, source.stream, options).then(model => model.release(), error => error);
+        const options = {
+          sink: 'resident',
+          signal: abort.signal,
+          onHeader: callback('onHeader'),
+          onProgress: callback('onProgress'),
+          tee,
+        };
+        const error = await kit.admit(guest, source.stream, options).then(
+          model => model.release(),
+          error => error,
+        );
         if (source.stream.locked) wrong.push(`${at}: locked`);
         return { error, reason, log, told };
       };
@@ -75,7 +91,8 @@ inEachBrowser(test => {
           const { error, reason, told, log } = await attempt(at, hangs);
           if (log.length <= at) continue; // onProgress goes by the clock
           if (error !== reason) wrong.push(`${at} ${log[at]} hangs ${hangs}: ${error}`);
-          if (told.length !== 1 && log[at] !== 'onProgress') wrong.push(`${at} ${log[at]}: the tee heard ${told.length} aborts`);
+          if (told.length !== 1 && log[at] !== 'onProgress')
+            wrong.push(`${at} ${log[at]}: the tee heard ${told.length} aborts`);
         }
       }
       kit.seen(await kit.admit(guest, new Blob([bytes])));
@@ -85,7 +102,15 @@ inEachBrowser(test => {
     assert.deepEqual(result.all.sort(), ['close', 'onHeader', 'onProgress', 'write']);
   });
 
-  for (const name of ['a File', 'a Response of fetch', 'a Request', 'a URL', 'a file handle of the private file system', 'a Uint8Array', 'an async iterable']) {
+  for (const name of [
+    'a File',
+    'a Response of fetch',
+    'a Request',
+    'a URL',
+    'a file handle of the private file system',
+    'a Uint8Array',
+    'an async iterable',
+  ]) {
     test(`an abort after 0 to 40 ms of ${name}`, async ({ page, server }) => {
       const { url } = server.put({ body: middle(), piece: 100_000, rate: 40e6 });
       const result = await page.run(async ({ url, name }) => {
@@ -119,7 +144,9 @@ inEachBrowser(test => {
       const bytes = kit.models.middle();
       const handle = await kit.workerSources['a synchronous handle']({ bytes });
       const abort = new AbortController();
-      const fault = await kit.fault(kit.admit(guest, handle, { signal: abort.signal, onProgress: () => abort.abort() }));
+      const fault = await kit.fault(
+        kit.admit(guest, handle, { signal: abort.signal, onProgress: () => abort.abort() }),
+      );
       const size = handle.getSize();
       const state = kit.seen(await kit.admit(guest, handle)).state;
       handle.close();
@@ -128,7 +155,10 @@ inEachBrowser(test => {
     assert.deepEqual(result, ['AbortError', true, 'admitted']);
   });
 
-  test('a signal that is aborted already reads and fetches nothing, and gives the source back unlocked', async ({ page, server }) => {
+  test('a signal that is aborted already reads and fetches nothing, and gives the source back unlocked', async ({
+    page,
+    server,
+  }) => {
     const served = server.put({ body: small() });
     const result = await page.run(async ({ url }) => {
       const guest = await kit.guest();
@@ -156,8 +186,12 @@ inEachBrowser(test => {
       return found.map(({ name }) => name);
     }, [silent.url, stuck.url]);
     assert.deepEqual(faults, ['TimeoutError', 'TimeoutError']);
-    for (let tries = 0; tries < 50 && ![...silent.requests, ...stuck.requests].every(({ isOver }) => isOver); tries++) await new Promise(resolve => setTimeout(resolve, 50));
-    assert.deepEqual([silent, stuck].map(({ requests }) => requests.map(({ isOver }) => isOver)), [[true], [true]]);
+    for (let tries = 0; tries < 50 && ![...silent.requests, ...stuck.requests].every(({ isOver }) => isOver); tries++)
+      await new Promise(resolve => setTimeout(resolve, 50));
+    assert.deepEqual(
+      [silent, stuck].map(({ requests }) => requests.map(({ isOver }) => isOver)),
+      [[true], [true]],
+    );
   });
 
   test('an abort while a broken download waits to go on ends the wait', async ({ page, server }) => {

@@ -21,23 +21,44 @@ import { join } from 'node:path';
  * @typedef {object} Browser
  * @property {string} name
  * @property {(url: string) => Promise<Page>} open  a new tab
- * @property {(page: Page, origin: string, bytes: number) => Promise<() => Promise<void>>} [limitStorage]  until the answer is called; where it can be done later than at the start
- * @property {(page: Page) => Promise<() => Promise<number>>} [mainThread]  starts to measure its work; the answer ends that: seconds
+ * @property {(page: Page, origin: string, bytes: number) => Promise<() => Promise<void>>} [limitStorage]  until the
+ * answer is called; where it can be done later than at the start
+ * @property {(page: Page) => Promise<() => Promise<number>>} [mainThread]  starts to measure its work; the answer ends
+ * that: seconds
  * @property {() => Promise<void>} close  ends the browser and deletes its profile
  */
 
-/** @typedef {{ storage?: number }} StartOptions  bytes that the pages of this browser may store, where that is said at the start */
+/**
+ * @typedef {object} StartOptions
+ * @property {number} [storage]  bytes that the pages of this browser may store, where that is said at the start
+ */
 
-/** @typedef {{ programs: string[], packages: string[], start: (program: string, profile: string, options: StartOptions) => Promise<Omit<Browser, 'name'>> }} Kind */
+/**
+ * @typedef {object} Kind
+ * @property {string[]} programs
+ * @property {string[]} packages
+ * @property {(program: string, profile: string, options: StartOptions) => Promise<Omit<Browser, 'name'>>} start
+ */
 
 /** @type {Record<string, Kind>} */
 const KINDS = {
-  chromium: { programs: ['/usr/bin/chromium', '/usr/bin/google-chrome'], packages: ['playwright-core'], start: startChromium },
-  firefox: { programs: ['/usr/bin/firefox-esr', '/usr/bin/firefox'], packages: ['puppeteer-core'], start: startFirefox },
+  chromium: {
+    programs: ['/usr/bin/chromium', '/usr/bin/google-chrome'],
+    packages: ['playwright-core'],
+    start: startChromium,
+  },
+  firefox: {
+    programs: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
+    packages: ['puppeteer-core'],
+    start: startFirefox,
+  },
 };
 
 /** Names of the browsers that are asked for, in the order in which they are tested. */
-export const names = (process.env.GGUF_BROWSERS ?? Object.keys(KINDS).join(',')).split(',').map(name => name.trim()).filter(Boolean);
+export const names = (process.env.GGUF_BROWSERS ?? Object.keys(KINDS).join(','))
+  .split(',')
+  .map(name => name.trim())
+  .filter(Boolean);
 
 /**
  * @param {string} name
@@ -47,7 +68,9 @@ export function whyNot(name) {
   const kind = KINDS[name];
   if (!kind) return `GGUF_BROWSERS: no such browser: ${name} (known: ${Object.keys(KINDS).join(', ')})`;
   if (!programOf(name)) return `${name} is not installed: \`cargo xtask test --browser\` installs it where it may`;
-  const missing = kind.packages.find(name => !existsSync(new URL(`node_modules/${name}/package.json`, import.meta.url)));
+  const missing = kind.packages.find(
+    name => !existsSync(new URL(`node_modules/${name}/package.json`, import.meta.url)),
+  );
   return missing && `${missing} is not installed: run \`npm ci\` in tests/browser`;
 }
 
@@ -115,7 +138,9 @@ async function startChromium(executablePath, profile) {
     async mainThread(page) {
       const session = await context.newCDPSession(page.native);
       await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-      const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN;
+      const worked = async () =>
+        (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ??
+        NaN;
       const before = await worked();
       return async () => {
         const after = await worked();
@@ -137,7 +162,8 @@ async function startFirefox(executablePath, userDataDir, { storage }) {
   const browser = await puppeteer.launch({
     browser: 'firefox', executablePath, userDataDir, headless: true, args: ['--headless'],
     // In KiB, of which one site gets a part, but never less than 10 MiB.
-    extraPrefsFirefox: storage === undefined ? {} : { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(storage / 1024) },
+    extraPrefsFirefox:
+      storage === undefined ? {} : { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(storage / 1024) },
   });
   return {
     /** @param {string} url */
@@ -168,8 +194,10 @@ async function startFirefox(executablePath, userDataDir, { storage }) {
  */
 function running(evaluate) {
   /** @param {{ fn: string, arg: unknown, where: 'here' | 'worker' }} call */
-  const call = async ({ fn, arg, where }) => JSON.stringify(await /** @type {any} */ (globalThis).kit.call(fn, arg, where)) ?? 'null';
-  const run = (/** @type {'here' | 'worker'} */ where) => async (/** @type {Function} */ fn, /** @type {unknown} */ arg) =>
-    JSON.parse(await evaluate(call, { fn: String(fn), arg, where }));
+  const call = async ({ fn, arg, where }) =>
+    JSON.stringify(await /** @type {any} */ (globalThis).kit.call(fn, arg, where)) ?? 'null';
+  const run =
+    (/** @type {'here' | 'worker'} */ where) => async (/** @type {Function} */ fn, /** @type {unknown} */ arg) =>
+      JSON.parse(await evaluate(call, { fn: String(fn), arg, where }));
   return { run: run('here'), runInWorker: run('worker'), evaluate };
 }

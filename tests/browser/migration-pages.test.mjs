@@ -16,11 +16,16 @@ const MODEL = fileURLToPath(new URL('../../target/models/gemma-3-270m-q4_k_m.ggu
 const PAGES = ['v1.html', 'v2.html'];
 
 nodeTest('the two pages differ in one line of code', () => {
-  const [v1, v2] = PAGES.map(name => readFileSync(new URL(`../../js/demo/${name}`, import.meta.url), 'utf8').split('\n'));
+  const [v1, v2] = PAGES.map(name =>
+    readFileSync(new URL(`../../js/demo/${name}`, import.meta.url), 'utf8').split('\n'),
+  );
   assert.equal(v1.length, v2.length);
   const apart = v1.flatMap((line, index) => (line === v2[index] ? [] : [[line, v2[index]]]));
   const isProse = (/** @type {string} */ line) => /^\s*<(title|h1|p)>/.test(line);
-  assert.deepEqual(apart.filter(([line]) => !isProse(line)), [["import { hostFor } from './v1-host.js';", "import { hostFor } from '../index.js';"]]);
+  assert.deepEqual(
+    apart.filter(([line]) => !isProse(line)),
+    [["import { hostFor } from './v1-host.js';", "import { hostFor } from '../index.js';"]],
+  );
 });
 
 /** @param {import('./demo-page.mjs').DemoPage} page  @param {RegExp} status */

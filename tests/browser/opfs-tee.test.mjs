@@ -11,31 +11,49 @@ const MODEL = fileURLToPath(new URL('../../target/models/gemma-3-270m-q4_k_m.ggu
 const noModel = !existsSync(MODEL) && 'the real model is not here: cargo xtask model';
 
 inEachBrowser((test, browserName) => {
-  for (const where of ['on the page', 'in a worker of the page\'s own', 'in a GuestWorker']) {
-    test(`what is admitted is stored, and found and admitted again by its BLAKE3, ${where}`, async ({ page, server }) => {
+  for (const where of ['on the page', "in a worker of the page's own", 'in a GuestWorker']) {
+    test(`what is admitted is stored, and found and admitted again by its BLAKE3, ${where}`, async ({
+      page,
+      server,
+    }) => {
       const served = server.put({ body: middle() });
       const run = where.includes('own') ? page.runInWorker : page.run;
-      const result = await run(async ({ url, isRemote }) => {
-        const remote = isRemote ? await kit.loadGuestWorker() : undefined;
-        const here = remote ? undefined : await kit.guest();
-        const admitStored = (...args) => (remote ? remote.admitStored(...args) : kit.admitStored(here, ...args));
-        const first = await admitStored('m.gguf', url);
-        await first.model.release();
-        const file = await kit.findStored('m.gguf');
-        const bytes = new Uint8Array(await (await file.file.getFile()).arrayBuffer());
-        const isSame = kit.same(bytes, kit.models.middle());
-        const second = await admitStored('m.gguf', url, { sink: 'resident' });
-        const { length } = await second.model.tensor('tensor.0');
-        await second.model.release();
-        const [one, two] = [first.model.report.digests, second.model.report.digests];
-        await kit.removeStored('m.gguf');
-        await remote?.close();
-        const names = [];
-        for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
-        return { found: [first.found, second.found], isSame, length, digests: [Object.keys(one), Object.keys(two)], isEqual: one.blake3 === two.blake3 && two.blake3 === file.digests.blake3, names };
-      }, { url: served.url, isRemote: where.includes('Guest') });
+      const result = await run(
+        async ({ url, isRemote }) => {
+          const remote = isRemote ? await kit.loadGuestWorker() : undefined;
+          const here = remote ? undefined : await kit.guest();
+          const admitStored = (...args) => (remote ? remote.admitStored(...args) : kit.admitStored(here, ...args));
+          const first = await admitStored('m.gguf', url);
+          await first.model.release();
+          const file = await kit.findStored('m.gguf');
+          const bytes = new Uint8Array(await (await file.file.getFile()).arrayBuffer());
+          const isSame = kit.same(bytes, kit.models.middle());
+          const second = await admitStored('m.gguf', url, { sink: 'resident' });
+          const { length } = await second.model.tensor('tensor.0');
+          await second.model.release();
+          const [one, two] = [first.model.report.digests, second.model.report.digests];
+          await kit.removeStored('m.gguf');
+          await remote?.close();
+          const names = [];
+          for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+          return {
+            found: [first.found, second.found],
+            isSame,
+            length,
+            digests: [Object.keys(one), Object.keys(two)],
+            isEqual: one.blake3 === two.blake3 && two.blake3 === file.digests.blake3,
+            names,
+          };
+        },
+        { url: served.url, isRemote: where.includes('Guest') },
+      );
       assert.deepEqual(result, {
-        found: [false, true], isSame: true, length: 2 ** 21, digests: [['sha256', 'blake3'], ['blake3']], isEqual: true, names: [],
+        found: [false, true],
+        isSame: true,
+        length: 2 ** 21,
+        digests: [['sha256', 'blake3'], ['blake3']],
+        isEqual: true,
+        names: [],
       });
       assert.equal(served.requests.length, 1);
     });
@@ -44,33 +62,48 @@ inEachBrowser((test, browserName) => {
       const broken = server.put({ body: middle(), breakAt: 2_000_000 });
       const short = server.put({ body: middle(), endAt: 3_000_000, length: false });
       const run = where.includes('own') ? page.runInWorker : page.run;
-      const result = await run(async ({ broken, short, isRemote }) => {
-        const remote = isRemote ? (await kit.guestWorker()).guestWorker : undefined;
-        const here = remote ? undefined : await kit.guest();
-        const admit = (source, options) => (remote ? remote.admit(source, options) : kit.admit(here, source, options));
-        const bytes = kit.models.middle();
-        const abort = new AbortController();
-        const fail = error => { throw error; };
-        const tee = kit.opfsTee;
-        const cases = {
-          magic: [new Blob(['no model']), {}],
-          layout: [kit.models.badTable(), {}],
-          truncated: [short, {}],
-          digest: [new Blob([bytes]), { sha256: '00'.repeat(32) }],
-          source: [broken, { retries: 0 }],
-          RangeError: [new Blob([bytes]), { onHeader: () => fail(new RangeError()) }],
-          SyntaxError: [new Blob([bytes]), { tee: [tee('m.gguf'), { write: (_, offset) => offset > 1e6 && fail(new SyntaxError()) }] }],
-          EvalError: [new Blob([bytes]), { tee: [{ write() {}, close: () => fail(new EvalError()) }, tee('m.gguf')] }],
-          AbortError: [kit.controlled(bytes, { onPull: (_, offset) => offset > 2e6 && abort.abort(), piece: 100_000 }).stream, { signal: abort.signal }],
-        };
-        const found = {};
-        for (const [expected, [source, options]] of Object.entries(cases)) {
-          const { code, name } = await kit.fault(admit(source, { tee: tee('m.gguf'), ...options }));
-          found[expected] = [code ?? name];
-          for await (const name of (await navigator.storage.getDirectory()).keys()) found[expected].push(name);
-        }
-        return found;
-      }, { broken: broken.url, short: short.url, isRemote: where.includes('Guest') });
+      const result = await run(
+        async ({ broken, short, isRemote }) => {
+          const remote = isRemote ? (await kit.guestWorker()).guestWorker : undefined;
+          const here = remote ? undefined : await kit.guest();
+          const admit = (source, options) =>
+            remote ? remote.admit(source, options) : kit.admit(here, source, options);
+          const bytes = kit.models.middle();
+          const abort = new AbortController();
+          const fail = error => {
+            throw error;
+          };
+          const tee = kit.opfsTee;
+          const cases = {
+            magic: [new Blob(['no model']), {}],
+            layout: [kit.models.badTable(), {}],
+            truncated: [short, {}],
+            digest: [new Blob([bytes]), { sha256: '00'.repeat(32) }],
+            source: [broken, { retries: 0 }],
+            RangeError: [new Blob([bytes]), { onHeader: () => fail(new RangeError()) }],
+            SyntaxError: [
+              new Blob([bytes]),
+              { tee: [tee('m.gguf'), { write: (_, offset) => offset > 1e6 && fail(new SyntaxError()) }] },
+            ],
+            EvalError: [
+              new Blob([bytes]),
+              { tee: [{ write() {}, close: () => fail(new EvalError()) }, tee('m.gguf')] },
+            ],
+            AbortError: [
+              kit.controlled(bytes, { onPull: (_, offset) => offset > 2e6 && abort.abort(), piece: 100_000 }).stream,
+              { signal: abort.signal },
+            ],
+          };
+          const found = {};
+          for (const [expected, [source, options]] of Object.entries(cases)) {
+            const { code, name } = await kit.fault(admit(source, { tee: tee('m.gguf'), ...options }));
+            found[expected] = [code ?? name];
+            for await (const name of (await navigator.storage.getDirectory()).keys()) found[expected].push(name);
+          }
+          return found;
+        },
+        { broken: broken.url, short: short.url, isRemote: where.includes('Guest') },
+      );
       for (const [expected, seen] of Object.entries(result)) assert.deepEqual(seen, [expected]);
     });
   }
@@ -97,7 +130,11 @@ inEachBrowser((test, browserName) => {
     }
   });
 
-  test('of two tabs one is closed in mid-download: the other cleans up after it, and downloads', async ({ page, browser, server }) => {
+  test('of two tabs one is closed in mid-download: the other cleans up after it, and downloads', async ({
+    page,
+    browser,
+    server,
+  }) => {
     const body = middle();
     const never = new Promise(() => {});
     const served = server.put(({ count }) => ({ body, ...(count === 1 && { hold: never, holdAt: 2_000_000 }) }));
@@ -132,7 +169,10 @@ inEachBrowser((test, browserName) => {
     assert.deepEqual([found, names], [false, ['m.gguf', 'm.gguf.digests']]);
   });
 
-  test('what a worker that crashes in the middle of storing has left is gone when the error comes; what was stored before stays', async ({ page, server }) => {
+  test('what a worker that crashed while storing has left is gone when the error comes; what was stored stays', async ({
+    page,
+    server,
+  }) => {
     const never = new Promise(() => {});
     const whole = server.put({ body: middle() });
     const held = server.put({ body: large(8), hold: never, holdAt: 2_000_000 });
@@ -164,7 +204,10 @@ inEachBrowser((test, browserName) => {
 
   test('what a tab that stored on its page has left is cleaned up by the next', async ({ page, browser, server }) => {
     const body = middle();
-    const served = server.put(({ count }) => ({ body, ...(count === 1 && { hold: new Promise(() => {}), holdAt: 2_000_000 }) }));
+    const served = server.put(({ count }) => ({
+      body,
+      ...(count === 1 && { hold: new Promise(() => {}), holdAt: 2_000_000 }),
+    }));
     const doomed = await browser.open(`${server.origin}/pages/blank.html`);
     await doomed.run(async url => void kit.admitStored(await kit.guest(), 'm.gguf', url).catch(() => {}), served.url);
     await until(() => served.sent() >= 2_000_000);
@@ -192,7 +235,11 @@ inEachBrowser((test, browserName) => {
     assert.deepEqual(result, ['damaged', 'retry', false]);
   });
 
-  test('a quota that ends in the middle is an error of the code quota and leaves nothing', async ({ page, browser, server }) => {
+  test('a quota that ends in the middle is an error of the code quota and leaves nothing', async ({
+    page,
+    browser,
+    server,
+  }) => {
     const { url } = server.put({ body: large(24) });
     const attempt = async url => {
       const { guestWorker } = await kit.guestWorker();
@@ -201,7 +248,10 @@ inEachBrowser((test, browserName) => {
       faults.push(await kit.fault(guestWorker.admit(url, { tee: kit.opfsTee('m.gguf') })));
       const names = [];
       for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
-      return [names, ...faults.map(({ code, kind, message }) => [code, kind, /no room to store m\.gguf/.test(message)])];
+      return [
+        names,
+        ...faults.map(({ code, kind, message }) => [code, kind, /no room to store m\.gguf/.test(message)]),
+      ];
     };
     const expected = [[], ['quota', 'retry', true], ['quota', 'retry', true]];
     if (browser.limitStorage) {
@@ -219,22 +269,37 @@ inEachBrowser((test, browserName) => {
     }
   });
 
-  test('the real model is stored as it is admitted, and admitted again from there', async ({ page, server }) => {
-    const result = await page.run(async url => {
-      const guest = await kit.loadGuestWorker();
-      const found = [];
-      for (const sink of ['verify', 'verify', 'resident']) {
-        const began = performance.now();
-        const { model, ...rest } = await guest.admitStored('gemma.gguf', url, { sink });
-        found.push([sink, rest.found, model.report.position, Math.round(performance.now() - began)]);
-        await model.release();
-      }
-      await guest.close();
-      return found;
-    }, `${server.origin}/files/models/gemma-3-270m-q4_k_m.gguf`);
-    console.log(`# ${browserName}: ${result.map(([sink, found, , milliseconds]) => `${sink} ${found ? 'from the store' : 'and stored'} ${milliseconds} ms`).join(', ')}`);
-    assert.deepEqual(result.map(([, found, position]) => [found, position]), [[false, 253_113_024], [true, 253_113_024], [true, 253_113_024]]);
-  }, { timeout: 180_000, skip: noModel });
+  test(
+    'the real model is stored as it is admitted, and admitted again from there',
+    async ({ page, server }) => {
+      const result = await page.run(async url => {
+        const guest = await kit.loadGuestWorker();
+        const found = [];
+        for (const sink of ['verify', 'verify', 'resident']) {
+          const began = performance.now();
+          const { model, ...rest } = await guest.admitStored('gemma.gguf', url, { sink });
+          found.push([sink, rest.found, model.report.position, Math.round(performance.now() - began)]);
+          await model.release();
+        }
+        await guest.close();
+        return found;
+      }, `${server.origin}/files/models/gemma-3-270m-q4_k_m.gguf`);
+      console.log(
+        `# ${browserName}: ${result
+          .map(([sink, found, , time]) => `${sink} ${found ? 'from the store' : 'and stored'} ${time} ms`)
+          .join(', ')}`,
+      );
+      assert.deepEqual(
+        result.map(([, found, position]) => [found, position]),
+        [
+          [false, 253_113_024],
+          [true, 253_113_024],
+          [true, 253_113_024],
+        ],
+      );
+    },
+    { timeout: 180_000, skip: noModel },
+  );
 });
 
 /** @param {{ url: string }} arg */

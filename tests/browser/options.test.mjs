@@ -1,11 +1,10 @@
 // Every option of `admit`, right and wrong.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { headerBytes, middle, small } from './pages/models.js';
+import { small } from './pages/models.js';
 import { inEachBrowser } from './suite.mjs';
 
 const SMALL = small();
-const MIDDLE = middle();
 const sha256 = createHash('sha256').update(SMALL).digest('hex');
 const pick = ({ code, kind, offset, path }) => ({ code, kind, offset, path });
 
@@ -22,7 +21,14 @@ inEachBrowser(test => {
       const verify = await kit.admit(guest, new Blob([bytes]));
       const fault = await kit.fault(() => verify.tensor(0));
       const [a, b] = [kit.seen(resident), kit.seen(verify)];
-      return { isSame, unknown, tokens, fault, sinks: [a.sink, b.sink], alike: JSON.stringify({ ...a, sink: '' }) === JSON.stringify({ ...b, sink: '' }) };
+      return {
+        isSame,
+        unknown,
+        tokens,
+        fault,
+        sinks: [a.sink, b.sink],
+        alike: JSON.stringify({ ...a, sink: '' }) === JSON.stringify({ ...b, sink: '' }),
+      };
     });
     const { fault, ...rest } = result;
     assert.deepEqual(rest, { isSame: true, unknown: true, tokens: 20_000, sinks: ['resident', 'verify'], alike: true });
@@ -45,29 +51,47 @@ inEachBrowser(test => {
     assert.deepEqual(seen, [false, true, 0, true]);
   });
 
-  test('the right length is taken with every source, and a wrong one is an early error where the source knows better', async ({ page, server }) => {
+  test('the right length is taken with every source, a wrong one is an early error where it knows better', async ({
+    page,
+    server,
+  }) => {
     const { url } = server.put({ body: SMALL });
-    const result = await page.run(async ({ url, length }) => {
-      const guest = await kit.guest();
-      const bytes = kit.models.small();
-      const right = [];
-      const wrong = {};
-      for (const [name, make] of Object.entries(kit.sources)) {
-        right.push(kit.seen(await kit.admit(guest, await make({ bytes, url }), { length })).length);
-        for (const declared of [length - 1, length + 1]) {
-          kit.bytesTaken();
-          const { code, path } = await kit.fault(async () => kit.admit(guest, await make({ bytes, url }), { length: declared }));
-          (wrong[`${declared - length} ${code} ${path}`] ??= []).push(name);
+    const result = await page.run(
+      async ({ url, length }) => {
+        const guest = await kit.guest();
+        const bytes = kit.models.small();
+        const right = [];
+        const wrong = {};
+        for (const [name, make] of Object.entries(kit.sources)) {
+          right.push(kit.seen(await kit.admit(guest, await make({ bytes, url }), { length })).length);
+          for (const declared of [length - 1, length + 1]) {
+            kit.bytesTaken();
+            const { code, path } = await kit.fault(async () =>
+              kit.admit(guest, await make({ bytes, url }), { length: declared }),
+            );
+            (wrong[`${declared - length} ${code} ${path}`] ??= []).push(name);
+          }
         }
-      }
-      return { right: [...new Set(right)], wrong };
-    }, { url, length: SMALL.length });
+        return { right: [...new Set(right)], wrong };
+      },
+      { url, length: SMALL.length },
+    );
     assert.deepEqual(result.right, [SMALL.length]);
     const kinds = Object.keys(result.wrong).sort();
     // The last padding is part of a file whose length is declared.
-    assert.deepEqual(kinds, ['-1 length length', '-1 trailing trailing', '1 length length', '1 trailing trailing'].sort(), JSON.stringify(result.wrong));
+    assert.deepEqual(
+      kinds,
+      ['-1 length length', '-1 trailing trailing', '1 length length', '1 trailing trailing'].sort(),
+      JSON.stringify(result.wrong),
+    );
     assert.deepEqual(result.wrong['-1 length length'], result.wrong['1 length length']);
-    for (const name of ['a File', 'a Response of fetch', 'a URL', 'a Uint8Array', 'a file handle of the private file system']) {
+    for (const name of [
+      'a File',
+      'a Response of fetch',
+      'a URL',
+      'a Uint8Array',
+      'a file handle of the private file system',
+    ]) {
       assert.ok(result.wrong['1 length length'].includes(name), name);
     }
   });
@@ -79,7 +103,13 @@ inEachBrowser(test => {
       const longer = new Uint8Array(bytes.length + 40);
       longer.set(bytes);
       const found = [];
-      for (const [file, length] of [[bytes.subarray(0, -1), bytes.length], [bytes.subarray(0, -1500), bytes.length], [bytes.subarray(0, 20), bytes.length], [longer, bytes.length], [longer, undefined]]) {
+      for (const [file, length] of [
+        [bytes.subarray(0, -1), bytes.length],
+        [bytes.subarray(0, -1500), bytes.length],
+        [bytes.subarray(0, 20), bytes.length],
+        [longer, bytes.length],
+        [longer, undefined],
+      ]) {
         found.push(await kit.fault(kit.admit(guest, kit.controlled(file).stream, { length })));
       }
       return found;
@@ -103,47 +133,79 @@ inEachBrowser(test => {
       const flipped = bytes.slice();
       flipped[bytes.length - 30] ^= 1;
       const seen = [];
-      for (const options of [{ sha256 }, { blake3 }, { sha256, blake3 }, { sha256: sha256.toUpperCase() }, { blake3, digests: ['sha256'] }]) {
+      for (const options of [
+        { sha256 },
+        { blake3 },
+        { sha256, blake3 },
+        { sha256: sha256.toUpperCase() },
+        { blake3, digests: ['sha256'] },
+      ]) {
         seen.push(Object.keys(kit.seen(await kit.admit(guest, new Blob([bytes]), options)).digests).join());
       }
       const faults = [];
-      for (const options of [{ sha256 }, { blake3 }, { sha256, blake3 }]) faults.push(await kit.fault(kit.admit(guest, new Blob([flipped]), { ...options, sink: 'resident' })));
+      for (const options of [{ sha256 }, { blake3 }, { sha256, blake3 }])
+        faults.push(await kit.fault(kit.admit(guest, new Blob([flipped]), { ...options, sink: 'resident' })));
       const other = 'ab'.repeat(32);
       faults.push(await kit.fault(kit.admit(guest, new Blob([bytes]), { sha256, blake3: other })));
       return { sha256: digests.sha256, seen, faults, blake3 };
     }, sha256);
     assert.equal(result.sha256, sha256);
     assert.deepEqual(result.seen, ['sha256', 'blake3', 'sha256,blake3', 'sha256', 'sha256,blake3']);
-    assert.deepEqual(result.faults.map(({ code, kind, path }) => `${code} ${kind} ${path}`), [
-      'digest rejected digests.sha256', 'digest rejected digests.blake3', 'digest rejected digests.sha256', 'digest rejected digests.blake3',
-    ]);
+    assert.deepEqual(
+      result.faults.map(({ code, kind, path }) => `${code} ${kind} ${path}`),
+      [
+        'digest rejected digests.sha256',
+        'digest rejected digests.blake3',
+        'digest rejected digests.sha256',
+        'digest rejected digests.blake3',
+      ],
+    );
     assert.deepEqual([result.faults[3].expected, result.faults[3].found], ['ab'.repeat(32), result.blake3]);
   });
 
-  test('digests names what is computed, SHA-256 when nothing is said, nothing when the list is empty', async ({ page }) => {
+  test('digests names what is computed, SHA-256 when nothing is said, nothing when the list is empty', async ({
+    page,
+  }) => {
     const seen = await page.run(async () => {
       const guest = await kit.guest();
       const found = [];
       for (const digests of [undefined, [], ['sha256'], ['blake3'], ['blake3', 'sha256']]) {
-        found.push(Object.keys(kit.seen(await kit.admit(guest, kit.models.small(), { digests })).digests).sort().join());
+        found.push(
+          Object.keys(kit.seen(await kit.admit(guest, kit.models.small(), { digests })).digests)
+            .sort()
+            .join(),
+        );
       }
       return found;
     });
     assert.deepEqual(seen, ['sha256', '', 'sha256', 'blake3', 'blake3,sha256']);
   });
 
-  test('limits reach the guest: a small memory is a budget that can be raised, a short header limit a refusal', async ({ page }) => {
+  test('limits reach the guest: a small memory is a budget that can be raised, a short header limit a refusal', async ({
+    page,
+  }) => {
     const result = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.middle();
-      const budget = await kit.fault(kit.admit(guest, new Blob([bytes]), { sink: 'resident', limits: { memory: 100_000 } }));
-      const raised = kit.seen(await kit.admit(guest, new Blob([bytes]), { sink: 'resident', limits: { memory: 16 * 2 ** 20 } })).state;
+      const budget = await kit.fault(
+        kit.admit(guest, new Blob([bytes]), { sink: 'resident', limits: { memory: 100_000 } }),
+      );
+      const raised = kit.seen(
+        await kit.admit(guest, new Blob([bytes]), { sink: 'resident', limits: { memory: 16 * 2 ** 20 } }),
+      ).state;
       const faults = [];
-      for (const limits of [{ headerBytes: 1000 }, { metadataEntries: 1 }, { tensors: 2 }, { stringBytes: 6 }, { arrayItems: 19_999 }]) {
+      for (const limits of [
+        { headerBytes: 1000 },
+        { metadataEntries: 1 },
+        { tensors: 2 },
+        { stringBytes: 6 },
+        { arrayItems: 19_999 },
+      ]) {
         faults.push(await kit.fault(kit.admit(guest, new Blob([bytes]), { limits })));
       }
       const longer = new Blob([bytes, new Uint8Array(5)]);
-      const trailing = kit.seen(await kit.admit(guest, longer, { limits: { trailingBytes: 5, window: 4096 } })).gguf.trailingBytes;
+      const trailing = kit.seen(await kit.admit(guest, longer, { limits: { trailingBytes: 5, window: 4096 } })).gguf
+        .trailingBytes;
       return { budget, raised, faults, trailing };
     });
     assert.deepEqual([result.budget.code, result.budget.kind, result.budget.found], ['budget', 'retry', '100000']);
@@ -154,157 +216,35 @@ inEachBrowser(test => {
 
   test('a wrong option is misuse, and nothing is read or fetched for it', async ({ page, server }) => {
     const served = server.put({ body: SMALL });
-    const faults = await page.run(async ({ url }) => {
-      const guest = await kit.guest();
-      const found = [];
-      const wrong = [{ sink: 'keep' }, { length: 0 }, { length: -1 }, { length: 1.5 }, { length: '7' }, { sha256: 'abc' }, { blake3: 7 }, { digests: ['md5'] }, { limits: { speed: 1 } }, { limits: { memory: -1 } }];
-      for (const options of wrong) {
-        const source = kit.controlled(kit.models.small());
-        found.push(await kit.fault(() => kit.admit(guest, source.stream, options)), await kit.fault(() => kit.admit(guest, url, options)));
-        if (source.given > 0 || !source.isCancelled) found.push({ code: 'read', kind: JSON.stringify(options) });
-      }
-      return found.map(({ code, kind }) => `${code} ${kind}`);
-    }, { url: served.url });
+    const faults = await page.run(
+      async ({ url }) => {
+        const guest = await kit.guest();
+        const found = [];
+        const wrong = [
+          { sink: 'keep' },
+          { length: 0 },
+          { length: -1 },
+          { length: 1.5 },
+          { length: '7' },
+          { sha256: 'abc' },
+          { blake3: 7 },
+          { digests: ['md5'] },
+          { limits: { speed: 1 } },
+          { limits: { memory: -1 } },
+        ];
+        for (const options of wrong) {
+          const source = kit.controlled(kit.models.small());
+          found.push(
+            await kit.fault(() => kit.admit(guest, source.stream, options)),
+            await kit.fault(() => kit.admit(guest, url, options)),
+          );
+          if (source.given > 0 || !source.isCancelled) found.push({ code: 'read', kind: JSON.stringify(options) });
+        }
+        return found.map(({ code, kind }) => `${code} ${kind}`);
+      },
+      { url: served.url },
+    );
     assert.deepEqual([...new Set(faults)], ['argument misuse']);
     assert.equal(served.requests.length, 0);
-  });
-
-  test('onHeader sees the header once, before data is read, and its consent admits the file', async ({ page }) => {
-    const result = await page.run(async () => {
-      const guest = await kit.guest();
-      const source = kit.controlled(kit.models.middle(), { piece: 60_000 });
-      const calls = [];
-      const model = await kit.admit(guest, source.stream, {
-        sink: 'resident',
-        onHeader: async report => {
-          const given = source.given;
-          await kit.sleep(50);
-          calls.push({ state: report.state, tensors: report.tensors.length, digests: report.digests, held: report.memory.held, given, later: source.given });
-        },
-      });
-      return { calls, state: kit.seen(model).state };
-    });
-    const header = headerBytes(MIDDLE);
-    assert.equal(result.state, 'admitted');
-    assert.equal(result.calls.length, 1);
-    const [{ state, tensors, digests, held, given, later }] = result.calls;
-    assert.deepEqual({ state, tensors, digests }, { state: 'header_ready', tensors: 3, digests: null });
-    assert.ok(held < 2_500_000, `${held} bytes are held before the consent`);
-    assert.ok(given <= header + 65_536, `${given} bytes were taken for a header of ${header}`);
-    assert.equal(later, given, 'the source was read while the question was open');
-  });
-
-  test('onHeader refuses by a throw or a rejection: the reason is passed on and the source is cancelled with it', async ({ page }) => {
-    const result = await page.run(async () => {
-      const guest = await kit.guest();
-      const found = [];
-      const ways = [
-        () => { throw new RangeError('too big'); },
-        async () => { await kit.sleep(10); throw new RangeError('too big'); },
-        () => Promise.reject('just a string'),
-        () => { throw undefined; },
-      ];
-      for (const onHeader of ways) {
-        for (const type of [undefined, 'bytes']) {
-          const source = kit.controlled(kit.models.middle(), { piece: 60_000, type });
-          const memory = guest.memoryBytes;
-          const fault = await kit.fault(kit.admit(guest, source.stream, { sink: 'resident', onHeader }));
-          found.push({ fault, isCancelled: source.isCancelled, same: String(source.cancelled), given: source.given, grown: guest.memoryBytes - memory });
-        }
-      }
-      return found;
-    });
-    for (const { isCancelled, given, grown } of result) {
-      assert.ok(isCancelled && given <= headerBytes(MIDDLE) + 2 * 65_536);
-      assert.ok(grown < 3e6, `the guest's memory grew by ${grown}`);
-    }
-    assert.deepEqual(result.map(({ fault }) => fault.name ?? fault.thrown ?? 'undefined'), [
-      'RangeError', 'RangeError', 'RangeError', 'RangeError', 'just a string', 'just a string', 'undefined', 'undefined',
-    ]);
-    assert.deepEqual([...new Set(result.map(({ same }) => same))], ['RangeError: too big', 'just a string', 'undefined']);
-  });
-
-  test('onHeader is asked about a file whose header and data come in one chunk, too', async ({ page }) => {
-    const states = await page.run(async () => {
-      const guest = await kit.guest();
-      const found = [];
-      for (const sink of ['verify', 'resident']) {
-        for (const source of [kit.models.small(), new Blob([kit.models.small()])]) {
-          const model = await kit.admit(guest, source, { sink, onHeader: report => void found.push(report.state) });
-          found.push(kit.seen(model).state);
-        }
-      }
-      return found;
-    });
-    assert.deepEqual(states, Array(4).fill(['header_ready', 'admitted']).flat());
-  });
-
-  test('onProgress goes up to the last byte, at most ten times a second and once at the end', async ({ page, server }) => {
-    const body = middle();
-    const { url } = server.put({ body, rate: 2e6, etag: '"1"' });
-    const { events, length } = await page.run(async ({ url }) => {
-      const guest = await kit.guest();
-      const events = [];
-      const model = await kit.admit(guest, url, { onProgress: event => void events.push({ ...event, at: performance.now() }) });
-      return { events, length: kit.seen(model).length };
-    }, { url });
-    assert.ok(events.length >= 5, `${events.length} events`);
-    for (const [index, { bytes, total, rate, phase, at }] of events.entries()) {
-      assert.equal(total, length);
-      assert.ok(bytes <= length && rate >= 0 && Number.isFinite(rate));
-      const before = events[index - 1];
-      if (!before) continue;
-      assert.ok(bytes >= before.bytes);
-      if (phase !== 'done') assert.ok(at - before.at >= 95, `${at - before.at} ms between two events`);
-    }
-    assert.deepEqual(events.filter(({ phase }) => phase === 'done').map(({ bytes, total }) => [bytes, total]), [[length, length]]);
-    assert.equal(events.at(-1).phase, 'done');
-    assert.ok(events[0].phase === 'header' && events.some(({ phase }) => phase === 'data'));
-  });
-
-  test('onProgress has no total while none is known', async ({ page }) => {
-    const totals = await page.run(async () => {
-      const guest = await kit.guest();
-      const totals = [];
-      const source = kit.controlled(kit.models.middle(), { piece: 100_000, onPull: () => kit.sleep(20) });
-      kit.seen(await kit.admit(guest, source.stream, { onProgress: ({ total, phase }) => void totals.push([phase === 'done', total === undefined]) }));
-      return totals;
-    });
-    assert.ok(totals.length > 3);
-    for (const [isDone, isUnknown] of totals) assert.notEqual(isDone, isUnknown);
-  });
-
-  test('a throw of onProgress, first, in the middle or at the end, is passed on', async ({ page }) => {
-    const results = await page.run(async () => {
-      const guest = await kit.guest();
-      const found = [];
-      for (const when of ['header', 'data', 'done']) {
-        for (const how of [() => { throw new RangeError(when); }, async () => { throw new RangeError(when); }]) {
-          const source = kit.controlled(kit.models.middle(), { piece: 100_000, onPull: () => kit.sleep(10) });
-          const fault = await kit.fault(kit.admit(guest, source.stream, { sink: 'resident', onProgress: ({ phase }) => (phase === when ? how() : undefined) }));
-          found.push(`${fault.name} ${fault.message === when} ${source.isCancelled || when === 'done'}`);
-        }
-      }
-      return found;
-    });
-    assert.deepEqual(results, Array(6).fill('RangeError true true'));
-  });
-
-  test('sixty-four sessions can be under way at once, the next is told to wait', async ({ page }) => {
-    const result = await page.run(async () => {
-      const guest = await kit.guest();
-      const sources = Array.from({ length: 64 }, () => {
-        let go;
-        const gate = new Promise(resolve => (go = resolve));
-        return { go, source: kit.controlled(kit.models.small(), { onPull: () => gate }) };
-      });
-      const running = sources.map(({ source }) => kit.admit(guest, source.stream).then(model => kit.seen(model).state, error => error.code));
-      await kit.sleep(20);
-      for (const { go } of sources) go();
-      return Promise.all(running);
-    });
-    // One of the 64 slots is the other model's.
-    assert.deepEqual(result.filter(state => state === 'admitted').length, 63);
-    assert.deepEqual(result.filter(state => state === 'sessions').length, 1);
   });
 });

@@ -17,17 +17,28 @@ const noBundler = whyNot ?? (bundler ? false : 'vite is not installed and could 
 /** @type {Project} */ let project;
 
 const page = (/** @type {string} */ head) =>
-  `<!doctype html><html lang="en"><meta charset="utf-8"><title>A fresh page</title><link rel="icon" href="data:,">${head}<input type="file" id="file"><output id="status"></output></html>`;
+  `<!doctype html><html lang="en"><meta charset="utf-8"><title>A fresh page</title><link rel="icon" href="data:,">
+  ${head}<input type="file" id="file"><output id="status"></output></html>`;
 
 if (!whyNot) {
   before(async () => {
     project = await Project.create(join(TARGET, 'package'));
     const [, example] = await examples();
     await project.write('main.js', example);
-    await project.write('plain.html', page('<script type="importmap">{ "imports": { "gguf-admission": "./node_modules/gguf-admission/index.js" } }</script><script type="module" src="main.js"></script>'));
+    await project.write(
+      'plain.html',
+      page(
+        `<script type="importmap">{ "imports": { "gguf-admission": "./node_modules/gguf-admission/index.js" } }</script>
+        <script type="module" src="main.js"></script>`,
+      ),
+    );
     await project.write('index.html', page('<script type="module" src="./main.js"></script>'));
     if (!bundler) return;
-    await shell(process.execPath, [join(bundler, 'bin/vite.js'), 'build', '--base', './', '--outDir', 'dist', '--logLevel', 'warn'], project.folder);
+    await shell(
+      process.execPath,
+      [join(bundler, 'bin/vite.js'), 'build', '--base', './', '--outDir', 'dist', '--logLevel', 'warn'],
+      project.folder,
+    );
   });
   after(() => project?.remove());
 }

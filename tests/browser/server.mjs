@@ -24,7 +24,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @property {number} [piece]      bytes sent at once (default 64 KiB)
  */
 
-/** @typedef {{ method: string | undefined, range: string | undefined, ifRange: string | undefined, sent: number, isOver: boolean }} Request */
+/**
+ * @typedef {object} Request
+ * @property {string | undefined} method
+ * @property {string | undefined} range
+ * @property {string | undefined} ifRange
+ * @property {number} sent
+ * @property {boolean} isOver
+ */
+
+/**
+ * What to do with a request, the `count`-th for the file, counted from 1.
+ * @typedef {(request: { count: number, headers: import('node:http').IncomingHttpHeaders }) => Behaviour} Answer
+ */
 
 /**
  * @typedef {object} Served
@@ -35,10 +47,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const PIECE = 64 * 1024;
 const FOLDERS = { '/js/': '../../js/', '/pages/': 'pages/', '/files/': '../../target/', '/app/': '../../examples/' };
-const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', mjs: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', json: 'application/json', wasm: 'application/wasm', svg: 'image/svg+xml' };
+const TYPES = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  mjs: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  json: 'application/json',
+  wasm: 'application/wasm',
+  svg: 'image/svg+xml',
+};
 
 export class Server {
-  /** @type {Map<string, { answer: (request: { count: number, headers: import('node:http').IncomingHttpHeaders }) => Behaviour, served: Served }>} */
+  /** @type {Map<string, { answer: Answer, served: Served }>} */
   #files = new Map();
   #http = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
@@ -59,8 +79,7 @@ export class Server {
   }
 
   /**
-   * @param {Behaviour | ((request: { count: number, headers: import('node:http').IncomingHttpHeaders }) => Behaviour)} behaviour
-   *   or one for each request, counted from 1
+   * @param {Behaviour | Answer} behaviour  for all requests, or for each
    * @returns {Served}
    */
   put(behaviour) {
@@ -86,7 +105,13 @@ export class Server {
     if (!made) return this.#answerFromDisk(path, response);
     const { requests } = made.served;
     const { range, 'if-range': ifRange } = request.headers;
-    const record = { method: request.method, range, ifRange: /** @type {string | undefined} */ (ifRange), sent: 0, isOver: false };
+    const record = {
+      method: request.method,
+      range,
+      ifRange: /** @type {string | undefined} */ (ifRange),
+      sent: 0,
+      isOver: false,
+    };
     requests.push(record);
     response.on('close', () => (record.isOver = true));
     await send(made.answer({ count: requests.length, headers: request.headers }), record, response);
@@ -98,12 +123,21 @@ export class Server {
    */
   async #answerFromDisk(path, response) {
     const [prefix, folder] = Object.entries(FOLDERS).find(([prefix]) => path.startsWith(prefix)) ?? [];
-    const file = folder && !path.includes('..') && fileURLToPath(new URL(folder + path.slice(prefix?.length), import.meta.url));
+    const file =
+      folder && !path.includes('..') && fileURLToPath(new URL(folder + path.slice(prefix?.length), import.meta.url));
     const found = file && (await stat(file).catch(() => undefined));
-    if (!file || !found?.isFile()) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('not here');
+    if (!file || !found?.isFile())
+      return void response.writeHead(404, { 'content-type': 'text/plain' }).end('not here');
     const type = TYPES[/** @type {keyof TYPES} */ (path.split('.').at(-1))] ?? 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, 'content-length': found.size, 'cache-control': 'no-store', 'access-control-allow-origin': '*' });
-    createReadStream(file).on('error', () => response.destroy()).pipe(response);
+    response.writeHead(200, {
+      'content-type': type,
+      'content-length': found.size,
+      'cache-control': 'no-store',
+      'access-control-allow-origin': '*',
+    });
+    createReadStream(file)
+      .on('error', () => response.destroy())
+      .pipe(response);
   }
 }
 
@@ -118,7 +152,8 @@ async function send(behaviour, record, response) {
   if (hold && holdAt === undefined) await hold;
   const size = body instanceof Uint8Array ? body.length : (await stat(body.file)).size;
   const asked = behaviour.range === false ? undefined : /^bytes=(\d+)-(\d*)$/.exec(record.range ?? '');
-  const isSame = record.ifRange === undefined || record.ifRange === etag || record.ifRange === behaviour.headers?.['last-modified'];
+  const isSame =
+    record.ifRange === undefined || record.ifRange === etag || record.ifRange === behaviour.headers?.['last-modified'];
   const isPart = status === 200 && asked !== null && asked !== undefined && isSame;
   const first = isPart ? Number(asked[1]) : 0;
   const end = isPart && asked[2] ? Math.min(size, Number(asked[2]) + 1) : size;
@@ -128,7 +163,9 @@ async function send(behaviour, record, response) {
     'access-control-allow-origin': '*', 'access-control-allow-headers': '*',
   };
   if (isPart && first >= size) {
-    return void response.writeHead(416, defined({ ...headers, 'content-range': `bytes */${size}`, ...behaviour.headers })).end();
+    return void response
+      .writeHead(416, defined({ ...headers, 'content-range': `bytes */${size}`, ...behaviour.headers }))
+      .end();
   }
   if (isPart) headers['content-range'] = `bytes ${first}-${end - 1}/${size}`;
   if (behaviour.length !== false) headers['content-length'] = behaviour.length ?? end - first;
@@ -145,11 +182,14 @@ async function send(behaviour, record, response) {
       if (at === holdAt) await hold;
       if (response.destroyed) return;
       const count = Math.min(behaviour.piece ?? PIECE, ...stops.filter(next => next > at).map(next => next - at));
-      const piece = file ? (await file.read(Buffer.alloc(count), 0, count, at)).buffer : /** @type {Uint8Array} */ (body).subarray(at, at + count);
+      const piece = file
+        ? (await file.read(Buffer.alloc(count), 0, count, at)).buffer
+        : /** @type {Uint8Array} */ (body).subarray(at, at + count);
       at += count;
       record.sent += count;
       written = new Promise(resolve => response.write(piece, resolve));
-      if (response.writableNeedDrain) await Promise.race([new Promise(resolve => response.once('drain', resolve)), closed]);
+      if (response.writableNeedDrain)
+        await Promise.race([new Promise(resolve => response.once('drain', resolve)), closed]);
       if (behaviour.rate) await sleep((1000 * count) / behaviour.rate);
     }
     if (hold && holdAt !== undefined && holdAt >= stop) await hold;
@@ -164,7 +204,10 @@ async function send(behaviour, record, response) {
 }
 
 /** @param {Record<string, string | number | undefined>} headers */
-const defined = headers => /** @type {Record<string, string | number>} */ (Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)));
+const defined = headers =>
+  /** @type {Record<string, string | number>} */ (
+    Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined))
+  );
 
 /** @returns {Promise<Server>} */
 export const serve = () => new Server().listen();

@@ -1,32 +1,8 @@
 // Downloads from good, slow, lying, breaking and changing servers.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { large, middle } from './pages/models.js';
+import { BODY, ETAG, MODIFIED, OTHER, SHA256, SIZE, download, ranges } from './downloads.mjs';
 import { inEachBrowser } from './suite.mjs';
-
-const BODY = middle();
-const SIZE = BODY.length;
-const SHA256 = createHash('sha256').update(BODY).digest('hex');
-const OTHER = middle();
-OTHER[SIZE - 1] ^= 1;
-const ETAG = { etag: '"v1"' };
-const MODIFIED = { headers: { 'last-modified': 'Sat, 01 Jan 2022 00:00:00 GMT' } };
-
-/** Admits a URL; answers the digest, or the fault. Runs in the page. */
-async function download({ url, ...options }) {
-  const guest = await kit.guest();
-  const totals = new Set();
-  const onProgress = ({ total, phase }) => void (phase === 'done' || totals.add(total ?? 'unknown'));
-  try {
-    const { digests, length } = kit.seen(await kit.admit(guest, url, { retryDelay: 5, onProgress, ...options }));
-    return { sha256: digests.sha256, length, totals: [...totals] };
-  } catch (error) {
-    return kit.fault(Promise.reject(error));
-  }
-}
-
-const ranges = served => served.requests.map(({ range, ifRange }) => [range, ifRange].filter(Boolean).join(' if '));
 
 inEachBrowser((test, name) => {
   test('a length that is told, or not, and a body that is compressed are all admitted', async ({ page, server }) => {
@@ -37,8 +13,17 @@ inEachBrowser((test, name) => {
     assert.deepEqual(chunked, { sha256: SHA256, length: SIZE, totals: ['unknown'] });
 
     const zipped = server.put({ body: gzipSync(BODY), headers: { 'content-encoding': 'gzip' } });
-    assert.deepEqual(await page.run(download, { url: zipped.url }), { sha256: SHA256, length: SIZE, totals: ['unknown'] });
-    assert.deepEqual(await page.run(download, { url: zipped.url, length: SIZE, sha256: SHA256 }).then(({ sha256, length }) => [sha256, length]), [SHA256, SIZE]);
+    assert.deepEqual(await page.run(download, { url: zipped.url }), {
+      sha256: SHA256,
+      length: SIZE,
+      totals: ['unknown'],
+    });
+    assert.deepEqual(
+      await page
+        .run(download, { url: zipped.url, length: SIZE, sha256: SHA256 })
+        .then(({ sha256, length }) => [sha256, length]),
+      [SHA256, SIZE],
+    );
   });
 
   test('a redirect is followed', async ({ page, server }) => {
@@ -52,7 +37,10 @@ inEachBrowser((test, name) => {
       const served = server.put({ status, body: BODY });
       const fault = await page.run(download, { url: served.url, retries: 0 });
       assert.deepEqual([fault.code, fault.kind, fault.status, fault.found], ['http', 'source', status, String(status)]);
-      const response = await page.run(async url => kit.fault(kit.admit(await kit.guest(), await fetch(url))), served.url);
+      const response = await page.run(
+        async url => kit.fault(kit.admit(await kit.guest(), await fetch(url))),
+        served.url,
+      );
       assert.deepEqual([response.code, response.status], ['http', status]);
     });
   }
@@ -62,22 +50,36 @@ inEachBrowser((test, name) => {
     assert.deepEqual([fault.name, fault.kind], ['AdmissionError', 'source']);
   });
 
-  test('a download that breaks goes on in the same session from the byte that was reached, under If-Range', async ({ page, server }) => {
-    for (const [version, ifRange] of [[ETAG, '"v1"'], [MODIFIED, MODIFIED.headers['last-modified']]]) {
+  test('a download that breaks goes on in the same session from the byte that was reached, under If-Range', async ({
+    page,
+    server,
+  }) => {
+    for (const [version, ifRange] of [
+      [ETAG, '"v1"'],
+      [MODIFIED, MODIFIED.headers['last-modified']],
+    ]) {
       for (const sink of ['verify', 'resident']) {
-        const served = server.put(({ count }) => ({ body: BODY, ...version, breakAt: [200_000, 1_234_567, 3_000_000][count - 1] }));
+        const served = server.put(({ count }) => ({
+          body: BODY,
+          ...version,
+          breakAt: [200_000, 1_234_567, 3_000_000][count - 1],
+        }));
         const result = await page.run(download, { url: served.url, sink });
         assert.deepEqual([result.sha256, result.length, result.totals], [SHA256, SIZE, [SIZE]], JSON.stringify(result));
         assert.equal(served.requests.length, 4);
         const starts = served.requests.slice(1).map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range)[1]));
         assert.deepEqual(served.requests.slice(1).map(({ ifRange }) => ifRange), [ifRange, ifRange, ifRange]);
         // What broke off takes with it what the engine, and a read under way, had not handed out.
-        for (const [index, at] of [200_000, 1_234_567, 3_000_000].entries()) assert.ok(starts[index] <= at && starts[index] > at - 2 ** 21, `${starts[index]} after ${at}`);
+        for (const [index, at] of [200_000, 1_234_567, 3_000_000].entries())
+          assert.ok(starts[index] <= at && starts[index] > at - 2 ** 21, `${starts[index]} after ${at}`);
       }
     }
   });
 
-  test('a break after the first byte, before the last, at each of many bytes and without any progress is survived', async ({ page, server }) => {
+  test('a break after the first byte, before the last, at each of many and without progress is survived', async ({
+    page,
+    server,
+  }) => {
     // A server that cuts its very first answer before the body has sent nothing: to Firefox that is no answer at all.
     const breaks = [1, 1, 4, 23, 24, 65_535, 65_536, 65_537, 100_000, SIZE - 1];
     const served = server.put(({ count }) => ({ body: BODY, ...ETAG, breakAt: breaks[count - 1] }));
@@ -87,28 +89,53 @@ inEachBrowser((test, name) => {
 
   test('a Response of fetch that breaks goes on like its URL', async ({ page, server }) => {
     const served = server.put(({ count }) => ({ body: BODY, ...ETAG, breakAt: count === 1 ? 1_000_000 : undefined }));
-    const sha256 = await page.run(async url => kit.seen(await kit.admit(await kit.guest(), await fetch(url), { retryDelay: 5 })).digests.sha256, served.url);
+    const sha256 = await page.run(
+      async url => kit.seen(await kit.admit(await kit.guest(), await fetch(url), { retryDelay: 5 })).digests.sha256,
+      served.url,
+    );
     assert.equal(sha256, SHA256);
     assert.equal(served.requests.length, 2);
   });
 
-  test('a passing fault of the server (503, a refused connection) during the retries is tried again', async ({ page, server }) => {
-    const served = server.put(({ count }) => [{ body: BODY, ...ETAG, breakAt: 1_000_000 }, { status: 503, ...ETAG }, { cut: true }, { body: BODY, ...ETAG }][count - 1] ?? { body: BODY, ...ETAG });
+  test('a passing fault of the server (503, a refused connection) during the retries is tried again', async ({
+    page,
+    server,
+  }) => {
+    const served = server.put(
+      ({ count }) =>
+        [{ body: BODY, ...ETAG, breakAt: 1_000_000 }, { status: 503, ...ETAG }, { cut: true }, { body: BODY, ...ETAG }][
+          count - 1
+        ] ?? { body: BODY, ...ETAG },
+    );
     const result = await page.run(download, { url: served.url });
     assert.equal(result.sha256, SHA256, JSON.stringify(result));
     assert.ok(served.requests.length >= 4);
   });
 
-  test('a server that ignores Range is told apart from one whose file changed, and never makes a wrong model', async ({ page, server }) => {
+  test('a server that ignores Range is told apart from one whose file changed, and never makes a wrong model', async ({
+    page,
+    server,
+  }) => {
     const first = { body: BODY, ...ETAG, breakAt: 1_000_000 };
     const second = {
       'ignores Range': { body: BODY, ...ETAG, range: false },
       'file changed': { body: OTHER, etag: '"v2"' },
-      'changed, Range honoured all the same': { body: OTHER, etag: '"v2"', headers: { 'content-range': `bytes 1000000-${SIZE - 1}/${SIZE}` }, status: 206 },
+      'changed, Range honoured all the same': {
+        body: OTHER,
+        etag: '"v2"',
+        headers: { 'content-range': `bytes 1000000-${SIZE - 1}/${SIZE}` },
+        status: 206,
+      },
       'shorter now': { body: OTHER.subarray(0, 500_000), etag: '"v2"' },
       'gone': { status: 404 },
       'precondition failed': { status: 412 },
-      'another part': ({ body: BODY, ...ETAG, status: 206, range: false, headers: { 'content-range': `bytes 0-${SIZE - 1}/${SIZE}` } }),
+      'another part': {
+        body: BODY,
+        ...ETAG,
+        status: 206,
+        range: false,
+        headers: { 'content-range': `bytes 0-${SIZE - 1}/${SIZE}` },
+      },
       'a web page': { body: new TextEncoder().encode('<html>'), type: 'text/html' },
     };
     const outcomes = {};
@@ -117,11 +144,22 @@ inEachBrowser((test, name) => {
       const result = await page.run(download, { url: served.url, sink: 'resident', retries: 2 });
       outcomes[what] = result.sha256 ?? result.code;
     }
-    assert.deepEqual(outcomes, { 'ignores Range': 'range', 'file changed': 'changed', 'changed, Range honoured all the same': 'changed', 'shorter now': 'changed', gone: 'http', 'precondition failed': 'changed', 'another part': 'range', 'a web page': 'changed' });
+    assert.deepEqual(outcomes, {
+      'ignores Range': 'range',
+      'file changed': 'changed',
+      'changed, Range honoured all the same': 'changed',
+      'shorter now': 'changed',
+      gone: 'http',
+      'precondition failed': 'changed',
+      'another part': 'range',
+      'a web page': 'changed',
+    });
   });
 
   test('a file that changes under the same ETag is caught by a required digest', async ({ page, server }) => {
-    const served = server.put(({ count }) => (count === 1 ? { body: BODY, ...ETAG, breakAt: 2_000_000 } : { body: OTHER, ...ETAG }));
+    const served = server.put(({ count }) =>
+      count === 1 ? { body: BODY, ...ETAG, breakAt: 2_000_000 } : { body: OTHER, ...ETAG },
+    );
     const fault = await page.run(download, { url: served.url, sha256: SHA256 });
     assert.deepEqual([fault.code, fault.path], ['digest', 'digests.sha256']);
   });
@@ -136,14 +174,21 @@ inEachBrowser((test, name) => {
   });
 
   test('a weak ETag does not go into If-Range', async ({ page, server }) => {
-    const served = server.put(({ count }) => ({ body: BODY, etag: 'W/"v1"', breakAt: count === 1 ? 1_000_000 : undefined }));
+    const served = server.put(({ count }) => ({
+      body: BODY,
+      etag: 'W/"v1"',
+      breakAt: count === 1 ? 1_000_000 : undefined,
+    }));
     const result = await page.run(download, { url: served.url, retries: 1, sha256: SHA256 });
     assert.equal(result.sha256, SHA256, JSON.stringify(result));
     assert.equal(served.requests.length, 2);
     assert.ok(served.requests.every(({ ifRange }) => ifRange === undefined), ranges(served).join());
   });
 
-  test('retries that are used up are an error that names the byte, and retries: 0 tries nothing', async ({ page, server }) => {
+  test('retries that are used up are an error that names the byte, and retries: 0 tries nothing', async ({
+    page,
+    server,
+  }) => {
     for (const retries of [0, 2]) {
       const served = server.put({ body: BODY, ...ETAG, breakAt: 1_000_000 });
       const fault = await page.run(download, { url: served.url, retries, length: SIZE });
@@ -153,11 +198,21 @@ inEachBrowser((test, name) => {
     }
   });
 
-  test('a Content-Length above the body is a broken download, one below it a file that is cut', async ({ page, server }) => {
-    const above = await page.run(download, { url: server.put({ body: BODY, length: SIZE + 1000, ...ETAG }).url, retries: 1 });
+  test('a Content-Length above the body is a broken download, one below it a file that is cut', async ({
+    page,
+    server,
+  }) => {
+    const above = await page.run(download, {
+      url: server.put({ body: BODY, length: SIZE + 1000, ...ETAG }).url,
+      retries: 1,
+    });
     assert.ok(['source', 'trailing', 'range', 'changed'].includes(above.code), JSON.stringify(above));
     const below = await page.run(download, { url: server.put({ body: BODY, length: SIZE - 1000 }).url });
-    assert.deepEqual([below.code, below.kind, below.path], ['truncated', 'rejected', 'tensors[2].offset'], JSON.stringify(below));
+    assert.deepEqual(
+      [below.code, below.kind, below.path],
+      ['truncated', 'rejected', 'tensors[2].offset'],
+      JSON.stringify(below),
+    );
   });
 
   test('a body that ends early without a Content-Length is truncated', async ({ page, server }) => {
@@ -165,7 +220,10 @@ inEachBrowser((test, name) => {
     assert.deepEqual([fault.code, fault.kind], ['truncated', 'rejected']);
   });
 
-  test('a body that goes on after the file is trailing as soon as the header is read, when its length is told', async ({ page, server }) => {
+  test('a body that goes on after the file is trailing as soon as the header is read, when its length is told', async ({
+    page,
+    server,
+  }) => {
     const longer = new Uint8Array(SIZE + 5_000_000);
     longer.set(BODY);
     const served = server.put({ body: longer, rate: 4e6 });
@@ -178,124 +236,5 @@ inEachBrowser((test, name) => {
     const { small } = await import('./pages/models.js');
     const served = server.put({ body: small(), piece: 100, rate: 10_000 });
     assert.equal((await page.run(download, { url: served.url })).length, small().length);
-  });
-
-  test('a response of another origin is admitted, and goes on after a break', async ({ page, server }) => {
-    const served = server.put(({ count }) => ({ body: BODY, ...ETAG, breakAt: count === 1 ? 2_000_000 : undefined, headers: { 'access-control-expose-headers': 'etag, content-range, content-length' } }));
-    const url = served.url.replace(server.origin, server.otherOrigin);
-    const result = await page.run(download, { url });
-    assert.equal(result.sha256, SHA256, JSON.stringify(result));
-    const hidden = server.put(({ count }) => ({ body: BODY, ...ETAG, breakAt: count === 1 ? 2_000_000 : undefined }));
-    const safe = await page.run(download, { url: hidden.url.replace(server.origin, server.otherOrigin), sha256: SHA256 });
-    assert.equal(safe.sha256, SHA256, JSON.stringify(safe));
-  });
-
-  test('across origins a server that does not allow If-Range is asked for the rest without, and believed if it names the version', async ({ page, server }) => {
-    const headers = { 'access-control-allow-headers': undefined, 'access-control-expose-headers': 'etag, content-range' };
-    const first = { body: BODY, ...ETAG, breakAt: 2_000_000 };
-    const seconds = {
-      same: { body: BODY, ...ETAG },
-      changed: { body: OTHER, etag: '"v2"' },
-      unnamed: { body: OTHER, ...ETAG, headers: { ...headers, etag: undefined } },
-      'ignores Range': { body: BODY, ...ETAG, range: false },
-    };
-    const outcomes = {};
-    for (const [what, second] of Object.entries(seconds)) {
-      const served = server.put(({ count }) => ({ headers, ...(count === 1 ? first : second) }));
-      const result = await page.run(download, { url: served.url.replace(server.origin, server.otherOrigin), sink: 'resident', retries: 1 });
-      outcomes[what] = result.sha256 === SHA256 ? 'admitted' : result.code;
-      const [, preflight, rest, ...more] = served.requests;
-      assert.deepEqual([preflight?.method, rest?.method, rest?.ifRange, more], ['OPTIONS', 'GET', undefined, []], what);
-      assert.match(rest.range, /^bytes=\d+-$/);
-    }
-    assert.deepEqual(outcomes, { same: 'admitted', changed: 'changed', unnamed: 'range', 'ignores Range': 'range' });
-  });
-
-  test('a rest that does not name the version of the file is refused, and so is a date that may be shared', async ({ page, server }) => {
-    const unnamed = server.put(({ count }) => (count === 1 ? { body: BODY, ...ETAG, breakAt: 1_000_000 } : { body: OTHER, ...ETAG, headers: { etag: undefined } }));
-    assert.equal((await page.run(download, { url: unnamed.url, sink: 'resident' })).code, 'range');
-
-    const justNow = { headers: { 'last-modified': new Date().toUTCString() } };
-    const fresh = server.put(({ count }) => (count === 1 ? { body: BODY, ...justNow, breakAt: 1_000_000 } : { body: OTHER, ...justNow }));
-    assert.equal((await page.run(download, { url: fresh.url, sink: 'resident' })).code, 'source');
-    assert.equal(fresh.requests.length, 1);
-
-    // Across origins Date is hidden, Last-Modified is not: an old one serves all the same.
-    const old = server.put(({ count }) => ({ body: BODY, breakAt: count === 1 ? 1_000_000 : undefined, headers: { ...MODIFIED.headers, 'access-control-expose-headers': 'content-range' } }));
-    assert.equal((await page.run(download, { url: old.url.replace(server.origin, server.otherOrigin) })).sha256, SHA256);
-    assert.equal(old.requests.at(-1).ifRange, MODIFIED.headers['last-modified']);
-  });
-
-  test('a compressed response of another origin is not cut to its Content-Length', async ({ page, server }) => {
-    const { url } = server.put({ body: gzipSync(BODY), headers: { 'content-encoding': 'gzip' } });
-    const result = await page.run(download, { url: url.replace(server.origin, server.otherOrigin) });
-    assert.equal(result.sha256, SHA256, JSON.stringify(result));
-  });
-
-  test('an opaque response is refused by name', async ({ page, server }) => {
-    const { url } = server.put({ body: BODY });
-    const fault = await page.run(async url => kit.fault(kit.admit(await kit.guest(), await fetch(url, { mode: 'no-cors' }))), url.replace(server.origin, server.otherOrigin));
-    assert.deepEqual([fault.code, fault.kind], ['http', 'source']);
-  });
-
-  test('a Response whose clone is read first, or beside it, is whole, of another origin too', async ({ page, server }) => {
-    // Long enough for reads to grow, with less than one of them at the end.
-    const long = large(16);
-    const sha256 = createHash('sha256').update(long).digest('hex');
-    const { url } = server.put({ body: long });
-    for (const from of [url, url.replace(server.origin, server.otherOrigin), server.put({ body: long, length: false }).url]) {
-      const found = await page.run(async url => {
-        const guest = await kit.guest();
-        const found = [];
-        for (const isFirst of [true, false]) {
-          const response = await fetch(url);
-          const stored = response.clone().arrayBuffer();
-          if (isFirst) await stored;
-          found.push(await kit.admit(guest, response, { retries: 0 }).then(model => kit.seen(model).digests.sha256, error => error.message));
-          await stored;
-        }
-        return found;
-      }, from);
-      assert.deepEqual(found, [sha256, sha256]);
-    }
-  });
-
-  test('a Response of a HEAD is an empty file and is not fetched anew', async ({ page, server }) => {
-    const served = server.put({ body: BODY, ...ETAG });
-    const fault = await page.run(async url => kit.fault(kit.admit(await kit.guest(), await fetch(url, { method: 'HEAD' }))), served.url);
-    assert.deepEqual([fault.code, fault.offset], ['truncated', 0]);
-    assert.deepEqual(served.requests.map(({ method }) => method), ['HEAD']);
-  });
-
-  test('an abort of the fetch that a Response came of ends the admission, and nothing is fetched anew', async ({ page, server }) => {
-    const served = server.put({ body: BODY, ...ETAG, rate: 2e6 });
-    const reasons = await page.run(async url => {
-      const guest = await kit.guest();
-      const found = [];
-      for (const reason of [undefined, new DOMException('late', 'TimeoutError'), new RangeError('mine')]) {
-        const abort = new AbortController();
-        const response = await fetch(url, { signal: abort.signal });
-        setTimeout(() => abort.abort(reason), 200);
-        const error = await kit.admit(guest, response, { retryDelay: 5 }).then(model => model.release(), error => error);
-        // Not every engine hands the reason to the body: an AbortError it is at least.
-        found.push(error === abort.signal.reason || error?.name === 'AbortError' ? 'aborted' : `${error?.name}: ${error?.message}`);
-      }
-      return found;
-    }, served.url);
-    assert.deepEqual(reasons, ['aborted', 'aborted', 'aborted']);
-    assert.equal(served.requests.length, 3);
-  });
-
-  test('a Request with a method of its own is used once and not asked again', async ({ page, server }) => {
-    const served = server.put({ body: BODY, ...ETAG, breakAt: 1_000_000 });
-    const fault = await page.run(async url => kit.fault(kit.admit(await kit.guest(), new Request(url, { method: 'POST', body: 'x' }), { retryDelay: 5 })), served.url);
-    assert.equal(fault.kind, 'source');
-    assert.equal(served.requests.length, 1);
-  });
-
-  test('a Request that is aborted by its own signal ends with its reason', async ({ page, server }) => {
-    const served = server.put({ body: BODY, rate: 2e6 });
-    const fault = await page.run(async url => kit.fault(kit.admit(await kit.guest(), new Request(url, { signal: AbortSignal.timeout(200) }))), served.url);
-    assert.ok(['TimeoutError', 'AbortError'].includes(fault.name), JSON.stringify(fault));
   });
 });

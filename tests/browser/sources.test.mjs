@@ -24,7 +24,8 @@ async function admitAll({ url, name }) {
       if (report.digests.sha256 !== expected) wrong.push(`${sink}: sha256 ${report.digests.sha256}`);
       if (report.length !== bytes.length) wrong.push(`${sink}: length ${report.length}`);
       for (const [index, { offset, bytes: size }] of report.tensors.entries()) {
-        if (sink === 'resident' && !kit.same(bytes.subarray(offset, offset + size), model.tensor(index))) wrong.push(`tensor ${index}`);
+        if (sink === 'resident' && !kit.same(bytes.subarray(offset, offset + size), model.tensor(index)))
+          wrong.push(`tensor ${index}`);
       }
       model.release();
       // What the caller opened stays the caller's.
@@ -52,41 +53,56 @@ inEachBrowser((test, browserName) => {
   }
 
   // In a page without the kit, which holds on to every stream.
-  test('a garbage collection takes nothing away that is being read', async ({ browser, server }) => {
-    const { url } = server.put({ body: large(32) });
-    const plain = server.put({ body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'), type: 'text/html' });
-    const folder = await mkdtemp(join(tmpdir(), 'gguf-gc-'));
-    const tab = await browser.open(plain.url);
-    try {
-      await writeFile(join(folder, 'picked.gguf'), large(32));
-      await tab.pick('#file', [join(folder, 'picked.gguf')]);
-      const lengths = await tab.evaluate(async ({ entry, url }) => {
-        const { Admission, admit, loadGuest } = await import(entry);
-        const guest = await loadGuest();
-        setInterval(() => /** @type {any} */ (globalThis).gc(), 1);
-        const file = /** @type {any} */ (document.querySelector('#file')).files[0];
-        const piped = async () => {
-          const admission = new Admission(guest, { digests: [] });
-          await file.stream().pipeTo(admission.writable);
-          return admission.model;
-        };
-        const found = [];
-        for (const make of [() => admit(guest, file), () => admit(guest, url), async () => admit(guest, await fetch(url)), piped]) {
-          for (let time = 0; time < 5; time++) {
-            const late = new Promise(resolve => setTimeout(resolve, 10_000));
-            const model = await Promise.race([make(), late]);
-            found.push(model?.report.position ?? 'it never ended');
-            model?.release();
-          }
-        }
-        return found;
-      }, { entry: `${server.origin}/js/index.js`, url });
-      assert.deepEqual(lengths, Array(20).fill(large(32).length));
-    } finally {
-      await tab.close();
-      await rm(folder, { recursive: true });
-    }
-  }, { skip: browserName !== 'chromium' && 'only Chromium lets a page call its collector', timeout: 120_000 });
+  test(
+    'a garbage collection takes nothing away that is being read',
+    async ({ browser, server }) => {
+      const { url } = server.put({ body: large(32) });
+      const plain = server.put({
+        body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'),
+        type: 'text/html',
+      });
+      const folder = await mkdtemp(join(tmpdir(), 'gguf-gc-'));
+      const tab = await browser.open(plain.url);
+      try {
+        await writeFile(join(folder, 'picked.gguf'), large(32));
+        await tab.pick('#file', [join(folder, 'picked.gguf')]);
+        const lengths = await tab.evaluate(
+          async ({ entry, url }) => {
+            const { Admission, admit, loadGuest } = await import(entry);
+            const guest = await loadGuest();
+            setInterval(() => /** @type {any} */ (globalThis).gc(), 1);
+            const file = /** @type {any} */ (document.querySelector('#file')).files[0];
+            const piped = async () => {
+              const admission = new Admission(guest, { digests: [] });
+              await file.stream().pipeTo(admission.writable);
+              return admission.model;
+            };
+            const found = [];
+            for (const make of [
+              () => admit(guest, file),
+              () => admit(guest, url),
+              async () => admit(guest, await fetch(url)),
+              piped,
+            ]) {
+              for (let time = 0; time < 5; time++) {
+                const late = new Promise(resolve => setTimeout(resolve, 10_000));
+                const model = await Promise.race([make(), late]);
+                found.push(model?.report.position ?? 'it never ended');
+                model?.release();
+              }
+            }
+            return found;
+          },
+          { entry: `${server.origin}/js/index.js`, url },
+        );
+        assert.deepEqual(lengths, Array(20).fill(large(32).length));
+      } finally {
+        await tab.close();
+        await rm(folder, { recursive: true });
+      }
+    },
+    { skip: browserName !== 'chromium' && 'only Chromium lets a page call its collector', timeout: 120_000 },
+  );
 
   test('a file that the user picks is admitted', async ({ page, server }) => {
     const folder = await mkdtemp(join(tmpdir(), 'gguf-pick-'));
@@ -97,7 +113,10 @@ inEachBrowser((test, browserName) => {
         const [file] = document.querySelector('#file').files;
         return [file.name, await kit.seen(await kit.admit(await kit.guest(), file)).digests];
       });
-      const expected = await page.run(async url => kit.sha256(await kit.bytes(url)), server.put({ body: FILES.middle }).url);
+      const expected = await page.run(
+        async url => kit.sha256(await kit.bytes(url)),
+        server.put({ body: FILES.middle }).url,
+      );
       assert.deepEqual(seen, ['picked.gguf', { sha256: expected }]);
     } finally {
       await rm(folder, { recursive: true });
@@ -113,8 +132,14 @@ inEachBrowser((test, browserName) => {
       return found.map(({ name, code }) => `${name} ${code}`);
     });
     assert.deepEqual(faults, [
-      'AdmissionError unsupported', 'AdmissionError unsupported', 'AdmissionError unsupported', 'AdmissionError unsupported',
-      'AdmissionError unsupported', 'AdmissionError source', 'AdmissionError source', 'AdmissionError argument',
+      'AdmissionError unsupported',
+      'AdmissionError unsupported',
+      'AdmissionError unsupported',
+      'AdmissionError unsupported',
+      'AdmissionError unsupported',
+      'AdmissionError source',
+      'AdmissionError source',
+      'AdmissionError argument',
     ]);
   });
 
@@ -124,7 +149,8 @@ inEachBrowser((test, browserName) => {
       const empty = new Uint8Array(0);
       const url = URL.createObjectURL(new Blob([]));
       const found = [];
-      for (const make of Object.values(kit.sources)) found.push(await kit.fault(async () => kit.admit(guest, await make({ bytes: empty, url }))));
+      for (const make of Object.values(kit.sources))
+        found.push(await kit.fault(async () => kit.admit(guest, await make({ bytes: empty, url }))));
       return found.map(({ code, offset, path }) => [code, offset, path].join(' '));
     });
     assert.deepEqual([...new Set(faults)], ['truncated 0 magic']);
@@ -159,7 +185,12 @@ inEachBrowser((test, browserName) => {
       const bytes = kit.models.middle();
       const cut = (from, to) => bytes.slice(from, to);
       const found = [];
-      for (const parts of [[bytes.length], [65_536, 65_636, bytes.length], [100_000, bytes.length], [1, 65_537, bytes.length - 1, bytes.length]]) {
+      for (const parts of [
+        [bytes.length],
+        [65_536, 65_636, bytes.length],
+        [100_000, bytes.length],
+        [1, 65_537, bytes.length - 1, bytes.length],
+      ]) {
         for (const of of [stream => stream, stream => new Response(stream)]) {
           const stream = new ReadableStream({
             type: 'bytes',
@@ -176,8 +207,16 @@ inEachBrowser((test, browserName) => {
       for (let extra = 0; extra < 200_000; extra += 23_456) {
         const padded = new Uint8Array(short.length + extra);
         padded.set(short);
-        const stream = new ReadableStream({ type: 'bytes', start: controller => (controller.enqueue(padded), controller.close()) });
-        found.push(await kit.admit(guest, stream, { limits: { trailingBytes: 200_000 } }).then(model => kit.seen(model).state, error => error.message));
+        const stream = new ReadableStream({
+          type: 'bytes',
+          start: controller => (controller.enqueue(padded), controller.close()),
+        });
+        found.push(
+          await kit.admit(guest, stream, { limits: { trailingBytes: 200_000 } }).then(
+            model => kit.seen(model).state,
+            error => error.message,
+          ),
+        );
       }
       return [...new Set(found)];
     });
@@ -194,7 +233,13 @@ inEachBrowser((test, browserName) => {
         const clone = response.clone();
         const first = kit.admit(guest, response).then(model => kit.seen(model).state, error => error.message);
         if (inTurn) await first;
-        found.push(await kit.admit(guest, clone).then(model => kit.seen(model).state, error => error.message), await first);
+        found.push(
+          await kit.admit(guest, clone).then(
+            model => kit.seen(model).state,
+            error => error.message,
+          ),
+          await first,
+        );
       }
       return found;
     }, url);
@@ -202,7 +247,9 @@ inEachBrowser((test, browserName) => {
   });
 
   for (const type of [undefined, 'bytes']) {
-    test(`a ${type ? 'byte' : 'default'} stream that breaks is a source error at its offset, and may be tried again`, async ({ page }) => {
+    test(`a ${type ? 'byte' : 'default'} stream that breaks is a source error at its offset, to be retried`, async ({
+      page,
+    }) => {
       const result = await page.run(async type => {
         const guest = await kit.guest();
         const bytes = kit.models.middle();
@@ -225,7 +272,9 @@ inEachBrowser((test, browserName) => {
     });
   }
 
-  test('an async iterable that throws, or gives something else than bytes, is a source error and is closed', async ({ page }) => {
+  test('an async iterable that throws, or gives something else than bytes, is a source error and is closed', async ({
+    page,
+  }) => {
     const result = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.small();
@@ -241,7 +290,8 @@ inEachBrowser((test, browserName) => {
         }
       }
       const faults = [];
-      for (const last of [new Error('no more'), 'text', null, 7, { length: 3 }]) faults.push(await kit.fault(kit.admit(guest, chunks(last))));
+      for (const last of [new Error('no more'), 'text', null, 7, { length: 3 }])
+        faults.push(await kit.fault(kit.admit(guest, chunks(last))));
       return { closed, faults: faults.map(({ kind }) => kind) };
     });
     assert.deepEqual(result, { closed: 5, faults: ['source', 'source', 'source', 'source', 'source'] });
@@ -255,7 +305,9 @@ inEachBrowser((test, browserName) => {
       await page.run(async () => void (globalThis.guest = await kit.guest()));
       await new Promise(resolve => setTimeout(resolve, 1100));
       await writeFile(join(folder, 'picked.gguf'), FILES.middle.subarray(0, 1000));
-      const fault = await page.run(async () => kit.fault(kit.admit(globalThis.guest, document.querySelector('#file').files[0])));
+      const fault = await page.run(async () =>
+        kit.fault(kit.admit(globalThis.guest, document.querySelector('#file').files[0])),
+      );
       assert.ok(['source', 'rejected'].includes(fault.kind), JSON.stringify(fault));
     } finally {
       await rm(folder, { recursive: true });

@@ -11,11 +11,13 @@ import { serve } from './server.mjs';
  * @property {import('./server.mjs').Server} server
  */
 
-/** @typedef {(title: string, run: (given: Given) => Promise<unknown>, options?: { timeout?: number, skip?: string | false }) => void} Define */
+/** @typedef {{ timeout?: number, skip?: string | false }} DefineOptions */
+/** @typedef {(title: string, run: (given: Given) => Promise<unknown>, options?: DefineOptions) => void} Define */
 
 /**
- * A tab that a test left clean serves the next one too. After each test: no session lives, no reader is locked, no handle is open, no `.part` or lock is left, the other model
- * in the guest is as it was, and no failed promise was nobody's.
+ * A tab that a test left clean serves the next one too. After each test: no session lives, no reader is locked, no
+ * handle is open, no `.part` or lock is left, the other model in the guest is as it was, and no failed promise was
+ * nobody's.
  *
  * @param {(test: Define, name: string) => void} define
  */

@@ -3,32 +3,48 @@ import assert from 'node:assert/strict';
 import { inEachBrowser } from './suite.mjs';
 
 inEachBrowser(test => {
-  for (const name of ['a File', 'a URL as a string', 'a byte stream', 'a default stream', 'an async iterable', 'a Uint8Array', 'a file handle of the private file system']) {
+  for (const name of [
+    'a File',
+    'a URL as a string',
+    'a byte stream',
+    'a default stream',
+    'an async iterable',
+    'a Uint8Array',
+    'a file handle of the private file system',
+  ]) {
     test(`a tee sees each byte of ${name} once, in order, and the report at the end`, async ({ page, server }) => {
       const body = (await import('./pages/models.js')).middle();
       const { url } = server.put({ body });
-      const result = await page.run(async ({ name, url }) => {
-        const guest = await kit.guest();
-        const bytes = await kit.bytes(url);
-        const copies = [new Uint8Array(bytes.length), new Uint8Array(bytes.length)];
-        const wrong = [];
-        const closes = [];
-        const tee = copies.map(copy => {
-          let next = 0;
+      const result = await page.run(
+        async ({ name, url }) => {
+          const guest = await kit.guest();
+          const bytes = await kit.bytes(url);
+          const copies = [new Uint8Array(bytes.length), new Uint8Array(bytes.length)];
+          const wrong = [];
+          const closes = [];
+          const tee = copies.map(copy => {
+            let next = 0;
+            return {
+              write(piece, offset) {
+                if (offset !== next || piece.length === 0) wrong.push([offset, next, piece.length]);
+                copy.set(piece, offset);
+                next = offset + piece.length;
+              },
+              close: report => closes.push([next, report.digests.sha256]),
+              abort: reason => wrong.push(['abort', String(reason)]),
+            };
+          });
+          const model = await kit.admit(guest, await kit.sources[name]({ bytes, url, piece: 70_000 }), { tee });
+          const { digests } = kit.seen(model);
           return {
-            write(piece, offset) {
-              if (offset !== next || piece.length === 0) wrong.push([offset, next, piece.length]);
-              copy.set(piece, offset);
-              next = offset + piece.length;
-            },
-            close: report => closes.push([next, report.digests.sha256]),
-            abort: reason => wrong.push(['abort', String(reason)]),
+            wrong,
+            closes,
+            expected: [bytes.length, digests.sha256],
+            same: copies.every(copy => kit.same(copy, bytes)),
           };
-        });
-        const model = await kit.admit(guest, await kit.sources[name]({ bytes, url, piece: 70_000 }), { tee });
-        const { digests } = kit.seen(model);
-        return { wrong, closes, expected: [bytes.length, digests.sha256], same: copies.every(copy => kit.same(copy, bytes)) };
-      }, { name, url });
+        },
+        { name, url },
+      );
       assert.deepEqual(result.wrong, []);
       assert.deepEqual(result.closes, [result.expected, result.expected]);
       assert.ok(result.same);
@@ -67,7 +83,9 @@ inEachBrowser(test => {
     }
   });
 
-  test('a tee that fails, at once or later, at the first write, in the middle or in close, fails the admission and aborts all tees', async ({ page }) => {
+  test('a tee that fails, at once or later, in any write or in close, fails the admission and aborts all tees', async ({
+    page,
+  }) => {
     const results = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.middle();
@@ -81,11 +99,16 @@ inEachBrowser(test => {
             throw error;
           };
           const failing = {
-            write: (_, offset) => (offset === 0 && failAt === 'first') || (offset > 1e6 && failAt === 'middle') ? fail() : undefined,
+            write: (_, offset) =>
+              (offset === 0 && failAt === 'first') || (offset > 1e6 && failAt === 'middle') ? fail() : undefined,
             close: () => (failAt === 'close' ? fail() : undefined),
             abort: reason => void log.push(`failing ${reason.message}`),
           };
-          const other = { write() {}, close: () => void log.push('other closed'), abort: reason => void log.push(`other ${reason.message}`) };
+          const other = {
+            write() {},
+            close: () => void log.push('other closed'),
+            abort: reason => void log.push(`other ${reason.message}`),
+          };
           const source = kit.controlled(bytes, { piece: 300_000 });
           const fault = await kit.fault(kit.admit(guest, source.stream, { sink: 'resident', tee: [failing, other] }));
           found.push({ failAt, fault: `${fault.name} ${fault.message}`, log, isCancelled: source.isCancelled });
@@ -110,20 +133,38 @@ inEachBrowser(test => {
         layout: [() => new Blob([wrong]), {}],
         digest: [() => new Blob([bytes]), { sha256: '00'.repeat(32) }],
         source: [() => kit.controlled(bytes, { failAt: 2e6 }).stream, {}],
-        refused: [() => new Blob([bytes]), { onHeader: () => { throw Object.assign(new Error(), { code: 'refused' }); } }],
-        aborted: [() => kit.controlled(bytes, { hangAt: 2e6, piece: 100_000 }).stream, () => ({ signal: AbortSignal.timeout(200) })],
+        refused: [
+          () => new Blob([bytes]),
+          {
+            onHeader: () => {
+              throw Object.assign(new Error(), { code: 'refused' });
+            },
+          },
+        ],
+        aborted: [
+          () => kit.controlled(bytes, { hangAt: 2e6, piece: 100_000 }).stream,
+          () => ({ signal: AbortSignal.timeout(200) }),
+        ],
       };
       const found = {};
       for (const [name, [make, options]] of Object.entries(cases)) {
         const log = [];
-        const tee = { write: () => void (log[0] ??= 'write'), close: () => log.push('close'), abort: reason => log.push(reason.code ?? reason.name) };
+        const tee = {
+          write: () => void (log[0] ??= 'write'),
+          close: () => log.push('close'),
+          abort: reason => log.push(reason.code ?? reason.name),
+        };
         await kit.fault(kit.admit(guest, make(), { ...(typeof options === 'function' ? options() : options), tee }));
         found[name] = log;
       }
       return found;
     });
     assert.deepEqual(results, {
-      layout: ['write', 'layout'], digest: ['write', 'digest'], source: ['write', 'source'], refused: ['write', 'refused'], aborted: ['write', 23],
+      layout: ['write', 'layout'],
+      digest: ['write', 'digest'],
+      source: ['write', 'source'],
+      refused: ['write', 'refused'],
+      aborted: ['write', 23],
     });
   });
 
@@ -146,7 +187,11 @@ inEachBrowser(test => {
       const root = await navigator.storage.getDirectory();
       const handle = await root.getFileHandle('copy.gguf', { create: true });
       const writable = await handle.createWritable();
-      const tee = { write: (piece, position) => writable.write({ type: 'write', position, data: piece }), close: () => writable.close(), abort: reason => writable.abort(reason) };
+      const tee = {
+        write: (piece, position) => writable.write({ type: 'write', position, data: piece }),
+        close: () => writable.close(),
+        abort: reason => writable.abort(reason),
+      };
       const first = kit.seen(await kit.admit(guest, new Blob([bytes]), { tee, digests: ['blake3'] }));
       const second = kit.seen(await kit.admit(guest, handle, { blake3: first.digests.blake3 }));
       return JSON.stringify(first) === JSON.stringify(second);

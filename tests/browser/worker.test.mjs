@@ -28,11 +28,15 @@ inEachBrowser((test, browserName) => {
               const model = await guestWorker.admit(source, { sink });
               const { report } = model;
               const taken = kit.bytesTaken();
-              if (taken > 0 && /File|Blob|URL|Request|file handle/.test(name) && !/Response/.test(name)) wrong.push(`${name}: ${taken} bytes passed the page`);
-              if (report.digests.sha256 !== expected || report.length !== bytes.length) wrong.push(`${name} ${sink}: ${report.digests.sha256}`);
+              if (taken > 0 && /File|Blob|URL|Request|file handle/.test(name) && !/Response/.test(name))
+                wrong.push(`${name}: ${taken} bytes passed the page`);
+              if (report.digests.sha256 !== expected || report.length !== bytes.length)
+                wrong.push(`${name} ${sink}: ${report.digests.sha256}`);
               const { offset, bytes: size } = report.tensors[1];
-              if (sink === 'resident' && !kit.same(bytes.subarray(offset, offset + size), await model.tensor(1))) wrong.push(`${name}: tensor`);
-              if ((await model.metadata('general.architecture')) !== report.metadata[0].value) wrong.push(`${name}: metadata`);
+              if (sink === 'resident' && !kit.same(bytes.subarray(offset, offset + size), await model.tensor(1)))
+                wrong.push(`${name}: tensor`);
+              if ((await model.metadata('general.architecture')) !== report.metadata[0].value)
+                wrong.push(`${name}: metadata`);
               await model.release();
             } catch (error) {
               wrong.push(`${name} ${sink}: ${error}`);
@@ -54,10 +58,24 @@ inEachBrowser((test, browserName) => {
       const copy = new Uint8Array(bytes.length);
       const events = [];
       const log = [];
-      const tee = { write: async (piece, offset) => (copy.set(piece, offset), kit.sleep(5)), close: report => log.push(report.digests.sha256), abort: () => log.push('abort') };
-      const model = await guestWorker.admit(url, { sink: 'resident', tee, onHeader: async report => (await kit.sleep(10), log.push(report.state)), onProgress: event => void events.push(event.phase) });
+      const tee = {
+        write: async (piece, offset) => (copy.set(piece, offset), kit.sleep(5)),
+        close: report => log.push(report.digests.sha256),
+        abort: () => log.push('abort'),
+      };
+      const model = await guestWorker.admit(url, {
+        sink: 'resident',
+        tee,
+        onHeader: async report => (await kit.sleep(10), log.push(report.state)),
+        onProgress: event => void events.push(event.phase),
+      });
       await model.release();
-      return { same: kit.same(copy, bytes), log, last: events.at(-1), dones: events.filter(phase => phase === 'done').length };
+      return {
+        same: kit.same(copy, bytes),
+        log,
+        last: events.at(-1),
+        dones: events.filter(phase => phase === 'done').length,
+      };
     }, url);
     assert.deepEqual(result, { same: true, log: ['header_ready', SHA256], last: 'done', dones: 1 });
   });
@@ -69,10 +87,19 @@ inEachBrowser((test, browserName) => {
       const reason = new RangeError('mine');
       const fail = () => { throw reason; };
       const found = [];
-      for (const options of [{ onHeader: fail }, { onHeader: async () => fail() }, { tee: { write: fail } }, { tee: { write() {}, close: fail } }, { onProgress: fail }]) {
+      for (const options of [
+        { onHeader: fail },
+        { onHeader: async () => fail() },
+        { tee: { write: fail } },
+        { tee: { write() {}, close: fail } },
+        { onProgress: fail },
+      ]) {
         for (const type of [undefined, 'bytes']) {
           const source = kit.controlled(bytes, { type, piece: 100_000 });
-          const error = await guestWorker.admit(source.stream, { sink: 'resident', ...options }).then(model => model.release(), error => error);
+          const error = await guestWorker.admit(source.stream, { sink: 'resident', ...options }).then(
+            model => model.release(),
+            error => error,
+          );
           found.push(error === reason && !source.stream.locked);
         }
       }
@@ -86,15 +113,28 @@ inEachBrowser((test, browserName) => {
     const faults = await page.run(async url => {
       const { guestWorker } = await kit.guestWorker();
       const bytes = kit.models.small();
-      const sources = [new Blob(['no model at all']), url, kit.controlled(bytes, { failAt: 1000, piece: 100 }).stream, new Response('<html>', { headers: { 'content-type': 'text/html' } }), bytes.slice(0, -1)];
+      const sources = [
+        new Blob(['no model at all']),
+        url,
+        kit.controlled(bytes, { failAt: 1000, piece: 100 }).stream,
+        new Response('<html>', { headers: { 'content-type': 'text/html' } }),
+        bytes.slice(0, -1),
+      ];
       const found = [];
-      for (const [index, source] of sources.entries()) found.push(await kit.fault(guestWorker.admit(source, index === 4 ? { length: bytes.length } : {})));
+      for (const [index, source] of sources.entries())
+        found.push(await kit.fault(guestWorker.admit(source, index === 4 ? { length: bytes.length } : {})));
       return found.map(({ name, code, kind, offset, path }) => [name, code, kind, offset, path].join(' '));
     }, url);
-    assert.deepEqual(faults.map(fault => fault.replace(/ +$/, '')), [
-      'AdmissionError magic rejected 0 magic', 'AdmissionError http source', 'AdmissionError source source 1000', 'AdmissionError html source 0',
-      `AdmissionError length source  length`,
-    ]);
+    assert.deepEqual(
+      faults.map(fault => fault.replace(/ +$/, '')),
+      [
+        'AdmissionError magic rejected 0 magic',
+        'AdmissionError http source',
+        'AdmissionError source source 1000',
+        'AdmissionError html source 0',
+        `AdmissionError length source  length`,
+      ],
+    );
   });
 
   test('an abort at each pull cleans up on both sides, and the same worker admits the same model', async ({ page }) => {
@@ -109,10 +149,19 @@ inEachBrowser((test, browserName) => {
           for (const hangs of [false, true]) {
             const abort = new AbortController();
             const reason = new RangeError(`at ${at}`);
-            const onPull = pull => (pull === at ? (hangs ? (setTimeout(() => abort.abort(reason)), new Promise(() => {})) : abort.abort(reason)) : undefined);
+            const onPull = pull =>
+              pull === at
+                ? hangs
+                  ? (setTimeout(() => abort.abort(reason)), new Promise(() => {}))
+                  : abort.abort(reason)
+                : undefined;
             const source = kit.controlled(bytes, { piece: 400, type, onPull });
-            const error = await guestWorker.admit(source.stream, { sink: 'resident', signal: abort.signal }).then(model => model.release(), error => error);
-            if (error !== reason || source.stream.locked) wrong.push(`${type} ${at} ${hangs}: ${error} ${source.stream.locked}`);
+            const error = await guestWorker.admit(source.stream, { sink: 'resident', signal: abort.signal }).then(
+              model => model.release(),
+              error => error,
+            );
+            if (error !== reason || source.stream.locked)
+              wrong.push(`${type} ${at} ${hangs}: ${error} ${source.stream.locked}`);
           }
           await (await guestWorker.admit(bytes, { sink: 'resident' })).release();
         }
@@ -143,7 +192,10 @@ inEachBrowser((test, browserName) => {
     assert.ok(result.includes('AbortError'));
   });
 
-  test('an address is taken as the page means it, and a download that breaks goes on in the worker', async ({ page, server }) => {
+  test('an address is taken as the page means it, and a download that breaks goes on in the worker', async ({
+    page,
+    server,
+  }) => {
     const body = middle();
     const served = server.put(({ count }) => ({ body, etag: '"one"', ...(count === 1 && { breakAt: 1_000_000 }) }));
     const positions = await page.run(async addresses => {
@@ -163,7 +215,10 @@ inEachBrowser((test, browserName) => {
   test('a worker or a guest that cannot be loaded is an error', async ({ page }) => {
     const codes = await page.run(async () => {
       const worker = new Worker('/js/no-such-file.js', { type: 'module' });
-      return [(await kit.fault(kit.loadGuestWorker({ worker }))).code, (await kit.fault(kit.loadGuestWorker({ guest: '/js/no-such.wasm' }))).code];
+      return [
+        (await kit.fault(kit.loadGuestWorker({ worker }))).code,
+        (await kit.fault(kit.loadGuestWorker({ guest: '/js/no-such.wasm' }))).code,
+      ];
     });
     assert.deepEqual(codes, ['worker', 'guest']);
   });
@@ -173,29 +228,45 @@ inEachBrowser((test, browserName) => {
     const result = await page.run(async url => {
       const guest = await kit.loadGuestWorker();
       const told = [];
-      const admitted = kit.fault(guest.admit(url, { tee: [kit.opfsTee('m.gguf'), { write() {}, abort: reason => void told.push(reason.code) }] }));
+      const admitted = kit.fault(
+        guest.admit(url, {
+          tee: [kit.opfsTee('m.gguf'), { write() {}, abort: reason => void told.push(reason.code) }],
+        }),
+      );
       await kit.sleep(500);
       await guest.close();
       return [told, (await admitted).code];
     }, served.url);
     assert.deepEqual(result, [['worker'], 'worker']);
-    for (let wait = 0; !served.requests[0].isOver && wait < 100; wait++) await new Promise(resolve => setTimeout(resolve, 20));
+    for (let wait = 0; !served.requests[0].isOver && wait < 100; wait++)
+      await new Promise(resolve => setTimeout(resolve, 20));
     assert.ok(served.requests[0].isOver, 'the download goes on');
   });
 
-  test('close in the middle ends what is under way as dead, unlocks the source and tells the tees', async ({ page }) => {
+  test('close in the middle ends what is under way as dead, unlocks the source and tells the tees', async ({
+    page,
+  }) => {
     const result = await page.run(async () => {
       const { guestWorker } = await kit.guestWorker();
       const source = kit.controlled(kit.models.middle(), { hangAt: 1e6, piece: 100_000 });
       const log = [];
-      const running = kit.fault(guestWorker.admit(source.stream, { tee: { write() {}, abort: reason => log.push(reason.kind) } }));
+      const running = kit.fault(
+        guestWorker.admit(source.stream, { tee: { write() {}, abort: reason => log.push(reason.kind) } }),
+      );
       await kit.sleep(100);
       await guestWorker.close();
       const { kind, code } = await running;
       const later = await kit.fault(guestWorker.admit(kit.models.small()));
       return { kind, code, log, later: later.kind, isCancelled: source.isCancelled, locked: source.stream.locked };
     });
-    assert.deepEqual(result, { kind: 'dead', code: 'worker', log: ['dead'], later: 'dead', isCancelled: true, locked: false });
+    assert.deepEqual(result, {
+      kind: 'dead',
+      code: 'worker',
+      log: ['dead'],
+      later: 'dead',
+      isCancelled: true,
+      locked: false,
+    });
   });
 
   test('the package may come from another origin than the page', async ({ page, server }) => {
@@ -241,32 +312,49 @@ inEachBrowser((test, browserName) => {
       }
       return found;
     });
-    assert.deepEqual(results.map(({ code, isCancelled }) => [code, isCancelled]), [['magic', true], ['magic', true], ['layout', true], ['layout', true]]);
-    for (const [index, { taken }] of results.entries()) assert.ok(taken <= 65_536 + (index > 1 ? headerBytes(badTable()) : 0), `${taken} bytes`);
+    assert.deepEqual(
+      results.map(({ code, isCancelled }) => [code, isCancelled]),
+      [
+        ['magic', true],
+        ['magic', true],
+        ['layout', true],
+        ['layout', true],
+      ],
+    );
+    for (const [index, { taken }] of results.entries())
+      assert.ok(taken <= 65_536 + (index > 1 ? headerBytes(badTable()) : 0), `${taken} bytes`);
   });
 
-  test('while the real model is admitted from a file, the page has no long task and hardly works', async ({ page, browser }) => {
-    await page.pick('#file', [MODEL]);
-    await page.run(async () => {
-      const { guestWorker } = await kit.guestWorker();
-      globalThis.guestWorker = guestWorker;
-      globalThis.long = [];
-      if (PerformanceObserver.supportedEntryTypes.includes('longtask')) new PerformanceObserver(list => globalThis.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ entryTypes: ['longtask'] });
-    });
-    await new Promise(resolve => setTimeout(resolve, 300));
-    const measured = await browser.mainThread?.(page);
-    const result = await page.run(async () => {
-      globalThis.long.length = 0;
-      const began = performance.now();
-      const model = await globalThis.guestWorker.admit(document.querySelector('#file').files[0], { onProgress() {} });
-      const seconds = (performance.now() - began) / 1000;
-      const { length } = model.report;
-      await model.release();
-      return { length, seconds, long: globalThis.long };
-    });
-    const worked = await measured?.();
-    assert.equal(result.length, 253_113_024);
-    assert.deepEqual(result.long, []);
-    if (worked !== undefined) assert.ok(worked <= 0.02 * result.seconds, `${worked.toFixed(3)} s of work in ${result.seconds.toFixed(2)} s`);
-  }, { skip: noModel, timeout: 120_000 });
+  test(
+    'while the real model is admitted from a file, the page has no long task and hardly works',
+    async ({ page, browser }) => {
+      await page.pick('#file', [MODEL]);
+      await page.run(async () => {
+        const { guestWorker } = await kit.guestWorker();
+        globalThis.guestWorker = guestWorker;
+        globalThis.long = [];
+        if (PerformanceObserver.supportedEntryTypes.includes('longtask'))
+          new PerformanceObserver(list =>
+            globalThis.long.push(...list.getEntries().map(({ duration }) => duration)),
+          ).observe({ entryTypes: ['longtask'] });
+      });
+      await new Promise(resolve => setTimeout(resolve, 300));
+      const measured = await browser.mainThread?.(page);
+      const result = await page.run(async () => {
+        globalThis.long.length = 0;
+        const began = performance.now();
+        const model = await globalThis.guestWorker.admit(document.querySelector('#file').files[0], { onProgress() {} });
+        const seconds = (performance.now() - began) / 1000;
+        const { length } = model.report;
+        await model.release();
+        return { length, seconds, long: globalThis.long };
+      });
+      const worked = await measured?.();
+      assert.equal(result.length, 253_113_024);
+      assert.deepEqual(result.long, []);
+      if (worked !== undefined)
+        assert.ok(worked <= 0.02 * result.seconds, `${worked.toFixed(3)} s of work in ${result.seconds.toFixed(2)} s`);
+    },
+    { skip: noModel, timeout: 120_000 },
+  );
 });

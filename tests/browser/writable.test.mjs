@@ -13,9 +13,19 @@ inEachBrowser(test => {
       const found = [];
       for (const sink of ['verify', 'resident']) {
         const calls = [];
-        const admission = new kit.Admission(guest, { sink, onHeader: async report => { await kit.sleep(5); calls.push(report.state); } });
+        const admission = new kit.Admission(guest, {
+          sink,
+          onHeader: async report => {
+            await kit.sleep(5);
+            calls.push(report.state);
+          },
+        });
         await (await fetch(url)).body.pipeTo(admission.writable, { signal: new AbortController().signal });
-        found.push(...calls, admission.state, kit.seen(admission.model).digests.sha256 === await kit.sha256(await kit.bytes(url)));
+        found.push(
+          ...calls,
+          admission.state,
+          kit.seen(admission.model).digests.sha256 === (await kit.sha256(await kit.bytes(url))),
+        );
       }
       return found;
     }, url);
@@ -28,7 +38,10 @@ inEachBrowser(test => {
       const found = [];
       for (const piece of [1, 15, 16, 17, 999, 5000]) {
         const admission = new kit.Admission(guest, { sink: 'resident' });
-        await kit.controlled(kit.models.small(), { piece }).stream.pipeThrough(new TransformStream()).pipeTo(admission.writable);
+        await kit
+          .controlled(kit.models.small(), { piece })
+          .stream.pipeThrough(new TransformStream())
+          .pipeTo(admission.writable);
         found.push(kit.seen(admission.model).state);
       }
       return found;
@@ -36,7 +49,9 @@ inEachBrowser(test => {
     assert.deepEqual(states, Array(6).fill('admitted'));
   });
 
-  test('an abort by signal, before, between and during writes, releases the session and cancels the source', async ({ page }) => {
+  test('an abort by signal, before, between and during writes, releases the session and cancels the source', async ({
+    page,
+  }) => {
     const results = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.middle();
@@ -61,7 +76,9 @@ inEachBrowser(test => {
     assert.deepEqual(results, places.map(at => `${at} AbortError true 0 false`));
   });
 
-  test('a wrong file, a broken source, a short one and a refusing onHeader release the session and are the error of the pipe', async ({ page }) => {
+  test('a wrong or short file, a broken source and a refusing onHeader release the session and fail the pipe', async ({
+    page,
+  }) => {
     const results = await page.run(async () => {
       const guest = await kit.guest();
       const bytes = kit.models.middle();

@@ -7,7 +7,9 @@ import { inEachBrowser } from './suite.mjs';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const html = new TextEncoder().encode(`<!doctype html><title>Sign in</title>${'<p>Please sign in.</p>'.repeat(500_000)}`);
+const html = new TextEncoder().encode(
+  `<!doctype html><title>Sign in</title>${'<p>Please sign in.</p>'.repeat(500_000)}`,
+);
 const magic = large();
 magic[0] = 0x47 + 1;
 const version = large();
@@ -23,28 +25,47 @@ const FILES = {
 
 inEachBrowser(test => {
   for (const [what, { body, code, atMost }] of Object.entries(FILES)) {
-    test(`${what} ends after ${atMost === 64 * KIB ? '64 KiB' : 'its header and 64 KiB'}, from a File, a stream or a server`, async ({ page, server }) => {
+    test(`${what} ends after ${atMost === 64 * KIB ? '' : 'its header and '}64 KiB, from every source`, async ({
+      page,
+      server,
+    }) => {
       const { url } = server.put({ body });
-      const results = await page.run(async ({ url }) => {
-        const guest = await kit.guest();
-        const bytes = await kit.bytes(url);
-        const found = [];
-        for (const name of ['a File', 'a slice of a File', 'a Response of fetch', 'a URL', 'a Response of a Blob', 'a file handle of the private file system']) {
-          for (const sink of ['verify', 'resident']) {
-            const source = await kit.sources[name]({ bytes, url, piece: 65_536 });
-            kit.bytesTaken();
-            const { code, kind } = await kit.fault(kit.admit(guest, source, { sink }));
-            found.push({ name, code, kind, taken: kit.bytesTaken() });
+      const results = await page.run(
+        async ({ url }) => {
+          const guest = await kit.guest();
+          const bytes = await kit.bytes(url);
+          const found = [];
+          for (const name of [
+            'a File',
+            'a slice of a File',
+            'a Response of fetch',
+            'a URL',
+            'a Response of a Blob',
+            'a file handle of the private file system',
+          ]) {
+            for (const sink of ['verify', 'resident']) {
+              const source = await kit.sources[name]({ bytes, url, piece: 65_536 });
+              kit.bytesTaken();
+              const { code, kind } = await kit.fault(kit.admit(guest, source, { sink }));
+              found.push({ name, code, kind, taken: kit.bytesTaken() });
+            }
           }
-        }
-        for (const type of [undefined, 'bytes']) {
-          const source = kit.controlled(bytes, { piece: 32_768, type });
-          kit.bytesTaken();
-          const { code, kind } = await kit.fault(kit.admit(guest, source.stream));
-          found.push({ name: `a stream ${type}`, code, kind, taken: kit.bytesTaken(), isCancelled: source.isCancelled });
-        }
-        return found;
-      }, { url });
+          for (const type of [undefined, 'bytes']) {
+            const source = kit.controlled(bytes, { piece: 32_768, type });
+            kit.bytesTaken();
+            const { code, kind } = await kit.fault(kit.admit(guest, source.stream));
+            found.push({
+              name: `a stream ${type}`,
+              code,
+              kind,
+              taken: kit.bytesTaken(),
+              isCancelled: source.isCancelled,
+            });
+          }
+          return found;
+        },
+        { url },
+      );
       for (const { name, code: found, kind, taken, isCancelled = true } of results) {
         assert.deepEqual([found, kind, isCancelled], [code, 'rejected', true], name);
         assert.ok(taken <= atMost, `${name}: ${taken} bytes were taken, at most ${atMost}`);
@@ -77,7 +98,14 @@ inEachBrowser(test => {
     const served = server.put({ body: large(), rate: 16 * MIB, piece: 16 * KIB });
     const { fault, taken } = await page.run(async url => {
       const guest = await kit.guest();
-      const fault = await kit.fault(kit.admit(guest, url, { sink: 'resident', onHeader: () => { throw new RangeError('no'); } }));
+      const fault = await kit.fault(
+        kit.admit(guest, url, {
+          sink: 'resident',
+          onHeader: () => {
+            throw new RangeError('no');
+          },
+        }),
+      );
       return { fault, taken: kit.bytesTaken() };
     }, served.url);
     assert.equal(fault.name, 'RangeError');

@@ -8,12 +8,29 @@ const { gguf, GGUFValueType, GGMLQuantizationType } = createRequire(pathToFileUR
 
 // What the reader adds to the entries of the file.
 const INVENTED = ['version', 'tensor_count', 'kv_count'];
-const NAMES = { UINT8: 'u8', INT8: 'i8', UINT16: 'u16', INT16: 'i16', UINT32: 'u32', INT32: 'i32', FLOAT32: 'f32', BOOL: 'bool', STRING: 'string', ARRAY: 'array', UINT64: 'u64', INT64: 'i64', FLOAT64: 'f64' };
+const NAMES = {
+  UINT8: 'u8',
+  INT8: 'i8',
+  UINT16: 'u16',
+  INT16: 'i16',
+  UINT32: 'u32',
+  INT32: 'i32',
+  FLOAT32: 'f32',
+  BOOL: 'bool',
+  STRING: 'string',
+  ARRAY: 'array',
+  UINT64: 'u64',
+  INT64: 'i64',
+  FLOAT64: 'f64',
+};
 
 const name = type => NAMES[GGUFValueType[type]];
 
 async function read(path) {
-  const { metadata, typedMetadata, tensorInfos, tensorDataOffset } = await gguf(path, { allowLocalFile: true, typedMetadata: true });
+  const { metadata, typedMetadata, tensorInfos, tensorDataOffset } = await gguf(path, {
+    allowLocalFile: true,
+    typedMetadata: true,
+  });
   // A Map: an object would lose the keys that JavaScript gives a meaning of their own.
   const entries = new Map(Object.entries(typedMetadata).filter(([key]) => !INVENTED.includes(key)));
   const kinds = [...entries].map(([key, { type, subType, value }]) =>
@@ -33,5 +50,8 @@ async function read(path) {
   };
 }
 
-const answer = await read(file).then(accepts => ({ accepts }), error => /allocation failed/.test(error) ? { memory: true } : { rejects: String(error) });
+const answer = await read(file).then(
+  accepts => ({ accepts }),
+  error => (/allocation failed/.test(error) ? { memory: true } : { rejects: String(error) }),
+);
 console.log(JSON.stringify(answer));

@@ -9,7 +9,18 @@ import { KINDS, SECTIONS } from './row.mjs';
 
 const ROW = fileURLToPath(new URL('row.mjs', import.meta.url));
 const ABI = { v1: ['1', '-'], verify: ['2', 'verify'], resident: ['2', 'resident'] };
-const COLUMNS = ['ABI', 'sink', 'verdict', 'code', 'seconds', 'MB/s', 'peak guest memory', 'sha256', 'architecture', 'tensors'];
+const COLUMNS = [
+  'ABI',
+  'sink',
+  'verdict',
+  'code',
+  'seconds',
+  'MB/s',
+  'peak guest memory',
+  'sha256',
+  'architecture',
+  'tensors',
+];
 
 const [file, remark] = process.argv.slice(2);
 const size = statSync(file).size;
@@ -26,7 +37,11 @@ console.log();
 process.exitCode = agree() ? 0 : 1;
 
 function run(kind) {
-  return execFileSync(process.execPath, [ROW, kind, file], { encoding: 'utf8', maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'inherit'] });
+  return execFileSync(process.execPath, [ROW, kind, file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 function cells({ kind, verdict, code, seconds, bytes, peak, sections }) {
@@ -48,7 +63,8 @@ function facts(sections) {
 
 function printTable(lines) {
   const widths = COLUMNS.map((_, column) => Math.max(...lines.map(cells => String(cells[column]).length)));
-  const print = cells => console.log(`| ${cells.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`);
+  const print = cells =>
+    console.log(`| ${cells.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`);
   print(lines[0]);
   print(widths.map(width => '-'.repeat(width)));
   lines.slice(1).forEach(print);
@@ -77,7 +93,10 @@ function agree() {
     console.log(`reports identical: nothing to compare, only ${who} admitted it`);
     return digests;
   }
-  console.log(`reports identical: ${identical ? 'yes' : 'NO'} (${who}: ${SECTIONS.join(', ')}; ${reports[0].length} bytes, sha256 ${fingerprint})`);
+  console.log(
+    `reports identical: ${identical ? 'yes' : 'NO'} ` +
+      `(${who}: ${SECTIONS.join(', ')}; ${reports[0].length} bytes, sha256 ${fingerprint})`,
+  );
   return identical && digests;
 }
 

@@ -63,7 +63,10 @@ test("every tensor of the resident model is the file's bytes, aligned as the fil
 test('the real model with another digest expected of it is rejected', withModel, async () => {
   const guest = await loadGuest();
   const wrong = MODEL_SHA256.replace(/^a/, 'b');
-  await assert.rejects(admit(guest, { path: MODEL }, { sink: 'verify', sha256: wrong }), { code: 'digest', kind: 'rejected' });
+  await assert.rejects(admit(guest, { path: MODEL }, { sink: 'verify', sha256: wrong }), {
+    code: 'digest',
+    kind: 'rejected',
+  });
 });
 
 test('all 19 vocabularies are admitted by v1 and v2 with the same report', withVocabularies, async () => {

@@ -38,9 +38,25 @@ export async function row(kind, file) {
     const start = performance.now();
     const outcome = kind === 'v1' ? throughV1(guest, fd, bytes) : await throughV2(guest, fd, bytes, kind);
     const seconds = (performance.now() - start) / 1000;
-    const text = outcome.verdict !== 'admitted' ? null : kind === 'v1' ? activeModel(guest) : report(guest, exports, outcome.handle);
+    const text =
+      outcome.verdict !== 'admitted'
+        ? null
+        : kind === 'v1'
+          ? activeModel(guest)
+          : report(guest, exports, outcome.handle);
     const { verdict, code, offset = null, path = null, message = '' } = outcome;
-    return { kind, verdict, code, offset, path, message, seconds, bytes, peak: guest.memoryBytes, sections: text && sections(text) };
+    return {
+      kind,
+      verdict,
+      code,
+      offset,
+      path,
+      message,
+      seconds,
+      bytes,
+      peak: guest.memoryBytes,
+      sections: text && sections(text),
+    };
   } finally {
     closeSync(fd);
   }

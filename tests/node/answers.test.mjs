@@ -34,7 +34,13 @@ test('the report of an open session is short, its length null while unknown and 
   host.exports.finish(unknown);
   assert.equal(host.report(unknown).length, FILE.length);
   const declared = host.begin(FILE.length, VERIFY);
-  assert.deepEqual(host.report(declared), { abi: '2.0', state: 'open', sink: 'verify', position: 0, length: FILE.length });
+  assert.deepEqual(host.report(declared), {
+    abi: '2.0',
+    state: 'open',
+    sink: 'verify',
+    position: 0,
+    length: FILE.length,
+  });
 });
 
 test('the report describes the whole file from header_ready on', () => {
@@ -48,8 +54,26 @@ test('the report describes the whole file from header_ready on', () => {
     assert.equal(host.exports.finish(handle), STATE.admitted);
     const late = host.report(handle);
     assert.deepEqual([late.gguf, late.metadata, late.tensors], [early.gguf, early.metadata, early.tensors]);
-    assert.deepEqual(Object.keys(late), ['abi', 'state', 'sink', 'position', 'length', 'gguf', 'memory', 'metadata', 'tensors', 'digests']);
-    assert.deepEqual(Object.keys(late.gguf), ['version', 'alignment', 'headerBytes', 'dataOffset', 'dataBytes', 'trailingBytes']);
+    assert.deepEqual(Object.keys(late), [
+      'abi',
+      'state',
+      'sink',
+      'position',
+      'length',
+      'gguf',
+      'memory',
+      'metadata',
+      'tensors',
+      'digests',
+    ]);
+    assert.deepEqual(Object.keys(late.gguf), [
+      'version',
+      'alignment',
+      'headerBytes',
+      'dataOffset',
+      'dataBytes',
+      'trailingBytes',
+    ]);
     assert.deepEqual(Object.keys(late.memory), ['held', 'needed', 'limit']);
   }
 });
@@ -72,7 +96,12 @@ test('a declared length is exact: a host that stops before the last padding is t
   for (const [, sink] of SINKS) {
     const host = new Host();
     const declared = host.admit(FILE.subarray(0, lastByte), { sink, length: FILE.length });
-    assert.deepEqual(host.verdict(declared), { verdict: 'rejected', code: 'truncated', offset: lastByte, path: 'length' });
+    assert.deepEqual(host.verdict(declared), {
+      verdict: 'rejected',
+      code: 'truncated',
+      offset: lastByte,
+      path: 'length',
+    });
     assert.equal(host.admit(FILE.subarray(0, lastByte), { sink, length: -1 }).result, STATE.admitted);
   }
 });
@@ -92,7 +121,12 @@ test('bytes that TRAILING_BYTES allows are hashed, counted and reported; one mor
         assert.equal(report.length, within.length);
         assert.equal(report.digests.sha256, sha256(within));
         const beyond = host.admit(longer, { sink, limits, length: declared ? longer.length : -1, piece });
-        assert.deepEqual(host.verdict(beyond), { verdict: 'rejected', code: 'trailing', offset: FILE.length + 100, path: 'trailing' });
+        assert.deepEqual(host.verdict(beyond), {
+          verdict: 'rejected',
+          code: 'trailing',
+          offset: FILE.length + 100,
+          path: 'trailing',
+        });
       }
     }
   }
@@ -115,7 +149,10 @@ test('an expected digest that is right admits, one that is wrong is digest, with
       host.feed(bad, FILE);
       assert.equal(host.exports.finish(bad), STATUS.digest);
       const { state, path, offset, expected, found } = host.lastError();
-      assert.deepEqual({ state, path, offset, expected, found }, { state: 'failed', path: 'digests.sha256', offset: null, expected: wrong, found: right });
+      assert.deepEqual(
+        { state, path, offset, expected, found },
+        { state: 'failed', path: 'digests.sha256', offset: null, expected: wrong, found: right },
+      );
     }
   }
 });
@@ -130,7 +167,8 @@ test('an expected digest is taken once for each algorithm, and only of one that 
   assert.equal(expect(1), STATUS.state);
   assert.equal(expect(2), STATE.open);
   assert.equal(expect(2), STATUS.state);
-  for (const mask of [0, 1, 2]) assert.equal(host.exports.digests(handle, mask), STATUS.argument, `mask ${mask} would drop one`);
+  for (const mask of [0, 1, 2])
+    assert.equal(host.exports.digests(handle, mask), STATUS.argument, `mask ${mask} would drop one`);
   assert.equal(host.exports.digests(handle, 3), STATE.open);
   host.feed(handle, FILE);
   assert.equal(host.exports.finish(handle), STATUS.digest);
@@ -163,16 +201,25 @@ test('a missing number for a length or an offset throws in JavaScript, and a mis
   assert.throws(() => e.expect_digest(handle, 1), TypeError);
   assert.equal(e.push_chunk(handle, 0n), STATUS.argument);
   assert.equal(e.limit(handle, undefined, 5n), BigInt(STATUS.argument));
-  for (const call of [e.window, e.finish, e.position, e.report, e.activate, e.release]) assert.equal(Number(call()), STATUS.handle);
+  for (const call of [e.window, e.finish, e.position, e.report, e.activate, e.release])
+    assert.equal(Number(call()), STATUS.handle);
   assert.equal(e.position(handle), 0n);
 });
 
 test('an empty tensor is the empty slice, an array of 64-bit numbers an array of strings', () => {
   const host = new Host();
-  const handle = host.model(gguf({
-    entries: [['a', 'array', ['u64', [1, 2 ** 60]]], ['b', 'i64', -5], ['c', 'array', ['bool', [1, 0]]], ['d', 'string', 'x'.repeat(5000)]],
-    tensors: [{ name: 'none', type: 'F32', dims: [0] }],
-  }), { sink: RESIDENT });
+  const handle = host.model(
+    gguf({
+      entries: [
+        ['a', 'array', ['u64', [1, 2 ** 60]]],
+        ['b', 'i64', -5],
+        ['c', 'array', ['bool', [1, 0]]],
+        ['d', 'string', 'x'.repeat(5000)],
+      ],
+      tensors: [{ name: 'none', type: 'F32', dims: [0] }],
+    }),
+    { sink: RESIDENT },
+  );
   assert.equal(host.exports.tensor(handle, 0), 0n);
   assert.deepEqual(host.metadata(handle, 0), ['1', '1152921504606846976']);
   assert.equal(host.metadata(handle, 1), '-5');
@@ -196,7 +243,8 @@ test('a header without tensors is a whole file, with or without its padding', ()
       const file = new Uint8Array(length);
       file.set(bytes);
       const host = new Host();
-      for (const declared of [length, -1]) assert.equal(host.report(host.model(file, { sink, length: declared })).digests.sha256, sha256(file));
+      for (const declared of [length, -1])
+        assert.equal(host.report(host.model(file, { sink, length: declared })).digests.sha256, sha256(file));
     }
   }
 });

@@ -10,7 +10,9 @@ import { FILE } from './support/world.mjs';
 const SINKS = [['verify', VERIFY], ['resident', RESIDENT]];
 
 /** A file of some megabytes with several tensors, so that windows and segments matter. */
-const BIG = gguf({ tensors: [1_000_000, 3, 2_500_000, 64].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })) });
+const BIG = gguf({
+  tensors: [1_000_000, 3, 2_500_000, 64].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })),
+});
 
 test('every limit has its default and its bounds, and is clamped to them', () => {
   const host = new Host();
@@ -42,8 +44,11 @@ test('a limit of one session is not another\'s', () => {
 
 for (const [name, sink] of SINKS) {
   for (const length of [-1, BIG.length]) {
-    for (const [what, end] of [['the header', BIG.headerBytes], ['the header and some data', BIG.headerBytes + 60_000]]) {
-      test(`${name}, length ${length}, after ${what}: MEMORY = needed admits, one byte less is budget and says so`, () => {
+    for (const [what, end] of [
+      ['the header', BIG.headerBytes],
+      ['the header and some data', BIG.headerBytes + 60_000],
+    ]) {
+      test(`${name}, length ${length}, after ${what}: MEMORY = needed admits, a byte less is budget`, () => {
         const host = new Host();
         const handle = host.begin(length, sink);
         // One push for all of it: the data that came with the header waits in staging.
@@ -72,7 +77,8 @@ for (const [name, sink] of SINKS) {
         assert.ok(Math.max(...held) <= needed, `${held} held, ${needed} needed`);
         assert.equal(host.position(handle), BIG.length);
         const tensor = sink === RESIDENT && host.tensor(handle, 2);
-        if (tensor) assert.equal(sha256(tensor), sha256(BIG.subarray(BIG.dataStart + 1_000_032, BIG.dataStart + 3_500_032)));
+        if (tensor)
+          assert.equal(sha256(tensor), sha256(BIG.subarray(BIG.dataStart + 1_000_032, BIG.dataStart + 3_500_032)));
       });
     }
   }
@@ -101,7 +107,10 @@ for (const [name, sink] of SINKS) {
     const host = new Host();
     // A header of more than one page, so that it needs memory as it grows.
     const words = Array.from({ length: 30_000 }, (_, index) => `word number ${index}`);
-    const file = gguf({ entries: [['words', 'array', ['string', words]]], tensors: [{ name: 'x', type: 'F32', dims: [1000] }] });
+    const file = gguf({
+      entries: [['words', 'array', ['string', words]]],
+      tensors: [{ name: 'x', type: 'F32', dims: [1000] }],
+    });
     const handle = host.begin(file.length, sink, { limits: { memory: 0 } });
     let granted = 0;
     const retry = call => {

@@ -13,9 +13,18 @@ const SLOTS = 64;
 
 /** Every call that takes a handle, with good arguments. */
 const ALL = [
-  (e, h) => e.limit(h, 7, -1n), (e, h) => e.limit(h, 7, 8192n), (e, h) => e.digests(h, 1),
-  (e, h) => e.expect_digest(h, 1, 0n, 0n, 0n, 0n), (e, h) => e.window(h), (e, h) => e.push_chunk(h, 0n, 1), (e, h) => e.finish(h),
-  (e, h) => e.position(h), (e, h) => e.report(h), (e, h) => e.metadata(h, 0), (e, h) => e.tensor(h, 0), (e, h) => e.activate(h),
+  (e, h) => e.limit(h, 7, -1n),
+  (e, h) => e.limit(h, 7, 8192n),
+  (e, h) => e.digests(h, 1),
+  (e, h) => e.expect_digest(h, 1, 0n, 0n, 0n, 0n),
+  (e, h) => e.window(h),
+  (e, h) => e.push_chunk(h, 0n, 1),
+  (e, h) => e.finish(h),
+  (e, h) => e.position(h),
+  (e, h) => e.report(h),
+  (e, h) => e.metadata(h, 0),
+  (e, h) => e.tensor(h, 0),
+  (e, h) => e.activate(h),
   (e, h) => e.release(h),
 ];
 
@@ -55,12 +64,26 @@ test('forged and random handles name nothing and disturb nothing', () => {
   const live = new Set([model, session]);
   const forged = [0, -1, 1, 255, 256 + 64, 256 + 65, 256 + 255, 2147483647, -2147483648, 0x7fffff00, 0x7fffff3f];
   for (const handle of live) {
-    forged.push(-handle, handle | -2147483648, handle & 255, handle + 256, handle - 256, handle ^ 0x40, handle ^ 0x80, handle * 256, (2 << 24) | handle);
+    forged.push(
+      -handle,
+      handle | -2147483648,
+      handle & 255,
+      handle + 256,
+      handle - 256,
+      handle ^ 0x40,
+      handle ^ 0x80,
+      handle * 256,
+      (2 << 24) | handle,
+    );
   }
   const random = new Random(7);
   for (let count = 0; count < 2000; count++) forged.push(random.i32(), random.upTo(70) << 8 | random.upTo(255));
   for (const handle of forged) if (!live.has(handle)) assertNamesNothing(host, handle);
-  assert.equal(host.exports.push_chunk(session, 40n, FILE.length - 40), STATE.header_ready, 'the window was lent all the time');
+  assert.equal(
+    host.exports.push_chunk(session, 40n, FILE.length - 40),
+    STATE.header_ready,
+    'the window was lent all the time',
+  );
   assert.equal(host.exports.finish(session), STATE.admitted);
   assert.equal(host.report(session).digests.sha256, sha256(FILE));
   assert.deepEqual(host.tensor(model, 0), FILE.slice(FILE.dataStart, FILE.dataStart + 24));
@@ -68,7 +91,9 @@ test('forged and random handles name nothing and disturb nothing', () => {
 
 test('64 slots, then sessions; a release of any makes room for one', () => {
   const host = new Host();
-  const handles = Array.from({ length: SLOTS }, (_, index) => (index % 3 ? host.begin(-1) : host.model(FILE, { sink: RESIDENT })));
+  const handles = Array.from({ length: SLOTS }, (_, index) =>
+    index % 3 ? host.begin(-1) : host.model(FILE, { sink: RESIDENT }),
+  );
   const random = new Random(3);
   for (let round = 0; round < 200; round++) {
     assert.equal(host.exports.begin(-1n, VERIFY), STATUS.sessions);
@@ -108,12 +133,18 @@ test('v1 has a slot of its own: with 64 taken load_model still works, and its ha
     assert.deepEqual(host.tensor(handle, 0), file.slice(file.dataStart, file.dataStart + 24));
     assert.equal(host.metadata(handle, 0), 'test');
     assert.equal(host.position(handle), file.length);
-    for (const call of [e => e.window(handle), e => e.finish(handle), e => e.digests(handle, 1), e => e.push_chunk(handle, 0n, 1)]) {
+    for (const call of [
+      e => e.window(handle),
+      e => e.finish(handle),
+      e => e.digests(handle, 1),
+      e => e.push_chunk(handle, 0n, 1),
+    ]) {
       assert.equal(Number(call(host.exports)), STATUS.state);
     }
   }
   assert.equal(host.exports.begin(-1n, VERIFY), STATUS.sessions);
-  for (const handle of seen) if (!handles.includes(handle) && handle !== host.exports.active()) assertNamesNothing(host, handle);
+  for (const handle of seen)
+    if (!handles.includes(handle) && handle !== host.exports.active()) assertNamesNothing(host, handle);
   assert.equal(host.exports.release(host.exports.active()), 0);
   assert.equal(host.exports.begin(-1n, VERIFY), STATUS.sessions, 'and gives none of them back');
 });
@@ -191,16 +222,30 @@ test('every text is a slice inside memory, good UTF-8 and JSON, until the next c
   const host = new Host();
   const hostile = gguf({
     entries: [
-      ['__proto__', 'string', '</script>"\\\u0001\u2028'], ['GGUF.version', 'string', Uint8Array.of(0xff, 0xfe, 0x41, 0xf0, 0x9f)],
-      ['tensor_count', 'f32', NaN], ['x', 'f64', -Infinity], ['y', 'f32', 1e-45], ['z', 'f64', 5e-324], ['neg', 'f64', -0.1],
+      ['__proto__', 'string', '</script>"\\\u0001\u2028'],
+      ['GGUF.version', 'string', Uint8Array.of(0xff, 0xfe, 0x41, 0xf0, 0x9f)],
+      ['tensor_count', 'f32', NaN],
+      ['x', 'f64', -Infinity],
+      ['y', 'f32', 1e-45],
+      ['z', 'f64', 5e-324],
+      ['neg', 'f64', -0.1],
     ],
     tensors: [{ name: 'é"\\', type: 'F32', dims: [1] }],
   });
   const handle = host.model(hostile);
   const report = host.report(handle);
-  assert.deepEqual(report.metadata.map(entry => entry.value), ['</script>"\\\u0001\u2028', '\ufffd\ufffdA\ufffd', 'NaN', '-Infinity', 1e-45, 5e-324, -0.1]);
-  assert.ok(host.reportText(handle).includes(':1e-45') || /:0\.0{44}1[,}]/.test(host.reportText(handle)), 'the shortest digits');
-  assert.deepEqual(report.metadata.map(entry => entry.key), ['__proto__', 'GGUF.version', 'tensor_count', 'x', 'y', 'z', 'neg']);
+  assert.deepEqual(
+    report.metadata.map(entry => entry.value),
+    ['</script>"\\\u0001\u2028', '\ufffd\ufffdA\ufffd', 'NaN', '-Infinity', 1e-45, 5e-324, -0.1],
+  );
+  assert.ok(
+    host.reportText(handle).includes(':1e-45') || /:0\.0{44}1[,}]/.test(host.reportText(handle)),
+    'the shortest digits',
+  );
+  assert.deepEqual(
+    report.metadata.map(entry => entry.key),
+    ['__proto__', 'GGUF.version', 'tensor_count', 'x', 'y', 'z', 'neg'],
+  );
   assert.equal(report.tensors[0].name, 'é"\\');
   report.metadata.forEach((entry, index) => assert.deepEqual(host.metadata(handle, index), entry.value));
 });

@@ -7,15 +7,25 @@ import { fileOf, gguf, header } from './support/gguf.mjs';
 import { Host, LIMIT, MIB, OPEN_WINDOW, RESIDENT, STATE, STATUS, VERIFY, content } from './support/host.mjs';
 import { FILE } from './support/world.mjs';
 
-const SINKS = [['verify', VERIFY], ['resident', RESIDENT]];
-const BIG = gguf({ tensors: [700_000, 5, 900_000].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })) });
+const SINKS = [
+  ['verify', VERIFY],
+  ['resident', RESIDENT],
+];
+const BIG = gguf({
+  tensors: [700_000, 5, 900_000].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })),
+});
 const DIGEST = sha256(BIG);
 
 /** A host with an admitted model that must come out as it went in. */
 function withCanary(host = new Host()) {
   const canary = host.model(FILE, { sink: RESIDENT });
   host.exports.activate(canary);
-  const look = () => [host.exports.active(), content(host.report(canary)), sha256(host.tensor(canary, 0)), sha256(host.tensor(canary, 2))];
+  const look = () => [
+    host.exports.active(),
+    content(host.report(canary)),
+    sha256(host.tensor(canary, 0)),
+    sha256(host.tensor(canary, 2)),
+  ];
   const before = look();
   return { host, e: host.exports, assertCanary: () => assert.deepEqual(look(), before) };
 }
@@ -24,15 +34,29 @@ for (const [name, sink] of SINKS) {
   test(`${name}: a host whose memory grows before every call admits the file`, () => {
     const { host, assertCanary } = withCanary();
     let grown = 0;
-    const growing = Object.fromEntries(Object.entries(host.exports).map(([call, export_]) => [call, typeof export_ !== 'function' ? export_ : (...given) => {
-      if (host.exports.memory.grow(1) >= 0) grown++;
-      return export_(...given);
-    }]));
+    const growing = Object.fromEntries(
+      Object.entries(host.exports).map(([call, export_]) => [
+        call,
+        typeof export_ !== 'function'
+          ? export_
+          : (...given) => {
+              if (host.exports.memory.grow(1) >= 0) grown++;
+              return export_(...given);
+            },
+      ]),
+    );
     const eager = new Host(growing);
     const handle = eager.model(BIG, { sink, piece: () => 50_000 });
     assert.equal(eager.report(handle).digests.sha256, DIGEST);
     assert.ok(grown > 60);
-    if (sink === RESIDENT) assert.equal(Buffer.compare(eager.view(growing.tensor(handle, 2)), BIG.subarray(BIG.dataStart + 700_032, BIG.dataStart + 1_600_032)), 0);
+    if (sink === RESIDENT)
+      assert.equal(
+        Buffer.compare(
+          eager.view(growing.tensor(handle, 2)),
+          BIG.subarray(BIG.dataStart + 700_032, BIG.dataStart + 1_600_032),
+        ),
+        0,
+      );
     assertCanary();
   });
 
@@ -83,7 +107,12 @@ for (const [name, sink] of SINKS) {
     assertCanary();
   });
 
-  for (const [fault, offsets] of [['loses a chunk', at => at + 1000], ['doubles a chunk', at => at - 1000], ['starts again', () => 0], ['jumps', () => 2 ** 53 - 1]]) {
+  for (const [fault, offsets] of [
+    ['loses a chunk', at => at + 1000],
+    ['doubles a chunk', at => at - 1000],
+    ['starts again', () => 0],
+    ['jumps', () => 2 ** 53 - 1],
+  ]) {
     test(`${name}: a host that ${fault} gets offset with both numbers, and can go on`, () => {
       const { host, e, assertCanary } = withCanary();
       for (const end of [1000, BIG.dataStart + 5000]) {
@@ -97,7 +126,10 @@ for (const [name, sink] of SINKS) {
         host.view(slice).set(file.subarray(offset, offset + 1000));
         assert.equal(e.push_chunk(handle, BigInt(offset), 1000), STATUS.offset);
         const { expected, found, kind, path } = host.lastError();
-        assert.deepEqual({ expected, found, kind, path }, { expected: String(end), found: String(offset), kind: 'misuse', path: null });
+        assert.deepEqual(
+          { expected, found, kind, path },
+          { expected: String(end), found: String(offset), kind: 'misuse', path: null },
+        );
         assert.equal(e.window(handle), slice);
         host.feed(handle, file);
         assert.equal(e.finish(handle), STATE.admitted);
@@ -161,8 +193,16 @@ test('a bad magic is known after 4 bytes, and not before', () => {
 });
 
 test('a tensor table that lies is rejected in the push that completes it', () => {
-  const tensors = [{ name: 'a', type: 'F32', dims: [64] }, { name: 'b', type: 'F32', dims: [64] }];
-  const far = header({ tensors: [{ name: 'a', type: 'F32', dims: [64] }, { name: 'b', type: 'I8', dims: [1_000_000] }] });
+  const tensors = [
+    { name: 'a', type: 'F32', dims: [64] },
+    { name: 'b', type: 'F32', dims: [64] },
+  ];
+  const far = header({
+    tensors: [
+      { name: 'a', type: 'F32', dims: [64] },
+      { name: 'b', type: 'I8', dims: [1_000_000] },
+    ],
+  });
   const lies = [
     ['layout', header({ tensors: [tensors[0], { ...tensors[1], offset: 255 }] }), -1],
     ['layout', header({ tensors: [tensors[0], { ...tensors[1], offset: 0 }] }), -1],
@@ -185,11 +225,23 @@ test('a tensor table that lies is rejected in the push that completes it', () =>
 
 /** Files of at most 160 bytes that ask for gigabytes, each in its way. */
 const GREEDY = {
-  'a tensor of 4 GiB': header({ entries: [['k', 'u32', 1]], tensors: [{ name: 'big', type: 'I8', dims: [2 ** 32] }] }).bytes,
-  'a tensor of 2 GiB': header({ entries: [['k', 'u32', 1]], tensors: [{ name: 'big', type: 'I8', dims: [2 ** 31 - 32] }] }).bytes,
+  'a tensor of 4 GiB': header({ entries: [['k', 'u32', 1]], tensors: [{ name: 'big', type: 'I8', dims: [2 ** 32] }] })
+    .bytes,
+  'a tensor of 2 GiB': header({
+    entries: [['k', 'u32', 1]],
+    tensors: [{ name: 'big', type: 'I8', dims: [2 ** 31 - 32] }],
+  }).bytes,
   'a million tensors': header({ tensorCount: 1_000_000, tensors: [{ name: 'a', type: 'F32', dims: [1] }] }).bytes,
-  'an array of 512 MiB': patched(header({ entries: [['k', 'array', ['u64', []]]] }).bytes, bytes => bytes.length - 8, 64 * MIB - 1),
-  'an array of 67 million strings': patched(header({ entries: [['k', 'array', ['string', []]]] }).bytes, bytes => bytes.length - 8, 64 * MIB - 1),
+  'an array of 512 MiB': patched(
+    header({ entries: [['k', 'array', ['u64', []]]] }).bytes,
+    bytes => bytes.length - 8,
+    64 * MIB - 1,
+  ),
+  'an array of 67 million strings': patched(
+    header({ entries: [['k', 'array', ['string', []]]] }).bytes,
+    bytes => bytes.length - 8,
+    64 * MIB - 1,
+  ),
   'a string of 64 MiB': patched(header({ entries: [['k', 'string', 'x']] }).bytes, bytes => bytes.length - 9, 64 * MIB),
   'a key of 60 KiB': patched(header({ entries: [['k', 'u8', 1]] }).bytes, () => 24, 60_000),
 };
@@ -203,7 +255,9 @@ function patched(bytes, at, value) {
 function cost(bytes, sink, length) {
   const host = new Host();
   const before = host.memoryBytes;
-  const handle = host.begin(length, sink, { limits: { header_bytes: 256 * MIB, tensors: 1_048_576, array_items: 64 * MIB, string_bytes: 64 * MIB } });
+  const handle = host.begin(length, sink, {
+    limits: { header_bytes: 256 * MIB, tensors: 1_048_576, array_items: 64 * MIB, string_bytes: 64 * MIB },
+  });
   const result = host.feed(handle, bytes);
   const held = result === STATE.header_ready ? host.report(handle).memory.held : 0;
   if (result > 0) assert.ok(host.exports.finish(handle) < 0);

@@ -9,7 +9,7 @@ import { V1Host } from './support/v1.mjs';
 
 const ROUNDS = 1_000;
 
-test(`two sessions and v1 loads interleaved at random, ${ROUNDS} rounds: each has its own outcome, the model that stays stays, memory is level`, () => {
+test(`sessions and v1 loads at random, ${ROUNDS} rounds: each has its outcome, models stay, memory is level`, () => {
   const host = new Host();
   const v1 = new V1Host(host.exports);
   const random = new Random(20_240);

@@ -82,9 +82,14 @@ release              handle 0         0         0          0         0         0
 `.trim().split('\n').slice(1).map(line => line.split(/\s+/));
 
 const POSITIONS = {
-  'header_ready': FILE.headerBytes, 'header_ready resident': FILE.headerBytes, 'header_ready whole': FILE.length,
-  'receiving': FILE.headerBytes + 20, 'receiving lent': FILE.headerBytes + 20, 'receiving resident': FILE.headerBytes + 20,
-  'admitted': FILE.length, 'admitted resident': FILE.length,
+  'header_ready': FILE.headerBytes,
+  'header_ready resident': FILE.headerBytes,
+  'header_ready whole': FILE.length,
+  'receiving': FILE.headerBytes + 20,
+  'receiving lent': FILE.headerBytes + 20,
+  'receiving resident': FILE.headerBytes + 20,
+  'admitted': FILE.length,
+  'admitted resident': FILE.length,
 };
 
 /** What `ok` means. */
@@ -104,7 +109,8 @@ const LOOK = {
   position: (world, answer) => assert.equal(Number(answer), POSITIONS[world.place]),
   report: (world, answer) => assert.equal(JSON.parse(world.host.text(answer)).state, stateOf(world.place)),
   metadata: (world, answer) => assert.equal(world.host.text(answer), '"test"'),
-  tensor: (world, answer) => assert.deepEqual(world.host.bytes(answer), FILE.slice(FILE.dataStart, FILE.dataStart + 24)),
+  tensor: (world, answer) =>
+    assert.deepEqual(world.host.bytes(answer), FILE.slice(FILE.dataStart, FILE.dataStart + 24)),
 };
 
 const places = Object.keys(PLACES);
@@ -168,8 +174,11 @@ test('a failed begin says why and takes no slot', () => {
 });
 
 test('begin takes every length from 1 to 2^53 - 1, and -1', () => {
-  const { host: { exports: e } } = new World('stale');
-  for (const length of [1n, 134217729n, (1n << 32n) + 1n, (1n << 53n) - 1n, -1n]) assert.ok(e.begin(length, 1) > 0, `${length}`);
+  const {
+    host: { exports: e },
+  } = new World('stale');
+  for (const length of [1n, 134217729n, (1n << 32n) + 1n, (1n << 53n) - 1n, -1n])
+    assert.ok(e.begin(length, 1) > 0, `${length}`);
 });
 
 test('abi_version and active never fail, and active is 0 without a model', () => {

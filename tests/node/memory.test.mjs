@@ -27,7 +27,8 @@ function capped(mib) {
 /** Allocates, in blocks from `largest` down to `smallest` bytes, until nothing is left; smallest last. */
 function hog(e, largest, smallest) {
   const blocks = [];
-  for (let size = largest; size >= smallest; size /= 2) for (let ptr; (ptr = e.alloc(size)) !== 0;) blocks.push([ptr, size]);
+  for (let size = largest; size >= smallest; size /= 2)
+    for (let ptr; (ptr = e.alloc(size)) !== 0;) blocks.push([ptr, size]);
   return blocks;
 }
 
@@ -145,8 +146,12 @@ test('v1: alloc without memory is null, load_model without memory is 17, and the
   assert.equal(host.exports.free_model(), 0);
 });
 
-for (const [how, end] of [['activate of another', ({ e, other }) => e.activate(other)], ['free_model', ({ e }) => e.free_model()],
-  ['release', ({ e }) => e.release(e.active())], ['another load_model', ({ v1 }) => v1.load(FILE)]]) {
+for (const [how, end] of [
+  ['activate of another', ({ e, other }) => e.activate(other)],
+  ['free_model', ({ e }) => e.free_model()],
+  ['release', ({ e }) => e.release(e.active())],
+  ['another load_model', ({ v1 }) => v1.load(FILE)],
+]) {
   test(`v1: a model that ends by ${how} gives its memory back`, () => {
     const { host, e, v1 } = capped(16);
     const other = host.model(FILE, { sink: RESIDENT });
@@ -163,7 +168,9 @@ for (const [how, end] of [['activate of another', ({ e, other }) => e.activate(o
 
 test('report and metadata without memory answer memory and change nothing; last_error always has room', () => {
   const { host, e, assertCanary } = capped(3);
-  const file = gguf({ entries: [['words', 'array', ['string', Array.from({ length: 100_000 }, () => '\u0001'.repeat(8))]]] });
+  const file = gguf({
+    entries: [['words', 'array', ['string', Array.from({ length: 100_000 }, () => '\u0001'.repeat(8))]]],
+  });
   const handle = host.model(file);
   const blocks = hog(e, MIB, 1024);
   assertMemory(host, e.metadata(handle, 0), 'admitted');
@@ -187,7 +194,8 @@ test('wherever memory ends, an admission is answered, and the model that was the
       let result = host.feed(handle, file);
       if (result > 0) result = host.exports.finish(handle);
       assert.ok(result === STATE.admitted || result === STATUS.memory, `${result} with ${room} pages`);
-      if (result === STATE.admitted && sink === RESIDENT) assert.equal(sha256(host.tensor(handle, 0)), sha256(file.subarray(file.dataStart)));
+      if (result === STATE.admitted && sink === RESIDENT)
+        assert.equal(sha256(host.tensor(handle, 0)), sha256(file.subarray(file.dataStart)));
       host.release(handle);
     }
     assert.ok(new V1Host(host.exports).resultText().length > 0);
@@ -226,7 +234,8 @@ test('memory is level after 200 admissions of models of changing sizes', () => {
   const host = new Host();
   const sizes = [3 * MIB, 700_000, 5 * MIB + 17, 1_000_000];
   const files = sizes.map(size => fileOf(size));
-  const round = index => host.release(host.model(files[index % files.length], { sink: RESIDENT, digests: 0, piece: () => 200_000 }));
+  const round = index =>
+    host.release(host.model(files[index % files.length], { sink: RESIDENT, digests: 0, piece: () => 200_000 }));
   for (let index = 0; index < 20; index++) round(index);
   const level = host.memoryBytes;
   for (let index = 20; index < 220; index++) round(index);

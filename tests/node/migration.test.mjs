@@ -13,12 +13,17 @@ const modules = {
 };
 
 /** The bodies of the code blocks of one language. */
-const blocks = (text, language) => [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(match => match[1]);
+const blocks = (text, language) =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(match => match[1]);
 
 /** Applies a diff block whose old lines stand in `text` exactly once. */
 function apply(text, diff) {
   const lines = diff.split('\n').slice(0, -1);
-  const side = sign => lines.filter(line => line[0] === ' ' || line[0] === sign).map(line => `${line.slice(1)}\n`).join('');
+  const side = sign =>
+    lines
+      .filter(line => line[0] === ' ' || line[0] === sign)
+      .map(line => `${line.slice(1)}\n`)
+      .join('');
   const parts = text.split(side('-'));
   assert.equal(parts.length, 2, `stands once:\n${side('-')}`);
   return parts.join(side('+'));
@@ -28,7 +33,18 @@ function apply(text, diff) {
 function sample() {
   const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
   const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-  const header = Buffer.concat([Buffer.from('GGUF'), u32(3), u64(1), u64(0), u64(1), Buffer.from('w'), u32(1), u64(100_000), u32(24), u64(0)]);
+  const header = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(3),
+    u64(1),
+    u64(0),
+    u64(1),
+    Buffer.from('w'),
+    u32(1),
+    u64(100_000),
+    u32(24),
+    u64(0),
+  ]);
   const padding = Buffer.alloc(-header.length & 31);
   return Buffer.concat([header, padding, Buffer.alloc(100_000, 'weights')]);
 }
@@ -41,12 +57,23 @@ async function behaves(source, streams) {
     const sha256 = createHash('sha256').update(file).digest('hex');
     await load(guest, new Blob([file]), sha256);
     await load(guest, new Blob([file]));
-    const diagnostics = () => JSON.parse(Buffer.from(guest.memory.buffer, guest.get_diagnostics_ptr(), guest.get_diagnostics_len()));
+    const diagnostics = () =>
+      JSON.parse(Buffer.from(guest.memory.buffer, guest.get_diagnostics_ptr(), guest.get_diagnostics_len()));
     assert.equal(diagnostics().model.digests.sha256, sha256);
-    await assert.rejects(load(guest, new Blob([file.subarray(0, -1)])), streams && name === 'combined' ? undefined : /truncated|rejected/);
+    await assert.rejects(
+      load(guest, new Blob([file.subarray(0, -1)])),
+      streams && name === 'combined' ? undefined : /truncated|rejected/,
+    );
     assert.equal(diagnostics().model.digests.sha256, sha256, 'the active model stays');
     if (streams >= 5 && name === 'combined') {
-      await assert.rejects(load(guest, new Blob([file]), sha256.replace(/^./, digit => (digit === '0' ? '1' : '0'))), { code: 'digest' });
+      await assert.rejects(
+        load(
+          guest,
+          new Blob([file]),
+          sha256.replace(/^./, digit => (digit === '0' ? '1' : '0')),
+        ),
+        { code: 'digest' },
+      );
     }
     if (streams >= 3 && name === 'combined') {
       assert.equal(guest.release(guest.active()), 0);

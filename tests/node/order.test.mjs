@@ -35,7 +35,7 @@ test('poisoned comes before handle, state, argument and every other answer', () 
   assert.equal(e.last_error(), -64n);
 });
 
-test('after a trap v1 answers null and 64, dealloc does nothing, the texts are constant, abi_version is as ever', () => {
+test('after a trap v1 answers null and 64, dealloc does nothing, texts are constant, abi_version is as ever', () => {
   const host = new Host();
   const { exports: e } = host;
   const transfer = e.alloc(1000);

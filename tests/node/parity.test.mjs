@@ -13,8 +13,8 @@ import { MAX_TRANSFER, V1Host } from './support/v1.mjs';
 const CASES = cases();
 const ORACLE = reports();
 
-// Their verdicts are written for `verify`. Kept, they are more than a wasm32 memory holds: known as soon as the table is
-// read, and told where no declared length has told `truncated` before.
+// Their verdicts are written for `verify`. Kept, they are more than a wasm32 memory holds: known as soon as the table
+// is read, and told where no declared length has told `truncated` before.
 const memory = offset => ({ verdict: 'rejected', code: 'limit', offset, path: 'memory' });
 const RESIDENT_UNKNOWN = { extent_of_2_gib: memory(50), extent_to_2_53_less_1: memory(49) };
 
@@ -35,8 +35,14 @@ function byV2(host, bytes, options) {
     answer.values = report.metadata.map((_, index) => host.metadata(admission.handle, index));
     if (options.sink === RESIDENT) {
       report.tensors.forEach(({ offset, bytes: length }, index) => {
-        assert.deepEqual(host.tensor(admission.handle, index), Uint8Array.from(bytes.subarray(offset, offset + length)));
-        assert.equal(Number(host.exports.tensor(admission.handle, index) & 0xffffffffn) % (length ? report.gguf.alignment : 1), 0);
+        assert.deepEqual(
+          host.tensor(admission.handle, index),
+          Uint8Array.from(bytes.subarray(offset, offset + length)),
+        );
+        assert.equal(
+          Number(host.exports.tensor(admission.handle, index) & 0xffffffffn) % (length ? report.gguf.alignment : 1),
+          0,
+        );
       });
     }
   } else {
@@ -113,7 +119,12 @@ test('the texts of v1 and v2 agree byte for byte on gguf, metadata, tensors and 
     assert.equal(v1.load(file), 0);
     const report = host.reportText(host.model(file));
     const diagnostics = v1.diagnosticsText();
-    for (const [from, to] of [['"gguf":', ',"m'], ['"metadata":[', '"tensors":['], ['"tensors":[', '"digests":'], ['"digests":', '}']]) {
+    for (const [from, to] of [
+      ['"gguf":', ',"m'],
+      ['"metadata":[', '"tensors":['],
+      ['"tensors":[', '"digests":'],
+      ['"digests":', '}'],
+    ]) {
       const shown = cut(report, from, to);
       assert.ok(shown.length > 10);
       assert.equal(cut(diagnostics, from, to), shown);
@@ -122,7 +133,7 @@ test('the texts of v1 and v2 agree byte for byte on gguf, metadata, tensors and 
 });
 
 for (const length of [MAX_TRANSFER - 1, MAX_TRANSFER, MAX_TRANSFER + 1]) {
-  test(`a good file of ${length} bytes: v1 ${length > MAX_TRANSFER ? 'refuses' : 'admits'} it, v2 admits it, and both read the same`, () => {
+  test(`${length} good bytes: v1 ${length > MAX_TRANSFER ? 'refuses' : 'admits'} them, v2 too, both read the same`, () => {
     const file = fileOf(length);
     const digest = sha256(file);
     const host = new Host();
@@ -160,7 +171,9 @@ test('a failed load_model, a failed session and a full house leave the active mo
     activate();
     const active = host.exports.active();
     const digest = sha256(host.tensor(active, 0));
-    for (const { bytes } of CASES.filter(({ expect, limits }) => expect.verdict === 'rejected' && !Object.keys(limits).length)) {
+    for (const { bytes } of CASES.filter(
+      ({ expect, limits }) => expect.verdict === 'rejected' && !Object.keys(limits).length,
+    )) {
       if (bytes.length) assert.notEqual(v1.load(bytes), 0);
       const session = host.admit(bytes, { sink: RESIDENT, length: -1 });
       host.release(session.handle);

@@ -1,4 +1,5 @@
-// A trap at every export in turn, in a module built for that: afterwards every call says `poisoned`, a new instance works.
+// A trap at every export in turn, in a module built for that: afterwards every call says `poisoned`, a new instance
+// works.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +12,10 @@ const FAULT = project('target/wasm/fault.wasm');
 const FILE = smallFile(1);
 const VERSION = 0x0002_0000;
 
-const functions = path => WebAssembly.Module.exports(compile(path)).filter(({ kind }) => kind === 'function').map(({ name }) => name);
+const functions = path =>
+  WebAssembly.Module.exports(compile(path))
+    .filter(({ kind }) => kind === 'function')
+    .map(({ name }) => name);
 
 /** An instance in the middle of its work: a model is active, a window is lent, a transfer is written. */
 class Scene {
@@ -72,7 +76,7 @@ class Scene {
     return new TextDecoder().decode(new Uint8Array(this.host.exports.memory.buffer, ptr >>> 0, POISONED.length));
   }
 
-  /** Every export answers as the contract says, twice, and writes nothing: neither call nor texts free what is there. */
+  /** Every export answers as in the contract, twice, and writes nothing: neither call nor texts free what is there. */
   assertPoisoned() {
     const { memory } = this.host.exports;
     const pages = memory.buffer.byteLength;
@@ -86,7 +90,9 @@ class Scene {
   }
 }
 
-const POISONED = '{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"message":"an earlier call trapped"}';
+const POISONED =
+  '{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,' +
+  '"message":"an earlier call trapped"}';
 
 test('every export is called here, and the shipped modules have no fault', () => {
   const known = [...Object.keys(new Scene().calls())].sort();

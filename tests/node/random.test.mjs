@@ -21,8 +21,27 @@ const BROKEN = FILES.map((file, index) => {
   broken[[4, file.headerBytes, 24 + 8 + 5 + 2][index]] ^= 0x55;
   return broken;
 });
-const I64 = [-1n, 0n, 1n, 2n, 15n, 16n, 100n, 4096n, 65_536n, 1n << 20n, 1n << 26n, 1n << 32n, (1n << 53n) - 1n, 1n << 53n, -(1n << 63n), (1n << 63n) - 1n];
-const I32 = [-2147483648, -2, -1, 0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 100, 4096, 65_536, 134_217_728, 134_217_729, 2_147_483_647];
+const I64 = [
+  -1n,
+  0n,
+  1n,
+  2n,
+  15n,
+  16n,
+  100n,
+  4096n,
+  65_536n,
+  1n << 20n,
+  1n << 26n,
+  1n << 32n,
+  (1n << 53n) - 1n,
+  1n << 53n,
+  -(1n << 63n),
+  (1n << 63n) - 1n,
+];
+const I32 = [
+  -2147483648, -2, -1, 0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 100, 4096, 65_536, 134_217_728, 134_217_729, 2_147_483_647,
+];
 
 class Storm {
   constructor(seed) {
@@ -113,13 +132,27 @@ const STEPS = [
     if (storm.call('release', handle) === 0) storm.sessions.delete(handle);
   },
   storm => {
-    const [handle, id, value] = [storm.handle(), storm.random.oneIn(2) ? storm.random.upTo(9) : storm.i32(), storm.i64()];
+    const [handle, id, value] = [
+      storm.handle(),
+      storm.random.oneIn(2) ? storm.random.upTo(9) : storm.i32(),
+      storm.i64(),
+    ];
     if (!storm.random.oneIn(4)) return;
     // Windows of 64 MiB would make the storm slow, not better.
     storm.call('limit', handle, id, id === 7 && value > 1n << 20n ? 1n << 20n : value);
   },
   storm => storm.call('digests', storm.handle(), storm.random.oneIn(2) ? storm.random.upTo(4) : storm.i32()),
-  storm => storm.random.oneIn(4) && storm.call('expect_digest', storm.handle(), storm.random.upTo(3), storm.i64(), storm.i64(), storm.i64(), storm.i64()),
+  storm =>
+    storm.random.oneIn(4) &&
+    storm.call(
+      'expect_digest',
+      storm.handle(),
+      storm.random.upTo(3),
+      storm.i64(),
+      storm.i64(),
+      storm.i64(),
+      storm.i64(),
+    ),
   storm => storm.call('position', storm.handle()),
   storm => text(storm, 'report', storm.handle()),
   storm => text(storm, 'metadata', storm.handle(), storm.random.oneIn(2) ? storm.random.upTo(7) : storm.i32()),
@@ -141,9 +174,14 @@ const STEPS = [
     storm.transfers.push([ptr, length]);
     if (storm.transfers.length > 20 || length > 1_000_000) storm.e.dealloc(...storm.transfers.pop());
   },
-  storm => storm.transfers.length && storm.e.dealloc(...storm.transfers.splice(storm.random.upTo(storm.transfers.length - 1), 1)[0]),
+  storm =>
+    storm.transfers.length &&
+    storm.e.dealloc(...storm.transfers.splice(storm.random.upTo(storm.transfers.length - 1), 1)[0]),
   storm => {
-    const [ptr, length] = storm.random.oneIn(2) || !storm.transfers.length ? [storm.i32(), storm.i32()] : storm.random.pick(storm.transfers);
+    const [ptr, length] =
+      storm.random.oneIn(2) || !storm.transfers.length
+        ? [storm.i32(), storm.i32()]
+        : storm.random.pick(storm.transfers);
     const file = storm.random.pick([...FILES, ...BROKEN]);
     if (ptr > 0 && length >= file.length && storm.transfers.some(([at, room]) => at === ptr && room === length)) {
       new Uint8Array(storm.host.exports.memory.buffer, ptr, file.length).set(file);
@@ -186,7 +224,12 @@ function push(storm) {
   if (fair && session.lent === null) return window(storm, handle);
   const offset = fair ? BigInt(session.position) : storm.i64();
   const left = session ? session.file.length - session.position : 0;
-  const length = fair ? Math.min(Number(session.lent >> 32n), storm.random.oneIn(3) && left > 0 ? left : 1 + storm.random.upTo(storm.random.oneIn(2) ? 600 : 60_000)) : storm.i32();
+  const length = fair
+    ? Math.min(
+        Number(session.lent >> 32n),
+        storm.random.oneIn(3) && left > 0 ? left : 1 + storm.random.upTo(storm.random.oneIn(2) ? 600 : 60_000),
+      )
+    : storm.i32();
   const answer = storm.call('push_chunk', handle, offset, length);
   if (!session) return assert.ok(answer < 0);
   if (answer > 0) {
@@ -225,7 +268,20 @@ for (const seed of [1, 20_261_123]) {
     }
     storm.assertCanary();
     assert.ok(storm.admitted > 100, `${storm.admitted} admitted`);
-    for (const code of ['handle', 'state', 'argument', 'offset', 'window', 'memory', 'budget', 'limit', 'layout', 'truncated', 'trailing', 'digest']) {
+    for (const code of [
+      'handle',
+      'state',
+      'argument',
+      'offset',
+      'window',
+      'memory',
+      'budget',
+      'limit',
+      'layout',
+      'truncated',
+      'trailing',
+      'digest',
+    ]) {
       assert.ok(storm.tally[STATUS[code]] > 0, `the storm met ${code}: ${JSON.stringify(storm.tally)}`);
     }
     for (const handle of storm.sessions.keys()) storm.host.release(handle);

@@ -45,7 +45,14 @@ function withFile(path, use) {
 function assertFacts(report) {
   assert.equal(report.state, 'admitted');
   assert.equal(report.length, BYTES);
-  assert.deepEqual(report.gguf, { version: 3, alignment: 32, headerBytes: report.gguf.headerBytes, dataOffset: 6_525_120, dataBytes: 246_587_904, trailingBytes: 0 });
+  assert.deepEqual(report.gguf, {
+    version: 3,
+    alignment: 32,
+    headerBytes: report.gguf.headerBytes,
+    dataOffset: 6_525_120,
+    dataBytes: 246_587_904,
+    trailingBytes: 0,
+  });
   assert.ok(report.gguf.headerBytes > 6_525_120 - 32 && report.gguf.headerBytes <= 6_525_120);
   assert.equal(report.digests.sha256, SHA256);
   assert.equal(report.metadata.length, 33);
@@ -63,37 +70,44 @@ function assertFacts(report) {
   assert.equal(last.offset + last.bytes, BYTES);
 }
 
-for (const [how, most] of [['windows of 1 MiB', Infinity], ['pieces of 64 KiB', 65_536]]) {
-  test(`the real model is verified in ${how} within 16 MiB of memory, report and all`, there, () => withFile(MODEL, file => {
-    assert.equal(fstatSync(file).size, BYTES);
-    const host = new Host();
-    const handle = host.begin(BYTES, VERIFY, { limits: { window: MIB } });
-    assert.equal(stream(host, handle, file, most), STATE.admitted);
-    const report = host.report(handle);
-    assert.ok(host.memoryBytes <= 16 * MIB, `${host.memoryBytes} bytes of memory`);
-    assertFacts(report);
-    const tokens = report.metadata.findIndex(({ key }) => key === 'tokenizer.ggml.tokens');
-    const words = host.metadata(handle, tokens);
-    assert.equal(words.length, 262_144);
-    assert.equal(words[0], '<pad>');
-  }));
+for (const [how, most] of [
+  ['windows of 1 MiB', Infinity],
+  ['pieces of 64 KiB', 65_536],
+]) {
+  test(`the real model is verified in ${how} within 16 MiB of memory, report and all`, there, () =>
+    withFile(MODEL, file => {
+      assert.equal(fstatSync(file).size, BYTES);
+      const host = new Host();
+      const handle = host.begin(BYTES, VERIFY, { limits: { window: MIB } });
+      assert.equal(stream(host, handle, file, most), STATE.admitted);
+      const report = host.report(handle);
+      assert.ok(host.memoryBytes <= 16 * MIB, `${host.memoryBytes} bytes of memory`);
+      assertFacts(report);
+      const tokens = report.metadata.findIndex(({ key }) => key === 'tokenizer.ggml.tokens');
+      const words = host.metadata(handle, tokens);
+      assert.equal(words.length, 262_144);
+      assert.equal(words[0], '<pad>');
+    }),
+  );
 }
 
-test('the real model is kept in at most its size and 8 MiB, every tensor as in the file and aligned', there, () => withFile(MODEL, file => {
-  const host = new Host();
-  const handle = host.begin(-1, RESIDENT);
-  assert.equal(stream(host, handle, file, Infinity), STATE.admitted);
-  const report = host.report(handle);
-  assert.ok(host.memoryBytes <= BYTES + 8 * MIB, `${host.memoryBytes - BYTES} bytes above the file`);
-  assertFacts(report);
-  const expected = Buffer.alloc(178_257_920);
-  report.tensors.forEach(({ name, offset, bytes }, index) => {
-    const slice = host.exports.tensor(handle, index);
-    assert.equal(Number(slice & 0xffffffffn) % 32, 0, name);
-    assert.equal(readSync(file, expected, 0, bytes, offset), bytes);
-    assert.equal(Buffer.compare(host.view(slice), expected.subarray(0, bytes)), 0, name);
-  });
-}));
+test('the real model is kept in at most its size and 8 MiB, every tensor as in the file and aligned', there, () =>
+  withFile(MODEL, file => {
+    const host = new Host();
+    const handle = host.begin(-1, RESIDENT);
+    assert.equal(stream(host, handle, file, Infinity), STATE.admitted);
+    const report = host.report(handle);
+    assert.ok(host.memoryBytes <= BYTES + 8 * MIB, `${host.memoryBytes - BYTES} bytes above the file`);
+    assertFacts(report);
+    const expected = Buffer.alloc(178_257_920);
+    report.tensors.forEach(({ name, offset, bytes }, index) => {
+      const slice = host.exports.tensor(handle, index);
+      assert.equal(Number(slice & 0xffffffffn) % 32, 0, name);
+      assert.equal(readSync(file, expected, 0, bytes, offset), bytes);
+      assert.equal(Buffer.compare(host.view(slice), expected.subarray(0, bytes)), 0, name);
+    });
+  }),
+);
 
 test('v1 refuses the real model at alloc', there, () => {
   for (const exports of [guestExports(), v1OnlyExports()]) assert.equal(exports.alloc(BYTES), 0);
@@ -101,17 +115,24 @@ test('v1 refuses the real model at alloc', there, () => {
 
 for (const [name, bytes, prefix] of VOCABULARIES) {
   const path = project(`target/models/vocab/ggml-vocab-${name}.gguf`);
-  test(`the vocabulary of ${name} is admitted by v1 and v2 alike`, { skip: existsSync(path) ? false : 'no vocabularies: run `cargo xtask model`' }, () => {
-    const file = readFileSync(path);
-    assert.equal(file.length, Number(bytes));
-    const host = new Host();
-    const report = host.report(host.model(file));
-    assert.equal(report.digests.sha256.slice(0, 16), prefix);
-    assert.equal(report.gguf.version, name === 'aquila' ? 2 : 3);
-    assert.deepEqual(report.tensors, []);
-    assert.deepEqual(content(host.report(host.model(file, { sink: RESIDENT, length: -1, piece: () => 10_007 }))), content(report));
-    const v1 = new V1Host(host.exports);
-    assert.equal(v1.load(file), 0);
-    assert.deepEqual(content(v1.diagnostics().model), content(report));
-  });
+  test(
+    `the vocabulary of ${name} is admitted by v1 and v2 alike`,
+    { skip: existsSync(path) ? false : 'no vocabularies: run `cargo xtask model`' },
+    () => {
+      const file = readFileSync(path);
+      assert.equal(file.length, Number(bytes));
+      const host = new Host();
+      const report = host.report(host.model(file));
+      assert.equal(report.digests.sha256.slice(0, 16), prefix);
+      assert.equal(report.gguf.version, name === 'aquila' ? 2 : 3);
+      assert.deepEqual(report.tensors, []);
+      assert.deepEqual(
+        content(host.report(host.model(file, { sink: RESIDENT, length: -1, piece: () => 10_007 }))),
+        content(report),
+      );
+      const v1 = new V1Host(host.exports);
+      assert.equal(v1.load(file), 0);
+      assert.deepEqual(content(v1.diagnostics().model), content(report));
+    },
+  );
 }

@@ -20,7 +20,18 @@ test('a call of the runtime reads the model that either ABI made active', async 
   assert.equal(guest.generate(10), -1n, 'no model');
   const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
   const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-  const header = Buffer.concat([Buffer.from('GGUF'), u32(3), u64(1), u64(0), u64(1), Buffer.from('w'), u32(1), u64(64), u32(24), u64(0)]);
+  const header = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(3),
+    u64(1),
+    u64(0),
+    u64(1),
+    Buffer.from('w'),
+    u32(1),
+    u64(64),
+    u32(24),
+    u64(0),
+  ]);
   const file = weight => Buffer.concat([header, Buffer.alloc(-header.length & 31), Buffer.alloc(64, weight)]);
 
   const transfer = file(3);

@@ -15,8 +15,12 @@ const host = new Host();
 function outcome(bytes, options) {
   const admission = host.admit(bytes, options);
   const report = host.report(admission.handle);
-  const tensors = options.sink === RESIDENT && admission.result === STATE.admitted
-    ? report.tensors.map((_, index) => Buffer.from(host.view(host.exports.tensor(admission.handle, index))).toString('latin1')) : [];
+  const tensors =
+    options.sink === RESIDENT && admission.result === STATE.admitted
+      ? report.tensors.map((_, index) =>
+          Buffer.from(host.view(host.exports.tensor(admission.handle, index))).toString('latin1'),
+        )
+      : [];
   host.release(admission.handle);
   return report.error ? JSON.stringify(report.error) : JSON.stringify([content(report), report.length, tensors]);
 }
@@ -59,7 +63,11 @@ test('a corpus file in random pieces has the same outcome', () => {
       const whole = outcome(entry.bytes, options);
       for (const most of [3, 17, 1000, 70_000]) {
         if (most * 20_000 < entry.bytes.length) continue;
-        assert.equal(outcome(entry.bytes, { ...options, piece: () => 1 + random.upTo(most) }), whole, `${entry.name}, pieces up to ${most}`);
+        assert.equal(
+          outcome(entry.bytes, { ...options, piece: () => 1 + random.upTo(most) }),
+          whole,
+          `${entry.name}, pieces up to ${most}`,
+        );
       }
     }
   }
@@ -68,7 +76,12 @@ test('a corpus file in random pieces has the same outcome', () => {
 test('windows of any size give the same outcome', () => {
   const file = gguf({
     entries: [['words', 'array', ['string', Array.from({ length: 30_000 }, (_, index) => `word ${index}`)]]],
-    tensors: [['a', 100_000], ['b', 31], ['c', 700_000], ['d', 1]].map(([name, bytes]) => ({ name, type: 'I8', dims: [bytes] })),
+    tensors: [
+      ['a', 100_000],
+      ['b', 31],
+      ['c', 700_000],
+      ['d', 1],
+    ].map(([name, bytes]) => ({ name, type: 'I8', dims: [bytes] })),
   });
   const broken = file.slice();
   broken[file.dataStart + 100_000 + 32 + 40] ^= 0xff;

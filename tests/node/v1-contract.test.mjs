@@ -4,16 +4,27 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { sha256 } from './support/digest.mjs';
-import { fileOf, smallFile } from './support/gguf.mjs';
-import { Host, RESIDENT, STATUS, content } from './support/host.mjs';
+import { smallFile } from './support/gguf.mjs';
 import { GUEST, V1_ONLY, compile, guestExports, referenceExports, v1OnlyExports } from './support/modules.mjs';
 import { MAX_TRANSFER, V1Host } from './support/v1.mjs';
 
 const GOOD = smallFile(1);
 const OTHER = smallFile(2);
-const V1_CALLS = ['alloc', 'dealloc', 'init_runtime', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
-  'get_diagnostics_len', 'free_model'];
-const MODULES = [['the combined module', guestExports], ['the v1-only module', v1OnlyExports]];
+const V1_CALLS = [
+  'alloc',
+  'dealloc',
+  'init_runtime',
+  'load_model',
+  'last_result_ptr',
+  'last_result_len',
+  'get_diagnostics_ptr',
+  'get_diagnostics_len',
+  'free_model',
+];
+const MODULES = [
+  ['the combined module', guestExports],
+  ['the v1-only module', v1OnlyExports],
+];
 
 const reference = (() => {
   try {
@@ -55,9 +66,18 @@ function transcript(exports) {
   for (const bytes of [GOOD, OTHER, new TextEncoder().encode('not a model'), GOOD]) {
     const ptr = copy(bytes);
     said.push(`load ${load(ptr, bytes.length)}`, `again ${load(ptr, bytes.length)}`);
-    said.push(`null ${load(0, bytes.length)}`, `empty ${load(ptr, 0)}`, `long ${load(ptr, 134217729)}`, `negative ${load(ptr, -1)}`);
+    said.push(
+      `null ${load(0, bytes.length)}`,
+      `empty ${load(ptr, 0)}`,
+      `long ${load(ptr, 134217729)}`,
+      `negative ${load(ptr, -1)}`,
+    );
     said.push(`beyond ${load(memory.buffer.byteLength - 10, 11)}`, `far ${load(-16, 32)}`);
-    said.push(Buffer.from(memory.buffer, ptr, bytes.length).equals(bytes) ? 'the transfer is as it was' : 'THE TRANSFER WAS CHANGED');
+    said.push(
+      Buffer.from(memory.buffer, ptr, bytes.length).equals(bytes)
+        ? 'the transfer is as it was'
+        : 'THE TRANSFER WAS CHANGED',
+    );
     deallocate(ptr, bytes.length);
   }
   said.push(`free ${free()}`, `free ${free()}`, `init ${init()}`);
@@ -168,7 +188,8 @@ for (const [name, exports] of MODULES) {
       assert.equal(typeof result.message, 'string');
       const diagnostics = host.diagnostics();
       assert.deepEqual(Object.keys(diagnostics), ['abi', 'model', 'error']);
-      if (diagnostics.model) assert.deepEqual(Object.keys(diagnostics.model), ['length', 'gguf', 'metadata', 'tensors', 'digests']);
+      if (diagnostics.model)
+        assert.deepEqual(Object.keys(diagnostics.model), ['length', 'gguf', 'metadata', 'tensors', 'digests']);
       if (diagnostics.error) assert.deepEqual(Object.keys(diagnostics.error), fields.slice(1));
       if (status !== 0) assert.deepEqual({ abi: '1', ...diagnostics.error }, result);
       return { result, diagnostics };
@@ -195,9 +216,17 @@ for (const [name, exports] of MODULES) {
     assert.equal(check('free_model', 2, 'state').result.offset, null);
   });
 
-  test(`${name}: a text's pointer and length may be read in either order, and stay between the calls that rebuild them`, () => {
-    const build = [host => host.load(GOOD), host => host.load(OTHER.subarray(0, 60)), host => host.exports.free_model(), host => host.exports.init_runtime()];
-    for (const [ptr, len] of [['last_result_ptr', 'last_result_len'], ['get_diagnostics_ptr', 'get_diagnostics_len']]) {
+  test(`${name}: a text's pointer and length are read in either order, and stay until a call rebuilds them`, () => {
+    const build = [
+      host => host.load(GOOD),
+      host => host.load(OTHER.subarray(0, 60)),
+      host => host.exports.free_model(),
+      host => host.exports.init_runtime(),
+    ];
+    for (const [ptr, len] of [
+      ['last_result_ptr', 'last_result_len'],
+      ['get_diagnostics_ptr', 'get_diagnostics_len'],
+    ]) {
       for (let calls = 0; calls <= build.length; calls++) {
         const [forth, back] = [exports(), exports()];
         for (const e of [forth, back]) build.slice(0, calls).forEach(call => call(new V1Host(e)));
@@ -237,124 +266,20 @@ for (const [name, exports] of MODULES) {
   test(`${name}: a refused transfer reads nothing, wherever it points`, () => {
     const e = exports();
     const end = e.memory.buffer.byteLength;
-    for (const [ptr, len] of [[0, 10], [1, 0], [8, 134217729], [end, 1], [end - 1, 2], [-1, 1], [-1, 134217728], [2147483647, 134217728], [8, -1], [end + 5, 1]]) {
+    for (const [ptr, len] of [
+      [0, 10],
+      [1, 0],
+      [8, 134217729],
+      [end, 1],
+      [end - 1, 2],
+      [-1, 1],
+      [-1, 134217728],
+      [2147483647, 134217728],
+      [8, -1],
+      [end + 5, 1],
+    ]) {
       assert.equal(e.load_model(ptr, len), 3, `load_model(${ptr}, ${len})`);
     }
     assert.notEqual(e.load_model(end - 1, 1), 3, 'the last byte of memory is inside');
   });
 }
-
-// Interplay, on the combined module.
-
-function both() {
-  const host = new Host();
-  return { host, v1: new V1Host(host.exports), e: host.exports };
-}
-
-test('load_model is transactional: after any failure the active model is as it was', () => {
-  const bad = GOOD.slice();
-  bad[GOOD.headerBytes] = 1;
-  const failures = [
-    v1 => v1.load(bad), v1 => v1.load(OTHER.subarray(0, OTHER.length - 40)), v1 => v1.load(OTHER.subarray(0, 3)),
-    v1 => v1.load(new Uint8Array(1000)), v1 => v1.exports.load_model(0, 10), v1 => v1.exports.load_model(8, 0),
-    v1 => v1.exports.load_model(8, 134217729), v1 => v1.exports.load_model(-1, 10),
-  ];
-  for (const byV2 of [false, true]) {
-    const { host, v1, e } = both();
-    if (byV2) e.activate(host.model(GOOD, { sink: RESIDENT }));
-    else assert.equal(v1.load(GOOD), 0);
-    const active = e.active();
-    const look = () => [e.active(), host.reportText(active), ...[0, 2].map(index => sha256(host.tensor(active, index)))];
-    const before = look();
-    for (const fail of failures) {
-      assert.ok(fail(v1) > 0);
-      assert.deepEqual(look(), before);
-      assert.deepEqual(v1.diagnostics().model.digests, { sha256: sha256(GOOD) });
-    }
-  }
-});
-
-test('a model of load_model lives exactly as long as it is active', () => {
-  const { host, v1, e } = both();
-  const kept = host.model(OTHER, { sink: RESIDENT });
-  const ended = handle => assert.equal(Number(e.report(handle)), STATUS.handle);
-  const load = () => {
-    assert.equal(v1.load(GOOD), 0);
-    return e.active();
-  };
-  const first = load();
-  const second = load();
-  assert.notEqual(first, second);
-  ended(first);
-  assert.equal(e.activate(second), 4, 'on the active one it changes nothing');
-  assert.equal(e.active(), second);
-  assert.equal(host.report(second).state, 'admitted');
-  assert.equal(e.activate(kept), 4);
-  ended(second);
-  assert.equal(e.active(), kept);
-  const third = load();
-  assert.equal(host.report(kept).state, 'admitted', 'a v2 model that is displaced lives on');
-  assert.equal(e.free_model(), 0);
-  ended(third);
-  assert.equal(e.active(), 0);
-  const fourth = load();
-  assert.equal(e.release(fourth), 0);
-  ended(fourth);
-  assert.equal(e.active(), 0);
-  assert.equal(e.free_model(), 2);
-  assert.equal(sha256(host.tensor(kept, 0)), sha256(OTHER.subarray(OTHER.dataStart, OTHER.dataStart + 24)));
-});
-
-test('free_model makes a v2 model inactive and no more; release of the active one leaves none active', () => {
-  const { host, v1, e } = both();
-  const handle = host.model(GOOD, { sink: RESIDENT });
-  assert.equal(e.free_model(), 2, 'admitted is not active');
-  assert.equal(e.activate(handle), 4);
-  assert.equal(e.free_model(), 0);
-  assert.equal(e.active(), 0);
-  assert.equal(host.report(handle).state, 'admitted');
-  assert.equal(e.activate(handle), 4);
-  assert.equal(v1.diagnostics().model.length, GOOD.length);
-  host.release(handle);
-  assert.equal(e.active(), 0);
-  assert.equal(v1.diagnostics().model, null);
-  assert.equal(e.free_model(), 2);
-});
-
-test('the diagnostics follow the active model, and last_result no v2 call', () => {
-  const { host, v1, e } = both();
-  v1.load(GOOD);
-  const result = v1.resultText();
-  const model = host.model(OTHER, { sink: RESIDENT });
-  const proof = host.model(smallFile(3));
-  assert.deepEqual(v1.diagnostics().model.digests, { sha256: sha256(GOOD) }, 'admission alone activates nothing');
-  for (const handle of [model, proof, model]) {
-    e.activate(handle);
-    const { length, ...shown } = v1.diagnostics().model;
-    assert.deepEqual(shown, content(host.report(handle)));
-    assert.equal(length, host.report(handle).length);
-    assert.equal(v1.resultText(), result);
-  }
-  host.release(proof);
-  assert.equal(v1.diagnostics().model.length, OTHER.length, 'the release of another changes nothing');
-  host.release(model);
-  assert.equal(v1.diagnostics().model, null);
-  assert.equal(v1.resultText(), result);
-});
-
-test('the texts stay where they are while v2 streams', () => {
-  const { host, v1, e } = both();
-  v1.load(GOOD);
-  const where = () => [e.last_result_ptr(), e.last_result_len(), e.get_diagnostics_ptr(), e.get_diagnostics_len()];
-  const before = where();
-  const texts = [v1.resultText(), v1.diagnosticsText()];
-  const big = fileOf(2_000_000);
-  for (const sink of [1, 2]) {
-    const handle = host.model(big, { sink, piece: () => 50_000 });
-    host.report(handle);
-    host.admit(big.subarray(0, 50));
-    e.finish(999);
-    assert.deepEqual(where(), before);
-    assert.deepEqual([v1.resultText(), v1.diagnosticsText()], texts);
-  }
-});

@@ -10,7 +10,9 @@ import { FILE } from './support/world.mjs';
 const SINKS = [['verify', VERIFY], ['resident', RESIDENT]];
 
 /** A file of some megabytes with several tensors, so that windows and segments matter. */
-const BIG = gguf({ tensors: [1_000_000, 3, 2_500_000, 64].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })) });
+const BIG = gguf({
+  tensors: [1_000_000, 3, 2_500_000, 64].map((bytes, index) => ({ name: `t${index}`, type: 'I8', dims: [bytes] })),
+});
 
 test('a window is as long as WINDOW says, and 64 KiB at most while the header comes in', () => {
   for (const [limit, open, later] of [[4096, 4096, 4096], [65_537, 65_536, 65_537], [64 * MIB, 65_536, 64 * MIB]]) {
@@ -95,7 +97,11 @@ test('fewer than 16 bytes are never checked for the stamp, so a file may hold it
   const rest = blank.slice();
   rest.set(stamp, blank.dataStart);
   host.view(host.exports.window(probe)).set(rest.subarray(blank.dataStart));
-  assert.equal(host.exports.push_chunk(probe, BigInt(blank.dataStart), 4096), STATUS.unwritten, 'the stamp, though it was written');
+  assert.equal(
+    host.exports.push_chunk(probe, BigInt(blank.dataStart), 4096),
+    STATUS.unwritten,
+    'the stamp, though it was written',
+  );
   assert.equal(host.exports.push_chunk(probe, BigInt(blank.dataStart), 15), STATE.receiving);
   assert.ok(host.feed(probe, rest) > 0);
   assert.equal(host.exports.finish(probe), STATE.admitted);
@@ -111,7 +117,12 @@ test('a push that crosses the declared length is trailing at that length, after 
       const handle = host.begin(FILE.length, sink);
       host.feed(handle, longer.subarray(0, from));
       assert.equal(host.feed(handle, longer), STATUS.trailing);
-      assert.deepEqual(host.verdict({ handle, result: STATUS.trailing }), { verdict: 'rejected', code: 'trailing', offset: FILE.length, path: 'trailing' });
+      assert.deepEqual(host.verdict({ handle, result: STATUS.trailing }), {
+        verdict: 'rejected',
+        code: 'trailing',
+        offset: FILE.length,
+        path: 'trailing',
+      });
       // A resident window ends with its segment, so the byte too many may come in a push of its own.
       if (sink === VERIFY) assert.equal(host.position(handle), from);
     }
@@ -119,7 +130,12 @@ test('a push that crosses the declared length is trailing at that length, after 
     bad[FILE.headerBytes] = 7;
     const host = new Host();
     const { handle, result } = host.admit(bad, { sink, length: FILE.length });
-    assert.deepEqual(host.verdict({ handle, result }), { verdict: 'rejected', code: 'layout', offset: FILE.headerBytes, path: 'padding' });
+    assert.deepEqual(host.verdict({ handle, result }), {
+      verdict: 'rejected',
+      code: 'layout',
+      offset: FILE.headerBytes,
+      path: 'padding',
+    });
   }
 });
 

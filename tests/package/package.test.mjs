@@ -17,35 +17,70 @@ if (!whyNot) {
   after(() => project?.remove());
 }
 
-test('the tarball holds the module, the code, its types, the licences and the README, and nothing else', { skip }, () => {
-  const names = project.files.map(({ path }) => path);
-  for (const name of ['guest.wasm', 'index.js', 'types/index.d.ts', 'v1.js', 'types/v1.d.ts', 'worker/entry.js', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']) {
-    assert.ok(names.includes(name), `${name} is missing`);
-  }
-  const strangers = names.filter(name => !/^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm|((http|opfs|sources|worker)\/)?[\w-]+\.js|types\/((http|opfs|sources|worker)\/)?[\w-]+\.d\.ts)$/.test(name));
-  assert.deepEqual(strangers, []);
-  assert.deepEqual(project.files.filter(({ path, size }) => size > (path === 'guest.wasm' ? MIB : 64 * 1024)), [], 'too large');
-  const orphans = names.filter(name => name.startsWith('types/') && !names.includes(name.replace(/^types\/(.*)\.d\.ts$/, '$1.js')));
-  assert.deepEqual(orphans, [], 'types of nothing');
-  // Every module of the package is in it, and its types.
-  for (const folder of ['', 'http', 'opfs', 'sources', 'worker']) {
-    for (const name of readdirSync(join(JS, folder)).filter(name => name.endsWith('.js'))) {
-      assert.ok(names.includes(join(folder, name)), `${folder}/${name} is missing`);
-      assert.ok(names.includes(join('types', folder, name.replace(/js$/, 'd.ts'))), `the types of ${folder}/${name} are missing`);
+test(
+  'the tarball holds the module, the code, its types, the licences and the README, and nothing else',
+  { skip },
+  () => {
+    const names = project.files.map(({ path }) => path);
+    for (const name of [
+      'guest.wasm',
+      'index.js',
+      'types/index.d.ts',
+      'v1.js',
+      'types/v1.d.ts',
+      'worker/entry.js',
+      'LICENSE-APACHE',
+      'LICENSE-MIT',
+      'README.md',
+      'package.json',
+    ]) {
+      assert.ok(names.includes(name), `${name} is missing`);
     }
-  }
-});
+    const strangers = names.filter(
+      name =>
+        !/^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm)$/.test(name) &&
+        !/^((http|opfs|sources|worker)\/)?[\w-]+\.js$/.test(name) &&
+        !/^types\/((http|opfs|sources|worker)\/)?[\w-]+\.d\.ts$/.test(name),
+    );
+    assert.deepEqual(strangers, []);
+    assert.deepEqual(
+      project.files.filter(({ path, size }) => size > (path === 'guest.wasm' ? MIB : 64 * 1024)),
+      [],
+      'too large',
+    );
+    const orphans = names.filter(
+      name => name.startsWith('types/') && !names.includes(name.replace(/^types\/(.*)\.d\.ts$/, '$1.js')),
+    );
+    assert.deepEqual(orphans, [], 'types of nothing');
+    // Every module of the package is in it, and its types.
+    for (const folder of ['', 'http', 'opfs', 'sources', 'worker']) {
+      for (const name of readdirSync(join(JS, folder)).filter(name => name.endsWith('.js'))) {
+        assert.ok(names.includes(join(folder, name)), `${folder}/${name} is missing`);
+        assert.ok(
+          names.includes(join('types', folder, name.replace(/js$/, 'd.ts'))),
+          `the types of ${folder}/${name} are missing`,
+        );
+      }
+    }
+  },
+);
 
 test('packing leaves nothing in the folder', { skip }, () => {
   assert.deepEqual(readdirSync(JS).filter(name => name.startsWith('LICENSE') || name.endsWith('.tgz')), []);
 });
 
 test('the installed package depends on nothing', { skip }, () => {
-  assert.deepEqual(readdirSync(join(project.folder, 'node_modules')).filter(name => !name.startsWith('.')), ['gguf-admission']);
+  assert.deepEqual(
+    readdirSync(join(project.folder, 'node_modules')).filter(name => !name.startsWith('.')),
+    ['gguf-admission'],
+  );
 });
 
-test('the README\'s first example runs in Node', { skip }, async () => {
-  const model = await project.write('model.gguf', gguf({ metadata: { 'general.architecture': 'fresh' }, tensors: [{ name: 'a.weight', bytes: 300 }] }));
+test("the README's first example runs in Node", { skip }, async () => {
+  const model = await project.write(
+    'model.gguf',
+    gguf({ metadata: { 'general.architecture': 'fresh' }, tensors: [{ name: 'a.weight', bytes: 300 }] }),
+  );
   await project.write('example.js', (await examples())[0]);
   const said = await shell(process.execPath, ['example.js', model], project.folder);
   assert.match(said, /\d+ of \d+\nfresh [0-9a-f]{64}\na\.weight 300\n/);
@@ -57,35 +92,63 @@ test('both entries can be imported, and a file that is not exported cannot', { s
     import { TRANSFER_CEILING } from 'gguf-admission/v1';
     import { existsSync } from 'node:fs';
     const hidden = await import('gguf-admission/settings.js').catch(error => error.code);
-    console.log(JSON.stringify([Object.keys(all).sort(), TRANSFER_CEILING, existsSync(new URL(import.meta.resolve('gguf-admission/guest.wasm'))), hidden]));
-  `);
+    const isThere = existsSync(new URL(import.meta.resolve('gguf-admission/guest.wasm')));
+    console.log(JSON.stringify([Object.keys(all).sort(), TRANSFER_CEILING, isThere, hidden]));
+  `,
+  );
   const [names, ceiling, isThere, hidden] = JSON.parse(await shell(process.execPath, ['entries.js'], project.folder));
-  for (const name of ['admit', 'loadGuest', 'loadGuestWorker', 'hostFor', 'Admission', 'AdmissionError', 'opfsTee', 'admitStored']) assert.ok(names.includes(name), name);
+  for (const name of [
+    'admit',
+    'loadGuest',
+    'loadGuestWorker',
+    'hostFor',
+    'Admission',
+    'AdmissionError',
+    'opfsTee',
+    'admitStored',
+  ])
+    assert.ok(names.includes(name), name);
   assert.deepEqual([ceiling, isThere, hidden], [134_217_728, true, 'ERR_PACKAGE_PATH_NOT_EXPORTED']);
 });
 
 test('a strict TypeScript project type-checks against it, and its mistakes are found', { skip }, async () => {
-  const config = (/** @type {object} */ options) => JSON.stringify({
-    compilerOptions: {
-      target: 'es2022', strict: true, noEmit: true, skipLibCheck: false, noUncheckedIndexedAccess: true, noImplicitOverride: true,
-      lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'], types: [], ...options,
-    },
-    files: ['use.ts'],
-  });
+  const config = (/** @type {object} */ options) =>
+    JSON.stringify({
+      compilerOptions: {
+        target: 'es2022',
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        noUncheckedIndexedAccess: true,
+        noImplicitOverride: true,
+        lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+        types: [],
+        ...options,
+      },
+      files: ['use.ts'],
+    });
   const use = `
-    import { admit, AdmissionError, hostFor, loadGuest, loadGuestWorker, opfsTee, type AdmitOptions, type Model, type Report, type Tee } from 'gguf-admission';
+    import { admit, AdmissionError, hostFor, loadGuest, loadGuestWorker, opfsTee } from 'gguf-admission';
+    import type { AdmitOptions, Model, Report, Tee } from 'gguf-admission';
     import { allocCopy, TRANSFER_CEILING } from 'gguf-admission/v1';
 
     const tee: Tee = { write: (bytes: Uint8Array, offset: number) => void (bytes.length + offset) };
-    const options: AdmitOptions = { sink: 'resident', tee: [tee, opfsTee('a')], limits: { memory: 2 ** 31 }, onHeader: (report: Report) => report.memory.needed };
+    const onHeader = (report: Report) => report.memory.needed;
+    const tees = [tee, opfsTee('a')];
+    const options: AdmitOptions = { sink: 'resident', tee: tees, limits: { memory: 2 ** 31 }, onHeader };
     export async function use(file: File, exports: WebAssembly.Exports): Promise<string | undefined> {
       const guest = await loadGuest();
       try {
-        const model: Model = await admit(guest, file, { ...options, onProgress: ({ bytes, total }) => bytes / (total ?? 1) });
+        const model: Model = await admit(guest, file, {
+          ...options,
+          onProgress: ({ bytes, total }) => bytes / (total ?? 1),
+        });
         const bytes: Uint8Array | undefined = model.tensor('output.weight');
         return bytes && model.report.digests?.sha256;
       } catch (error) {
-        if (error instanceof AdmissionError) return \`\${error.code} \${error.kind} \${error.offset ?? 0} \${error.path ?? ''}\`;
+        if (error instanceof AdmissionError) {
+          return \`\${error.code} \${error.kind} \${error.offset ?? 0} \${error.path ?? ''}\`;
+        }
         throw error;
       }
     }
@@ -98,7 +161,11 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
     await project.write('tsconfig.json', config(options));
     await project.write('use.ts', use);
     await tsc();
-    await project.write('use.ts', `${use.replace("sink: 'resident'", "sink: 'everything'")}\nexport const wrong: number = (await loadGuest()).view;\n`);
+    await project.write(
+      'use.ts',
+      `${use.replace("sink: 'resident'", "sink: 'everything'")}
+      export const wrong: number = (await loadGuest()).view;\n`,
+    );
     await assert.rejects(tsc(), /everything[\s\S]*wrong|TS2322[\s\S]*TS2322/);
   }
 });

@@ -41,7 +41,11 @@ export async function shell(command, args, cwd) {
  * @returns {Promise<Packed>} the tarball
  */
 export async function pack(folder) {
-  const answer = JSON.parse(await shell('npm', ['pack', '--json', '--pack-destination', folder], JS).then(text => text.slice(text.search(/^[[{]/m))));
+  const answer = JSON.parse(
+    await shell('npm', ['pack', '--json', '--pack-destination', folder], JS).then(text =>
+      text.slice(text.search(/^[[{]/m)),
+    ),
+  );
   // One entry for each package: a list, or by name.
   const [{ filename, files }] = /** @type {any[]} */ (Object.values(answer));
   return { path: join(folder, filename), files };
@@ -60,7 +64,10 @@ export class Project {
     try {
       const { path, files } = await pack(project.folder);
       project.files = files;
-      await project.write('package.json', JSON.stringify({ name: 'fresh', version: '1.0.0', private: true, type: 'module' }));
+      await project.write(
+        'package.json',
+        JSON.stringify({ name: 'fresh', version: '1.0.0', private: true, type: 'module' }),
+      );
       await project.npm('install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', path);
     } catch (error) {
       await project.remove();
@@ -101,6 +108,7 @@ export async function examples() {
 /** @returns {Promise<string | undefined>} the folder of Vite, installed here if it has to be */
 export async function vite() {
   const folder = join(HERE, 'node_modules/vite');
-  if (!existsSync(folder)) await shell('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], HERE).catch(() => {});
+  if (!existsSync(folder))
+    await shell('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], HERE).catch(() => {});
   return existsSync(folder) ? folder : undefined;
 }

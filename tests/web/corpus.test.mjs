@@ -62,4 +62,6 @@ function judge(said, { verdict, code, offset, path }) {
 }
 
 const camel = limits =>
-  Object.fromEntries(Object.entries(limits).map(([name, value]) => [name.replace(/_./g, ([, letter]) => letter.toUpperCase()), value]));
+  Object.fromEntries(
+    Object.entries(limits).map(([name, value]) => [name.replace(/_./g, ([, letter]) => letter.toUpperCase()), value]),
+  );

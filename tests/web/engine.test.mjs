@@ -39,7 +39,8 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
       const copy = Uint8Array.from(bytes);
       const shared = new SharedArrayBuffer(bytes.length);
       new Uint8Array(shared).set(bytes);
-      return [copy, copy.slice().buffer, new DataView(copy.slice().buffer), shared, new Uint16Array(copy.slice().buffer)];
+      const buffer = () => copy.slice().buffer;
+      return [copy, buffer(), new DataView(buffer()), shared, new Uint16Array(buffer())];
     }`)(file);
     for (const chunk of foreign) {
       assert.ok(!(chunk instanceof Object));
@@ -61,7 +62,12 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
   });
 
   test('a chunk whose buffer was transferred away is an error, not bytes that go missing', async () => {
-    const sorts = [buffer => new Uint8Array(buffer), buffer => buffer, buffer => new DataView(buffer), buffer => new Uint16Array(buffer)];
+    const sorts = [
+      buffer => new Uint8Array(buffer),
+      buffer => buffer,
+      buffer => new DataView(buffer),
+      buffer => new Uint16Array(buffer),
+    ];
     for (const sort of sorts) {
       const chunk = sort(file.slice().buffer);
       structuredClone(undefined, { transfer: [chunk.buffer ?? chunk] });
@@ -95,13 +101,21 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
     }
   };
 
-  test('a chunk of 4 GiB is as long as it is', { skip: !hasRoom() && 'no buffer of 4 GiB is to be had here' }, async () => {
-    const chunk = new Uint8Array(2 ** 32);
-    chunk.set(file);
-    const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); } });
-    const error = await refusal(app.admit(stream, { sink: 'verify', length: file.length }));
-    assert.deepEqual([error.code, error.offset], ['trailing', file.length]);
-  });
+  test(
+    'a chunk of 4 GiB is as long as it is',
+    { skip: !hasRoom() && 'no buffer of 4 GiB is to be had here' },
+    async () => {
+      const chunk = new Uint8Array(2 ** 32);
+      chunk.set(file);
+      const stream = new ReadableStream({
+        start(controller) {
+          controller.enqueue(chunk);
+        },
+      });
+      const error = await refusal(app.admit(stream, { sink: 'verify', length: file.length }));
+      assert.deepEqual([error.code, error.offset], ['trailing', file.length]);
+    },
+  );
 
   test('the collector is reminded of what a byte stream leaves behind', async () => {
     const Real = ArrayBuffer;
@@ -138,8 +152,18 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
   test('sources of another realm are read', async () => {
     // As a frame's: of their kind by name, and no instances of this realm's.
     const foreign = (kind, object, names) => {
-      const fields = names.map(name => [name, typeof object[name] === 'function' ? (...given) => object[name](...given) : object[name]]);
-      return Object.assign(Object.create({ get [Symbol.toStringTag]() { return kind; } }), Object.fromEntries(fields));
+      const fields = names.map(name => [
+        name,
+        typeof object[name] === 'function' ? (...given) => object[name](...given) : object[name],
+      ]);
+      return Object.assign(
+        Object.create({
+          get [Symbol.toStringTag]() {
+            return kind;
+          },
+        }),
+        Object.fromEntries(fields),
+      );
     };
     const response = new Response(file);
     const sources = [
@@ -163,7 +187,9 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
   });
 
   test('a report that there is no memory for is an error', async () => {
-    const metadata = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`key.${index}`, '\u0001'.repeat(4000)]));
+    const metadata = Object.fromEntries(
+      Array.from({ length: 400 }, (_, index) => [`key.${index}`, '\u0001'.repeat(4000)]),
+    );
     const app = await load('scarce', module => withMemoryOf(module, 8 << 20));
     const admitted = await app.admit(new Blob([gguf(1000, metadata)]), {});
     assert.throws(() => admitted.report(), ({ name, code, kind, path }) => {
@@ -181,17 +207,32 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
   /** How many functions the app has given to JavaScript and not taken back. */
   const held = () => {
     const table = app.exports.__wbindgen_externrefs;
-    return Array.from({ length: table.length }, (_, index) => table.get(index)).filter(value => typeof value === 'function').length;
+    return Array.from({ length: table.length }, (_, index) => table.get(index)).filter(
+      value => typeof value === 'function',
+    ).length;
   };
   const HELD = {
     'an abort between two turns': async () => {
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 1);
-      const stream = new ReadableStream({ start(stream) { stream.enqueue(large); stream.close(); } });
-      assert.equal((await refusal(app.admit(stream, { sink: 'verify', signal: controller.signal }))).name, 'AbortError');
+      const stream = new ReadableStream({
+        start(stream) {
+          stream.enqueue(large);
+          stream.close();
+        },
+      });
+      assert.equal(
+        (await refusal(app.admit(stream, { sink: 'verify', signal: controller.signal }))).name,
+        'AbortError',
+      );
     },
     'a source whose cancel never settles': async () => {
-      const source = new ReadableStream({ pull(controller) { controller.enqueue(new Uint8Array(100_000)); }, cancel: never });
+      const source = new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new Uint8Array(100_000));
+        },
+        cancel: never,
+      });
       assert.equal((await refusal(app.admit(source, {}))).code, 'magic');
     },
     'a response that is refused, whose cancel never settles': async () => {
@@ -201,7 +242,10 @@ describe('the Rust app in an engine under stress', { skip }, async () => {
     'an abort in the middle of a read': async () => {
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 1);
-      assert.equal((await refusal(app.admit(new ReadableStream({}), { signal: controller.signal }))).name, 'AbortError');
+      assert.equal(
+        (await refusal(app.admit(new ReadableStream({}), { signal: controller.signal }))).name,
+        'AbortError',
+      );
     },
   };
   for (const [what, happen] of Object.entries(HELD)) {
@@ -235,7 +279,13 @@ function withMemoryOf(module, bytes) {
       assert.deepEqual([...module.subarray(start, start + 2)], [1, 0]);
       const [pages] = read(start + 2);
       const section = [1, 1, ...leb(pages), ...leb(bytes >> 16)];
-      return Uint8Array.from([...module.subarray(0, at), 5, ...leb(section.length), ...section, ...module.subarray(start + size)]);
+      return Uint8Array.from([
+        ...module.subarray(0, at),
+        5,
+        ...leb(section.length),
+        ...section,
+        ...module.subarray(start + size),
+      ]);
     }
     at = start + size;
   }

@@ -15,8 +15,12 @@ describe('the Rust app and a fetched response', { skip }, async () => {
   const WAYS = {
     '/length': response => response.writeHead(200, { 'content-length': file.length }).end(file),
     '/chunked': response => response.writeHead(200).end(file),
-    '/gzip': response => response.writeHead(200, { 'content-length': stored.length, 'content-encoding': 'gzip' }).end(stored),
-    '/breaking': response => response.writeHead(200, { 'content-length': file.length }).write(file.subarray(0, 1 << 20), () => setTimeout(() => response.destroy(), 100)),
+    '/gzip': response =>
+      response.writeHead(200, { 'content-length': stored.length, 'content-encoding': 'gzip' }).end(stored),
+    '/breaking': response =>
+      response
+        .writeHead(200, { 'content-length': file.length })
+        .write(file.subarray(0, 1 << 20), () => setTimeout(() => response.destroy(), 100)),
     '/hanging': response => response.writeHead(200, { 'content-length': file.length }).write(file.subarray(0, 1 << 20)),
   };
   const server = createServer(({ url }, response) => WAYS[url](response));
@@ -99,7 +103,10 @@ describe('the Rust app and a fetched response', { skip }, async () => {
       }, { highWaterMark: 0 });
       const response = new Response(body, { headers: { 'content-length': String(file.length) } });
       Object.defineProperty(response, 'type', { value: 'basic' });
-      const outcome = await app.admit(response, { sink: 'verify', digests: [] }).then(admitted => admitted.free(), error => error.code);
+      const outcome = await app.admit(response, { sink: 'verify', digests: [] }).then(
+        admitted => admitted.free(),
+        error => error.code,
+      );
       assert.equal(outcome, missing === 0 ? undefined : 'source');
       assert.equal(body.locked, false);
     }

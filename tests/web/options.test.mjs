@@ -26,14 +26,44 @@ describe('options of the Rust app', { skip }, async () => {
   });
 
   const WRONG = [
-    { sink: 'disk' }, { sink: 5 },
-    { length: 0 }, { length: -1 }, { length: 1.5 }, { length: 2 ** 53 }, { length: NaN }, { length: '5' },
-    { sha256: 'zz' }, { sha256: 5 }, { blake3: '0'.repeat(63) },
-    { digests: 5 }, { digests: 'sha256' }, { digests: {} }, { digests: ['md5'] }, { digests: [5] },
-    { limits: 5 }, { limits: 'memory' }, { limits: { nope: 1 } }, { limits: { memory: -1 } }, { limits: { memory: '1' } },
-    { limits: new Proxy({}, { ownKeys() { throw new Error('not yours'); } }) },
-    { signal: {} }, { signal: 5 },
-    ...OPTIONS.map(name => ({ get [name]() { throw new Error('not yours'); } })),
+    { sink: 'disk' },
+    { sink: 5 },
+    { length: 0 },
+    { length: -1 },
+    { length: 1.5 },
+    { length: 2 ** 53 },
+    { length: NaN },
+    { length: '5' },
+    { sha256: 'zz' },
+    { sha256: 5 },
+    { blake3: '0'.repeat(63) },
+    { digests: 5 },
+    { digests: 'sha256' },
+    { digests: {} },
+    { digests: ['md5'] },
+    { digests: [5] },
+    { limits: 5 },
+    { limits: 'memory' },
+    { limits: { nope: 1 } },
+    { limits: { memory: -1 } },
+    { limits: { memory: '1' } },
+    {
+      limits: new Proxy(
+        {},
+        {
+          ownKeys() {
+            throw new Error('not yours');
+          },
+        },
+      ),
+    },
+    { signal: {} },
+    { signal: 5 },
+    ...OPTIONS.map(name => ({
+      get [name]() {
+        throw new Error('not yours');
+      },
+    })),
   ];
   for (const options of WRONG) {
     test(`${inspect(options)} is a misuse, and the source is let go`, async () => {
@@ -41,7 +71,10 @@ describe('options of the Rust app', { skip }, async () => {
         const source = streamOf(file, { type: 'bytes' });
         const error = await refusal(app[call](source.stream, options));
         assert.ok(error instanceof Error);
-        assert.deepEqual([error.name, error.code, error.kind, error.offset, error.path], ['AdmissionError', 'argument', 'misuse', null, null]);
+        assert.deepEqual(
+          [error.name, error.code, error.kind, error.offset, error.path],
+          ['AdmissionError', 'argument', 'misuse', null, null],
+        );
         assert.ok(error.message.startsWith(Object.keys(options)[0]) || options.limits, error.message);
         assert.deepEqual([source.taken, source.cancelled, source.stream.locked], [0, true, false]);
       }
@@ -51,13 +84,27 @@ describe('options of the Rust app', { skip }, async () => {
   test('a length that is not the source\'s own is refused, and both are told', async () => {
     for (const length of [file.length - 32, file.length - 1, file.length + 1, 2 ** 53 - 1]) {
       const response = () => new Response(file, { headers: { 'content-length': String(file.length) } });
-      for (const [call, source] of [app.admit, app.peek].flatMap(call => [[call, new Blob([file])], [call, response()]])) {
-        const { message, code, kind, status, offset, path, expected, found, state } = await refusal(call(source, { length }));
-        assert.deepEqual({ message, code, kind, status, offset, path, expected, found, state }, {
-          message: `the source holds ${file.length} bytes, the option length says ${length}`,
-          code: 'length', kind: 'source', status: null, offset: null, path: 'length',
-          expected: String(length), found: String(file.length), state: 'none',
-        });
+      for (const [call, source] of [app.admit, app.peek].flatMap(call => [
+        [call, new Blob([file])],
+        [call, response()],
+      ])) {
+        const { message, code, kind, status, offset, path, expected, found, state } = await refusal(
+          call(source, { length }),
+        );
+        assert.deepEqual(
+          { message, code, kind, status, offset, path, expected, found, state },
+          {
+            message: `the source holds ${file.length} bytes, the option length says ${length}`,
+            code: 'length',
+            kind: 'source',
+            status: null,
+            offset: null,
+            path: 'length',
+            expected: String(length),
+            found: String(file.length),
+            state: 'none',
+          },
+        );
       }
     }
   });
@@ -71,7 +118,8 @@ describe('options of the Rust app', { skip }, async () => {
   });
 
   test('the length that the source has, or that only the caller knows, is good', async () => {
-    for (const source of [new Blob([file]), streamOf(file).stream]) (await app.admit(source, { length: file.length })).free();
+    for (const source of [new Blob([file]), streamOf(file).stream])
+      (await app.admit(source, { length: file.length })).free();
   });
 
   test('what is no whole number in range names no values and no bytes', async () => {

@@ -77,7 +77,10 @@ describe('rust app', { skip }, async () => {
   test('a required digest is held to', async () => {
     await reportOf(new Blob([file]), { sha256 });
     const error = await refusal(app.admit(new Blob([file]), { sha256: '0'.repeat(64) }));
-    assert.deepEqual([error.code, error.kind, error.path, error.found], ['digest', 'rejected', 'digests.sha256', sha256]);
+    assert.deepEqual(
+      [error.code, error.kind, error.path, error.found],
+      ['digest', 'rejected', 'digests.sha256', sha256],
+    );
   });
 
   for (const type of [undefined, 'bytes']) {
@@ -117,7 +120,10 @@ describe('rust app', { skip }, async () => {
         const source = streamOf(file, { type, before: position => { if (position >= at) throw cause; } });
         const error = await refusal(app.admit(source.stream, {}));
         assert.ok(error instanceof Error);
-        assert.deepEqual([error.name, error.code, error.kind, error.message], ['AdmissionError', 'source', 'source', 'the cable']);
+        assert.deepEqual(
+          [error.name, error.code, error.kind, error.message],
+          ['AdmissionError', 'source', 'source', 'the cable'],
+        );
         assert.equal(error.cause, cause);
         assert.ok(error.offset !== null && error.offset <= at + 4096, String(error.offset));
         assert.equal(source.stream.locked, false);
@@ -127,7 +133,10 @@ describe('rust app', { skip }, async () => {
     test(`${sort}: a file that is none costs 64 KiB and is cancelled with the error`, async () => {
       const source = streamOf(new Uint8Array(1 << 20).fill(7), { type });
       const error = await refusal(app.admit(source.stream, {}));
-      assert.deepEqual([error.code, error.kind, error.status, error.offset, error.path], ['magic', 'rejected', -32, 0, 'magic']);
+      assert.deepEqual(
+        [error.code, error.kind, error.status, error.offset, error.path],
+        ['magic', 'rejected', -32, 0, 'magic'],
+      );
       assert.deepEqual([source.stream.locked, source.cancelled, source.reason?.code], [false, true, 'magic']);
       assert.ok(source.taken <= 65_536, `${source.taken} bytes were taken`);
     });
@@ -149,7 +158,10 @@ describe('rust app', { skip }, async () => {
 
     test(`${sort}: a file that is cut is truncated, one that goes on is trailing`, async () => {
       const cut = streamOf(file.subarray(0, -1), { type });
-      assert.deepEqual((({ code, path }) => [code, path])(await refusal(app.admit(cut.stream, {}))), ['truncated', 'tensors[0].offset']);
+      assert.deepEqual((({ code, path }) => [code, path])(await refusal(app.admit(cut.stream, {}))), [
+        'truncated',
+        'tensors[0].offset',
+      ]);
       assert.equal(cut.stream.locked, false);
       const long = streamOf(Uint8Array.of(...file.subarray(0, 128), ...new Uint8Array(1 << 16)), { type });
       const error = await refusal(app.admit(long.stream, { length: 130 }));
@@ -219,9 +231,19 @@ describe('rust app', { skip }, async () => {
       return error;
     };
     const detail = ({ status, expected, found, cause }) => [status, expected, found, cause?.code];
-    assert.deepEqual(detail(await expect('http', { status: 404, statusText: 'Not Found' })), [404, '200', '404', undefined]);
+    assert.deepEqual(detail(await expect('http', { status: 404, statusText: 'Not Found' })), [
+      404,
+      '200',
+      '404',
+      undefined,
+    ]);
     const part = `bytes 5-9/${file.length}`;
-    assert.deepEqual(detail(await expect('range', { status: 206, headers: { 'content-range': part } })), [null, null, part, undefined]);
+    assert.deepEqual(detail(await expect('range', { status: 206, headers: { 'content-range': part } })), [
+      null,
+      null,
+      part,
+      undefined,
+    ]);
     await expect('range', { status: 206 });
     const page = { headers: { 'content-type': 'text/html' } };
     const text = new TextEncoder().encode('<!doctype html>'.repeat(99));
@@ -298,8 +320,15 @@ describe('rust app', { skip }, async () => {
     };
     try {
       const large = gguf(6 << 20);
-      const made = () => new Response(streamOf(large, { type: 'bytes', size: 100_000 }).stream, { headers: { 'content-length': large.length } });
-      for (const [source, most] of [[new Blob([large]), 1 << 20], [streamOf(large, { type: 'bytes', size: 100_000 }).stream, 1], [made(), 1]]) {
+      const made = () =>
+        new Response(streamOf(large, { type: 'bytes', size: 100_000 }).stream, {
+          headers: { 'content-length': large.length },
+        });
+      for (const [source, most] of [
+        [new Blob([large]), 1 << 20],
+        [streamOf(large, { type: 'bytes', size: 100_000 }).stream, 1],
+        [made(), 1],
+      ]) {
         reads = [];
         await reportOf(source, { digests: [] });
         assert.deepEqual(reads[0], [65_536, 1]);

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 
 const pkg = new URL('../../examples/rust-app/pkg/', import.meta.url);
 
-export const skip = !existsSync(new URL('gguf_rust_app.js', pkg)) && 'examples/rust-app/pkg is missing: cargo xtask build --web';
+export const skip =
+  !existsSync(new URL('gguf_rust_app.js', pkg)) && 'examples/rust-app/pkg is missing: cargo xtask build --web';
 
 /**
  * A fresh instance of the app: its memory starts small.

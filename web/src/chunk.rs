@@ -8,7 +8,8 @@ use gguf_admission::Error;
 
 /// Some of the file's bytes, in WebAssembly memory.
 ///
-/// Dropping it gives its buffer back to the stream for the next one; a chunk that is kept costs the stream a new buffer.
+/// Dropping it gives its buffer back to the stream for the next one; a chunk that is kept costs the stream a new
+/// buffer.
 ///
 /// Invariant: `read <= buffer.len()`.
 pub struct Chunk {

@@ -17,8 +17,8 @@ pub enum Error {
     Refused(gguf_admission::Error),
     /// The bytes could not be had.
     Source(SourceError),
-    /// The signal said stop, and this is its reason; or the source was aborted by another, and this is what it failed with:
-    /// an `AbortError`, or of a fetched response whatever its own request was aborted with.
+    /// The signal said stop, and this is its reason; or the source was aborted by another, and this is what it failed
+    /// with: an `AbortError`, or of a fetched response whatever its own request was aborted with.
     Aborted(JsValue),
 }
 

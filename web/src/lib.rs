@@ -18,27 +18,29 @@
 //! }
 //! ```
 //!
-//! A [`ByteStream`] is a [`Stream`](futures_core::Stream) of [`Chunk`]s. Dropping it ends the download. [`admit`] takes it to
-//! its end. To look at the header before the data is read, feed it to a [`Session`](gguf_admission::Session) step by step,
-//! and call [`expecting`](ByteStream::expecting) and [`explain`](ByteStream::explain), which [`admit`] calls by itself.
+//! A [`ByteStream`] is a [`Stream`](futures_core::Stream) of [`Chunk`]s. Dropping it ends the download. [`admit`] takes
+//! it to its end. To look at the header before the data is read, feed it to a [`Session`](gguf_admission::Session) step
+//! by step, and call [`expecting`](ByteStream::expecting) and [`explain`](ByteStream::explain), which [`admit`] calls
+//! by itself.
 //!
 //! # Building an app
 //!
-//! Build it like any other wasm-bindgen app, with the version of the wasm-bindgen tool that your `Cargo.lock` names. This crate
-//! requires exactly one version of each of `wasm-bindgen`, `js-sys`, `web-sys` and `wasm-bindgen-futures`: use the same.
+//! Build it like any other wasm-bindgen app, with the version of the wasm-bindgen tool that your `Cargo.lock` names.
+//! This crate requires exactly one version of each of `wasm-bindgen`, `js-sys`, `web-sys` and `wasm-bindgen-futures`:
+//! use the same.
 //!
 //! # Guarantees
 //!
-//! * **Memory.** No second copy of the file is made. Bytes on their way take one buffer in JavaScript (1 MiB at most) and one
-//!   in Rust (256 KiB at most), in engines that read byte streams with `min`. In others
-//!   ([`reuses_its_buffer`](ByteStream::reuses_its_buffer) tells which) the engine makes a new chunk for each read, of any
-//!   size, and frees them when its garbage collector runs. A byte is copied into WebAssembly memory once.
-//! * **Cleaning up.** After the end, an error, an abort or a drop, the reader is released. Unless the stream had ended, it is
-//!   cancelled too.
-//! * **Errors.** An [`Error`] is a value with `code`, `offset` and `path`. It turns into a JavaScript `Error` with the same
-//!   fields as the errors of the JavaScript package.
-//! * **Responsiveness.** The crate yields to the event loop every 16 ms, so that a page stays responsive even when bytes never
-//!   have to be waited for.
+//! * **Memory.** No second copy of the file is made. Bytes on their way take one buffer in JavaScript (1 MiB at most)
+//!   and one in Rust (256 KiB at most), in engines that read byte streams with `min`. In others
+//!   ([`reuses_its_buffer`](ByteStream::reuses_its_buffer) tells which) the engine makes a new chunk for each read, of
+//!   any size, and frees them when its garbage collector runs. A byte is copied into WebAssembly memory once.
+//! * **Cleaning up.** After the end, an error, an abort or a drop, the reader is released. Unless the stream had ended,
+//!   it is cancelled too.
+//! * **Errors.** An [`Error`] is a value with `code`, `offset` and `path`. It turns into a JavaScript `Error` with the
+//!   same fields as the errors of the JavaScript package.
+//! * **Responsiveness.** The crate yields to the event loop every 16 ms, so that a page stays responsive even when
+//!   bytes never have to be waited for.
 //!
 //! Everything here runs where wasm-bindgen's imports are present: in a page, in a worker, in Node. On other targets it
 //! compiles, and every call panics.

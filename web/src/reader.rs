@@ -40,8 +40,8 @@ extern "C" {
 }
 
 /// For each read an engine makes objects of its own that weigh nothing with its collector, which sees no cause to run
-/// (docs/design.md has numbers). So each time that so many bytes were read it is given something that weighs enough: zeros
-/// that nobody touches take no memory, and are gone with the rest.
+/// (docs/design.md has numbers). So each time that so many bytes were read it is given something that weighs enough:
+/// zeros that nobody touches take no memory, and are gone with the rest.
 const REMINDED_EACH: u32 = 256 << 20;
 const WEIGHT: u32 = 64 << 20;
 
@@ -66,8 +66,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Locks `stream`: for reads into a buffer of ours where it is a byte stream and the engine knows `min`, else for the
-    /// chunks that it has.
+    /// Locks `stream`: for reads into a buffer of ours where it is a byte stream and the engine knows `min`, else for
+    /// the chunks that it has.
     ///
     /// # Errors
     ///

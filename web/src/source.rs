@@ -28,15 +28,16 @@ impl ByteStream {
         Ok(ByteStream::new(Some(lock(&blob.stream())?), Some(size)).sure(size))
     }
 
-    /// The body of a response, which is its owner's no more: on an error it is cancelled. Without a body it is an empty file.
+    /// The body of a response, which is its owner's no more: on an error it is cancelled. Without a body it is an empty
+    /// file.
     ///
-    /// Their number is that of `Content-Length`, unless the body is compressed, or comes from another origin, which hides
-    /// whether it is: then it is not known.
+    /// Their number is that of `Content-Length`, unless the body is compressed, or comes from another origin, which
+    /// hides whether it is: then it is not known.
     ///
     /// # Errors
     ///
-    /// `http`, when the status is no success or is hidden; `range`, when this is a part of a file; `locked`, when the body
-    /// was read already.
+    /// `http`, when the status is no success or is hidden; `range`, when this is a part of a file; `locked`, when the
+    /// body was read already.
     pub fn from_response(response: &Response) -> Result<Self, Error> {
         let checked = check(response).and_then(|()| {
             let headers = response.headers();
@@ -57,8 +58,8 @@ impl ByteStream {
         Ok(checked?)
     }
 
-    /// The bytes of a `Blob`, a `File`, a `Response` or a `ReadableStream`, as a function that is called from JavaScript
-    /// is given them.
+    /// The bytes of a `Blob`, a `File`, a `Response` or a `ReadableStream`, as a function that is called from
+    /// JavaScript is given them.
     ///
     /// # Errors
     ///
@@ -116,8 +117,8 @@ fn sent(headers: &Headers) -> Option<u64> {
 
 /// How many bytes are sure to come out of `sent` bytes.
 ///
-/// Where it is hidden whether they are compressed: if they are, they are nearly always fewer than what comes out. What does
-/// not compress grows by its packing, 5 bytes for every 16 KiB in deflate, less elsewhere.
+/// Where it is hidden whether they are compressed: if they are, they are nearly always fewer than what comes out. What
+/// does not compress grows by its packing, 5 bytes for every 16 KiB in deflate, less elsewhere.
 fn sure(sent: u64, is_hidden: bool) -> u64 {
     if is_hidden { (sent - sent.div_ceil(1000)).saturating_sub(100) } else { sent }
 }

@@ -29,9 +29,9 @@ const CHUNK: f64 = (256 * 1024) as f64;
 /// A file's bytes as a browser brings them, in order, once.
 ///
 /// Made by [`from_stream`](ByteStream::from_stream), [`from_blob`](ByteStream::from_blob),
-/// [`from_response`](ByteStream::from_response) or [`from_value`](ByteStream::from_value), which lock the stream at once.
-/// Each item is a [`Chunk`] of 1 byte to 256 KiB. After an error, or the end, there are no more; the error that ends it may be
-/// [`Error::Source`], [`Error::Aborted`], or [`Error::Refused`] with code `memory`.
+/// [`from_response`](ByteStream::from_response) or [`from_value`](ByteStream::from_value), which lock the stream at
+/// once. Each item is a [`Chunk`] of 1 byte to 256 KiB. After an error, or the end, there are no more; the error that
+/// ends it may be [`Error::Source`], [`Error::Aborted`], or [`Error::Refused`] with code `memory`.
 ///
 /// At the end the stream is released. Dropped before that, it is cancelled and released.
 pub struct ByteStream {
@@ -121,8 +121,8 @@ impl ByteStream {
         self.reader.as_ref().is_some_and(Reader::is_byob)
     }
 
-    /// Gives the rest up: the source is told `reason`, the stream is released, and no more items come. After the end this
-    /// does nothing.
+    /// Gives the rest up: the source is told `reason`, the stream is released, and no more items come. After the end
+    /// this does nothing.
     pub fn cancel(&mut self, reason: &JsValue) {
         if let Some(reader) = self.reader.take() {
             reader.cancel(reason);

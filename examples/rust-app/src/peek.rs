@@ -12,8 +12,8 @@ use crate::json;
 /// Bytes of a name that are shown: as many as a report shows of a string.
 const SHOWN_BYTES: u64 = 4096;
 
-/// Feeds `stream` to a session until its header is whole. The session and the stream are dropped at the end: nothing was
-/// reserved for the data, and the download stops.
+/// Feeds `stream` to a session until its header is whole. The session and the stream are dropped at the end: nothing
+/// was reserved for the data, and the download stops.
 pub(crate) async fn peek(stream: ByteStream, options: Options<Builtin>) -> Result<String, Error> {
     let mut stream = stream.expecting(options.length)?;
     let facts = look(&mut stream, options).await;

@@ -24,7 +24,10 @@ const results = { rounds: ROUNDS, memory: {}, ratios: [] };
 const folder = mkdtempSync(join(tmpdir(), 'gguf-bench-'));
 const server = await serve();
 const script = file => server.put({ body: { file }, type: 'text/javascript' }).url;
-const page = server.put({ body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'), type: 'text/html' }).url;
+const page = server.put({
+  body: Buffer.from('<!doctype html><link rel="icon" href="data:,"><input type="file" id="file">'),
+  type: 'text/html',
+}).url;
 const PAGE = script(path('tests/bench/browser/pages/page.js'));
 const LOOPS = script(path('tests/bench/browser/pages/loops.js'));
 const NEEDS = {
@@ -49,7 +52,8 @@ async function inPage(file, work) {
   try {
     await tab.pick('#file', [file]);
     await tab.evaluate(async address => void (globalThis.bench = await import(address)), PAGE);
-    const call = (name, argument) => tab.evaluate(({ name, argument }) => globalThis.bench[name](argument), { name, argument });
+    const call = (name, argument) =>
+      tab.evaluate(({ name, argument }) => globalThis.bench[name](argument), { name, argument });
     return await work(call, tab);
   } finally {
     await tab.close();
@@ -94,20 +98,28 @@ async function measureMemory() {
     const peaks = [loops, hashes, guests].map(runs => runs.map(run => run[kind]));
     const [loop, , verify] = peaks.map(median);
     const spread = values => middleHalf(values).map(mb).join(' to ');
-    const apart = values => mb(median(values.map((value, index) => Math.abs(value - values[(index + 1) % values.length]))));
+    const apart = values =>
+      mb(median(values.map((value, index) => Math.abs(value - values[(index + 1) % values.length]))));
     const [loopSpread, hashSpread, verifySpread] = peaks.map(values => [spread(values), apart(values)]);
     return [
       [`${kind}: read only`, mb(loop), '-', ...loopSpread],
       [`${kind}: hash only`, mb(median(peaks[1])), '-', ...hashSpread],
       [`${kind}: verify + SHA-256`, mb(verify), mb(loop + memory + 8 * MB), ...verifySpread],
       [`${kind}: read only, sparse ${gibibytes} GiB, once`, mb(sparseLoop[kind]), '-', '-', '-'],
-      [`${kind}: verify, no digest, sparse ${gibibytes} GiB, once`, mb(sparse[kind]), mb(loop + memory + 24 * MB), '-', '-'],
+      [
+        `${kind}: verify, no digest, sparse ${gibibytes} GiB, once`,
+        mb(sparse[kind]),
+        mb(loop + memory + 24 * MB),
+        '-',
+        '-',
+      ],
     ];
   });
-  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. private: anonymous and
-shared memory; resident: with the pages of the browser's own program too (the first module that is compiled brings in the
-compiler's: see hash only). Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}). Verify may take that and 8 more than read
-only, the sparse file 16 more again. What reading it alone takes is what the engine has not collected.\n`);
+  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. private:
+anonymous and shared memory; resident: with the pages of the browser's own program too (the first module that is
+compiled brings in the compiler's: see hash only). Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}).
+Verify may take that and 8 more than read only, the sparse file 16 more again. What reading it alone takes is what the
+engine has not collected.\n`);
   printTable(['what', 'peak', 'wanted at most', 'middle half', 'A/A'], rows);
 }
 
@@ -121,17 +133,33 @@ async function measureTime() {
     const renderer = await Renderer.of(tab.native);
     const checked = async (name, argument) => {
       const measured = await renderer.cpu(() => call(name, argument));
-      if (measured.sha256 && !stored.sha256.startsWith(measured.sha256)) throw new Error(`${argument.way}: another SHA-256`);
+      if (measured.sha256 && !stored.sha256.startsWith(measured.sha256))
+        throw new Error(`${argument.way}: another SHA-256`);
       return measured;
     };
     const admit = options => () => checked('admit', options);
     const loop = way => () => checked('loop', { way, isReal: true });
 
-    const columns = ['what', 'ratio', 'wanted', 'middle half', 'A/A', 'ratio of waits', 'their A/A', 'ms CPU', 'ms wait'];
-    console.log(`CPU time of the renderer process as a multiple of the comparison, median of ${ROUNDS} alternated pairs\n`);
+    const columns = [
+      'what',
+      'ratio',
+      'wanted',
+      'middle half',
+      'A/A',
+      'ratio of waits',
+      'their A/A',
+      'ms CPU',
+      'ms wait',
+    ];
+    console.log(
+      `CPU time of the renderer process as a multiple of the comparison, median of ${ROUNDS} alternated pairs\n`,
+    );
     const file = await alternate(admit({}), Object.fromEntries(ways.map(way => [way, loop(way)])));
     const wanted = { 'hash only': 'at most 1.15', 'hash-wasm': 'below 1' };
-    printTable(columns, ways.map(way => row(`File, verify + SHA-256 / ${way}`, wanted[way], file.get(way).map(inverse))));
+    printTable(
+      columns,
+      ways.map(way => row(`File, verify + SHA-256 / ${way}`, wanted[way], file.get(way).map(inverse))),
+    );
 
     console.log('The same from the private file system\n');
     const opfs = await alternate(admit({ stored: STORED }), {
@@ -156,7 +184,15 @@ async function alternate(base, works) {
       const work = await run();
       const after = await base();
       const both = key => (before[key] + after[key]) / 2;
-      pairs.get(name).push({ cpu: work.cpu / both('cpu'), wall: work.wall / both('wall'), same: before.cpu / after.cpu, sameWall: before.wall / after.wall, work });
+      pairs
+        .get(name)
+        .push({
+          cpu: work.cpu / both('cpu'),
+          wall: work.wall / both('wall'),
+          same: before.cpu / after.cpu,
+          sameWall: before.wall / after.wall,
+          work,
+        });
       before = after;
     }
   }
@@ -183,7 +219,10 @@ function row(what, wanted = '-', pairs) {
   const cpu = of(({ work }) => work.cpu);
   const wall = of(({ work }) => work.wall);
   results.ratios.push({ what, wanted, ratio, spread, same, waits, sameWaits, cpu, wall });
-  const numbers = [spread.map(value => value.toFixed(3)).join(' to '), ...[same, waits, sameWaits].map(value => value.toFixed(3))];
+  const numbers = [
+    spread.map(value => value.toFixed(3)).join(' to '),
+    ...[same, waits, sameWaits].map(value => value.toFixed(3)),
+  ];
   return [what, ratio.toFixed(3), wanted, ...numbers, ...[cpu, wall].map(seconds => (seconds * 1e3).toFixed(0))];
 }
 
@@ -209,10 +248,20 @@ async function mainThread(call, tab) {
   results.mainThread = Object.fromEntries(runs);
   const percent = value => `${(100 * value).toFixed(2)} %`;
   console.log('The page while a worker admits the real model\n');
-  printTable(['source', 'ms of work', 'share of the time', 'wanted', 'middle half', 'long tasks, all rounds'], [...runs].map(([name, rounds]) => {
-    const shares = rounds.map(({ share }) => share);
-    const milliseconds = 1e3 * median(rounds.map(({ worked }) => worked));
-    const long = rounds.reduce((sum, { long }) => sum + long, 0);
-    return [name, milliseconds.toFixed(1), percent(median(shares)), wanted[name] ?? '-', middleHalf(shares).map(percent).join(' to '), long];
-  }));
+  printTable(
+    ['source', 'ms of work', 'share of the time', 'wanted', 'middle half', 'long tasks, all rounds'],
+    [...runs].map(([name, rounds]) => {
+      const shares = rounds.map(({ share }) => share);
+      const milliseconds = 1e3 * median(rounds.map(({ worked }) => worked));
+      const long = rounds.reduce((sum, { long }) => sum + long, 0);
+      return [
+        name,
+        milliseconds.toFixed(1),
+        percent(median(shares)),
+        wanted[name] ?? '-',
+        middleHalf(shares).map(percent).join(' to '),
+        long,
+      ];
+    }),
+  );
 }

@@ -27,7 +27,11 @@ export class Renderer {
     const session = await page.context().browser().newBrowserCDPSession();
     const { processInfo } = await session.send('SystemInfo.getProcessInfo');
     await session.detach();
-    const found = processInfo.filter(({ type, id }) => type === 'renderer' && list(`/proc/${id}/task`).some(task => read(`/proc/${id}/task/${task}/comm`).startsWith('DedicatedWorker')));
+    const found = processInfo.filter(
+      ({ type, id }) =>
+        type === 'renderer' &&
+        list(`/proc/${id}/task`).some(task => read(`/proc/${id}/task/${task}/comm`).startsWith('DedicatedWorker')),
+    );
     if (found.length !== 1) throw new Error(`${found.length} renderers have a worker, not one`);
     return new Renderer(found[0].id);
   }
@@ -39,7 +43,8 @@ export class Renderer {
 
   /**
    * Bytes of memory. `resident`: the most that there ever was, with the pages of the browser's own program that were
-   * touched. `private`: the most of what is not mapped from files, seen while `work` ran; the kernel keeps no peak of it.
+   * touched. `private`: the most of what is not mapped from files, seen while `work` ran; the kernel keeps no peak of
+   * it.
    */
   async memory(work) {
     let most = 0;

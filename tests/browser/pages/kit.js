@@ -72,7 +72,9 @@ const kit = {
 
   /** @param {BufferSource} bytes */
   async sha256(bytes) {
-    return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), byte => byte.toString(16).padStart(2, '0')).join('');
+    return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), byte =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('');
   },
 
   /** What a test left behind: nothing, or sentences. */
@@ -131,7 +133,12 @@ let worker;
 Object.assign(globalThis, { kit });
 
 /** @param {gguf.Model} model */
-const look = model => JSON.stringify([model.report, [...(model.tensor(0)?.slice() ?? [])].join(), [...(model.tensor(1)?.slice() ?? [])].join()]);
+const look = model =>
+  JSON.stringify([
+    model.report,
+    [...(model.tensor(0)?.slice() ?? [])].join(),
+    [...(model.tensor(1)?.slice() ?? [])].join(),
+  ]);
 
 /** @param {Guest} guest */
 function freeSessions(guest) {

@@ -5,10 +5,12 @@ const MIB = 1024 * 1024;
 const words = Array.from({ length: 20_000 }, (_, index) => `word-${index}`);
 
 /** A header of some hundred bytes, and 3 KiB of tensors. */
-export const small = () => gguf({ metadata: { 'general.architecture': 'small' }, tensors: [{ bytes: 2048 }, { bytes: 1000 }] });
+export const small = () =>
+  gguf({ metadata: { 'general.architecture': 'small' }, tensors: [{ bytes: 2048 }, { bytes: 1000 }] });
 
 /** Another file of the same length as `small`. */
-export const otherSmall = () => gguf({ metadata: { 'general.architecture': 'other' }, tensors: [{ bytes: 2048, fill: () => 7 }, { bytes: 1000 }] });
+export const otherSmall = () =>
+  gguf({ metadata: { 'general.architecture': 'other' }, tensors: [{ bytes: 2048, fill: () => 7 }, { bytes: 1000 }] });
 
 /** A header of 380 KiB and 3 MiB of tensors, one of them above a window's size. */
 export const middle = () =>
@@ -22,7 +24,10 @@ export const large = (mib = 32) => gguf({ tensors: [{ bytes: mib * MIB, fill: in
 
 /** Two MiB of header of which the last tensor record is wrong. */
 export function badTable() {
-  const file = gguf({ metadata: { 'general.architecture': 'bad', 'tokenizer.ggml.tokens': words }, tensors: [{ bytes: 64 }, { bytes: MIB }] });
+  const file = gguf({
+    metadata: { 'general.architecture': 'bad', 'tokenizer.ggml.tokens': words },
+    tensors: [{ bytes: 64 }, { bytes: MIB }],
+  });
   const bytes = new DataView(file.buffer);
   const header = headerBytes(file);
   bytes.setBigUint64(header - 8, 96n, true); // the offset of the last tensor, 64 in a right file
@@ -33,7 +38,11 @@ export function badTable() {
 export function headerBytes(file) {
   const names = /** @type {number[]} */ ([]);
   const needle = new TextEncoder().encode('tensor.');
-  for (let at = file.indexOf(needle[0]); at >= 0 && at < file.length - needle.length; at = file.indexOf(needle[0], at + 1)) {
+  for (
+    let at = file.indexOf(needle[0]);
+    at >= 0 && at < file.length - needle.length;
+    at = file.indexOf(needle[0], at + 1)
+  ) {
     if (needle.every((byte, index) => file[at + index] === byte)) names.push(at);
     if (names.length > 0 && at > names[names.length - 1] + 200) break;
   }

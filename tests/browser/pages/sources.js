@@ -7,7 +7,8 @@ export const sources = {
   'a File': ({ bytes }) => new File([bytes], 'model.gguf'),
   'a Blob': ({ bytes }) => new Blob([bytes]),
   'a Blob of many parts': ({ bytes, piece = 5000 }) => new Blob([...pieces(bytes, piece)]),
-  'a slice of a File': ({ bytes }) => new File([bytes.slice(0, 77), bytes, bytes.slice(0, 77)], 'model.gguf').slice(77, 77 + bytes.length),
+  'a slice of a File': ({ bytes }) =>
+    new File([bytes.slice(0, 77), bytes, bytes.slice(0, 77)], 'model.gguf').slice(77, 77 + bytes.length),
   'a Response of fetch': ({ url }) => fetch(url),
   'a Response made by hand': ({ bytes }) => new Response(bytes),
   'a Response of a Blob': ({ bytes }) => new Response(new Blob([bytes])),
@@ -20,7 +21,8 @@ export const sources = {
   'a default stream': ({ bytes, piece }) => controlled(bytes, { piece }).stream,
   'a stream from a transform': ({ bytes }) => new Blob([bytes]).stream().pipeThrough(new TransformStream()),
   'an async iterable': ({ bytes, piece = 5000 }) => later(pieces(bytes, piece)),
-  'an iterable of ArrayBuffers': ({ bytes, piece = 5000 }) => [...pieces(bytes, piece)].map(part => part.slice().buffer),
+  'an iterable of ArrayBuffers': ({ bytes, piece = 5000 }) =>
+    [...pieces(bytes, piece)].map(part => part.slice().buffer),
   'a Uint8Array': ({ bytes }) => bytes,
   'an ArrayBuffer': ({ bytes }) => bytes.slice().buffer,
   'a view into a larger buffer': ({ bytes }) => inTheMiddle(bytes),

@@ -14,7 +14,8 @@ function lines() {
 }
 
 /** Every case, with its `bytes`. */
-export const cases = () => lines().map(entry => ({ ...entry, bytes: readFileSync(project(`${FOLDER}/${entry.file}`)) }));
+export const cases = () =>
+  lines().map(entry => ({ ...entry, bytes: readFileSync(project(`${FOLDER}/${entry.file}`)) }));
 
 /** For each admitted case the report and the values as the oracle reads them, by name. */
 export function reports() {

@@ -1,6 +1,20 @@
 // Builds GGUF files for the tests, and remembers where each field stands.
 
-const VALUE = { u8: 0, i8: 1, u16: 2, i16: 3, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9, u64: 10, i64: 11, f64: 12 };
+const VALUE = {
+  u8: 0,
+  i8: 1,
+  u16: 2,
+  i16: 3,
+  u32: 4,
+  i32: 5,
+  f32: 6,
+  bool: 7,
+  string: 8,
+  array: 9,
+  u64: 10,
+  i64: 11,
+  f64: 12,
+};
 const TENSOR = { F32: [0, 1, 4], F16: [1, 1, 2], Q8_0: [8, 32, 34], Q4_K: [12, 256, 144], I8: [24, 1, 1] };
 
 /**
@@ -52,7 +66,12 @@ export function gguf({ fill = pattern, ...description } = {}) {
     const from = built.dataStart + start;
     fill(file.subarray(from, from + bytes), index);
   });
-  return Object.assign(file, { at: built.at, dataStart: built.dataStart, headerBytes: built.headerBytes, tensors: built.tensors });
+  return Object.assign(file, {
+    at: built.at,
+    dataStart: built.dataStart,
+    headerBytes: built.headerBytes,
+    tensors: built.tensors,
+  });
 }
 
 /** A good file of exactly `length` bytes: one tensor, and one entry to make it interesting. */
@@ -70,11 +89,18 @@ export function fileOf(length, seed = 1) {
 export function smallFile(seed = 1) {
   return gguf({
     entries: [
-      ['general.architecture', 'string', 'test'], ['seed', 'u32', seed], ['ratio', 'f32', 0.1], ['big', 'u64', 2 ** 53],
-      ['flag', 'bool', 1], ['words', 'array', ['string', ['one', 'two', 'trois é']]], ['scores', 'array', ['f32', [1, 2.5]]],
+      ['general.architecture', 'string', 'test'],
+      ['seed', 'u32', seed],
+      ['ratio', 'f32', 0.1],
+      ['big', 'u64', 2 ** 53],
+      ['flag', 'bool', 1],
+      ['words', 'array', ['string', ['one', 'two', 'trois é']]],
+      ['scores', 'array', ['f32', [1, 2.5]]],
     ],
     tensors: [
-      { name: 'a', type: 'F32', dims: [3, 2] }, { name: 'empty', type: 'F32', dims: [0] }, { name: 'b', type: 'Q8_0', dims: [64] },
+      { name: 'a', type: 'F32', dims: [3, 2] },
+      { name: 'empty', type: 'F32', dims: [0] },
+      { name: 'b', type: 'Q8_0', dims: [64] },
     ],
     fill: (view, index) => pattern(view, seed * 31 + index),
   });

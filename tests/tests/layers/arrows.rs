@@ -96,8 +96,8 @@ impl Sources {
     }
 }
 
-/// Adds every path of `tokens` that begins with `crate` or `super`, and every `mod name;`, as absolute paths. `module` is
-/// the file's own path; `inside` counts the modules written out in it that the tokens stand in.
+/// Adds every path of `tokens` that begins with `crate` or `super`, and every `mod name;`, as absolute paths. `module`
+/// is the file's own path; `inside` counts the modules written out in it that the tokens stand in.
 fn scan(tokens: TokenStream, module: &[String], inside: usize, paths: &mut Vec<Vec<String>>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let word = |at: usize| match tokens.get(at) {

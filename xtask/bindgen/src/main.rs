@@ -1,7 +1,7 @@
 //! `gguf-bindgen MODULE FOLDER`: writes wasm-bindgen's JavaScript for a linked module, for pages without a bundler.
 //!
-//! A program of its own, so that `cargo xtask` does not compile wasm-bindgen's tools; a library call, so that their version
-//! is the workspace's and nothing has to be installed.
+//! A program of its own, so that `cargo xtask` does not compile wasm-bindgen's tools; a library call, so that their
+//! version is the workspace's and nothing has to be installed.
 
 use std::process::ExitCode;
 

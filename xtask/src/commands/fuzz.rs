@@ -13,8 +13,8 @@ const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [--target parser|sess
 const TARGETS: [&str; 4] = ["parser", "session", "twin", "abi"];
 const SECONDS: u64 = 60;
 const CARGO_FUZZ: &str = "0.13.2";
-/// The bytes behind a file that say what to do with it: all zeros declare its length and leave it whole, the second asks
-/// for an unknown length. They are `CONTROL` in tests/fuzz/targets.
+/// The bytes behind a file that say what to do with it: all zeros declare its length and leave it whole, the second
+/// asks for an unknown length. They are `CONTROL` in tests/fuzz/targets.
 const CONTROL: usize = 32;
 const SECOND_BYTES: [u8; 2] = [0, 3];
 /// Files beyond it make the fuzzer slow and find nothing more.

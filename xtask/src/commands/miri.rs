@@ -1,7 +1,7 @@
 //! `cargo xtask miri`: everything that touches memory by pointers, and the core's unit tests, under Miri on nightly.
 //!
-//! Two rounds: this machine's pointers under strict provenance, and 32-bit pointers, where the slices of ABI v2 are real
-//! addresses that a host in the test writes through.
+//! Two rounds: this machine's pointers under strict provenance, and 32-bit pointers, where the slices of ABI v2 are
+//! real addresses that a host in the test writes through.
 
 use crate::failure::Failure;
 use crate::project::Project;

@@ -3,7 +3,9 @@ let gguf;
 let guest;
 let loops;
 const longTasks = [];
-new PerformanceObserver(list => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ entryTypes: ['longtask'] });
+new PerformanceObserver(list => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
+  entryTypes: ['longtask'],
+});
 
 const pickedFile = () => document.querySelector('#file').files[0];
 
@@ -17,7 +19,10 @@ export function startLoops(address) {
   loops = new Worker(address, { type: 'module' });
 }
 
-/** What is read: the stored file of that name, what `url` gives, as itself or as a response that the page has, or the picked file. */
+/**
+ * What is read: the stored file of that name, what `url` gives, as itself or as a response that the page has, or the
+ * picked file.
+ */
 async function sourceOf({ stored, url, isResponse }) {
   if (stored) return (await gguf.findStored(stored)).file;
   return isResponse ? fetch(url) : url ?? pickedFile();
@@ -37,7 +42,8 @@ export async function admit({ store, sink = 'verify', digests = ['sha256'], prog
 }
 
 /** One of the ways of loops.js over the picked file; only prepares it when `isReal` is not given. */
-export const loop = ({ way, address, isReal = false }) => run({ way, address, source: isReal ? pickedFile() : undefined });
+export const loop = ({ way, address, isReal = false }) =>
+  run({ way, address, source: isReal ? pickedFile() : undefined });
 
 /** A worker downloads, and only reads. */
 export const fetched = ({ url }) => run({ way: 'fetched', source: url });

@@ -3,8 +3,9 @@
 //!     bench-native FILE OUT [PAIRS]    measures, prints a table, writes OUT as JSON
 //!     bench-native --once WORK FILE    does WORK once and prints the process's peak memory in bytes
 //!
-//! Time is CPU time of this process, in alternated runs: base, work, base. A row's ratio is the median over all of them,
-//! and beside it stands the ratio of the base to itself. Peak memory is that of a process that does the work once.
+//! Time is CPU time of this process, in alternated runs: base, work, base. A row's ratio is the median over all of
+//! them, and beside it stands the ratio of the base to itself. Peak memory is that of a process that does the work
+//! once.
 
 mod measure;
 mod work;

@@ -1,8 +1,8 @@
-//! What the fuzz targets do, as functions of bytes. `tests/fuzz` runs them under libFuzzer, `tests/tests/fuzz_replay.rs`
-//! on stable.
+//! What the fuzz targets do, as functions of bytes. `tests/fuzz` runs them under libFuzzer,
+//! `tests/tests/fuzz_replay.rs` on stable.
 //!
-//! An input is a body and, in its last [`CONTROL`] bytes, the decisions about it: whether the body is a file or a recipe
-//! for one, how it is cut, under which limits. So a GGUF file with zeros behind it is an input.
+//! An input is a body and, in its last [`CONTROL`] bytes, the decisions about it: whether the body is a file or a
+//! recipe for one, how it is cut, under which limits. So a GGUF file with zeros behind it is an input.
 
 #![expect(clippy::result_large_err, reason = "the core's error carries its whole detail in place")]
 

@@ -1,5 +1,5 @@
-//! The registry under calls that no sane host makes: every answer is one that the table of calls and states allows, what
-//! must not change does not, and a model that stands by keeps its bytes.
+//! The registry under calls that no sane host makes: every answer is one that the table of calls and states allows,
+//! what must not change does not, and a model that stands by keeps its bytes.
 
 mod feeding;
 mod models;

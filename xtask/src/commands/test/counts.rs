@@ -104,7 +104,8 @@ pub(super) fn count_unittest(text: &str) -> Outcome {
     ran_something(outcome)
 }
 
-/// The lines in which a tool says what it skipped and why: `﹣ title (0.1ms) # reason`, `test title ... ignored, reason`.
+/// The lines in which a tool says what it skipped and why: `﹣ title (0.1ms) # reason`, `test title ... ignored,
+/// reason`.
 pub(super) fn skip_reasons(text: &str) -> String {
     let is_skip = |line: &&str| line.trim_start().starts_with("﹣ ") || line.contains(" ... ignored");
     let lines: Vec<&str> = text.lines().filter(is_skip).map(str::trim_start).take(SHOWN_OF_SKIPPED).collect();
