@@ -1,22 +1,22 @@
-export { Admission } from './admission.js';
-export { admit } from './admit.js';
-export { AdmissionError } from './errors.js';
-export { Guest, loadGuest } from './guest.js';
-export { hostFor } from './host.js';
-export { Model } from './model.js';
-export { opfsTee } from './opfs-tee.js';
-export { admitStored, findStored, removeStored } from './stored.js';
+export { Admission } from './guest/admission.js';
+export { admit } from './admit/admit.js';
+export { AdmissionError } from './core/errors.js';
+export { Guest, loadGuest } from './guest/guest.js';
+export { hostFor } from './v1/host.js';
+export { Model } from './guest/model.js';
+export { opfsTee } from './store/store-tee.js';
+export { admitStored, findStored, removeStored } from './store/stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
-export { GuestWorker, loadGuestWorker } from './worker.js';
+export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 
-/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./host.js').Host} Host */
-/** @typedef {import('./host.js').LoadedModel} LoadedModel */
-/** @typedef {import('./progress.js').ProgressEvent} AdmissionProgress */
+/** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('./v1/host.js').Host} Host */
+/** @typedef {import('./v1/host.js').LoadedModel} LoadedModel */
+/** @typedef {import('./admit/progress.js').ProgressEvent} AdmissionProgress */
 /** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
-/** @typedef {import('./report.js').Report} Report */
-/** @typedef {import('./settings.js').Limits} Limits */
-/** @typedef {import('./sources.js').Admissible} Admissible */
-/** @typedef {import('./opfs/stored-file.js').Stored} Stored */
-/** @typedef {import('./opfs-tee.js').StoreOptions} StoreOptions */
-/** @typedef {import('./tee.js').Tee} Tee */
+/** @typedef {import('./guest/report.js').Report} Report */
+/** @typedef {import('./guest/settings.js').Limits} Limits */
+/** @typedef {import('./sources/source-of.js').Admissible} Admissible */
+/** @typedef {import('./store/stored-file.js').Stored} Stored */
+/** @typedef {import('./store/store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./admit/tees.js').Tee} Tee */

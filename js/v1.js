@@ -1,6 +1,6 @@
 // A host of ABI v1: the whole file in one transfer. The duties are those of docs/abi-v1.md, no more and no less.
-import { AdmissionError, kindOf, misuse } from './errors.js';
-import { Guest } from './guest.js';
+import { AdmissionError, kindOf, misuse } from './core/errors.js';
+import { Guest } from './guest/guest.js';
 
 /** Most that one transfer can hold, in bytes. */
 export const TRANSFER_CEILING = 134_217_728;
@@ -10,8 +10,8 @@ export const TRANSFER_CEILING = 134_217_728;
 /**
  * @typedef {object} Diagnostics  About the active model and the latest error.
  * @property {'1'} abi
- * @property {{ length: number, gguf: import('./report.js').Gguf, metadata: import('./report.js').Entry[],
- *   tensors: import('./report.js').Tensor[], digests: { sha256?: string, blake3?: string } } | null} model
+ * @property {{ length: number, gguf: import('./guest/report.js').Gguf, metadata: import('./guest/report.js').Entry[],
+ *   tensors: import('./guest/report.js').Tensor[], digests: { sha256?: string, blake3?: string } } | null} model
  * @property {{ call: string, status: number, code: string, offset: number | null, path: string | null, message: string } | null} error
  */
 

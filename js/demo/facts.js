@@ -78,7 +78,7 @@ function shares(types) {
 export const percent = share => (share > 0 && share < 0.001 ? `<${NBSP}0.1` : (100 * share).toFixed(share >= 0.0995 ? 0 : 1)) + `${NBSP}%`;
 
 /**
- * @param {import('../report.js').Entry | undefined} tokens
+ * @param {import('../guest/report.js').Entry | undefined} tokens
  * @param {string | undefined} splitter
  */
 const vocabulary = (tokens, splitter) =>

@@ -1,5 +1,5 @@
 // The demo page: one file at a time, from the header to the tables.
-import { unlessAborted } from '../abort.js';
+import { unlessAborted } from '../core/waiting.js';
 import { byId, element, showFacts } from './element.js';
 import { showFailure } from './failure.js';
 import { factsOf } from './facts.js';
@@ -112,7 +112,7 @@ async function run(source, name, total, controller) {
 function options() {
   const sha256 = byId('sha256').value.trim();
   const sink = /** @type {'verify' | 'resident'} */ (new FormData(byId('source')).get('sink'));
-  /** @type {import('../settings.js').Algorithm[]} */
+  /** @type {import('../guest/settings.js').Algorithm[]} */
   const digests = byId('blake3').checked ? ['sha256', 'blake3'] : ['sha256'];
   return { sink, digests, ...(sha256 && { sha256 }) };
 }

@@ -5,8 +5,8 @@ import { cut, size, whole } from './format.js';
 import { showSearchTable } from './search-table.js';
 
 /** @typedef {import('../index.js').Model | import('../index.js').RemoteModel} AnyModel */
-/** @typedef {import('../report.js').Entry} Entry */
-/** @typedef {import('../report.js').Tensor} Tensor */
+/** @typedef {import('../guest/report.js').Entry} Entry */
+/** @typedef {import('../guest/report.js').Tensor} Tensor */
 
 const VALUE_SHOWN = 160;
 const FULL_CHARACTERS = 20_000;

@@ -1,4 +1,4 @@
-import { Pieces, asBytes } from '../bytes.js';
+import { Pieces, asBytes } from '../core/pieces.js';
 
 /**
  * Bytes that are in memory already.

@@ -1,4 +1,4 @@
-import { messageOf, sourceFault } from '../errors.js';
+import { messageOf, sourceFault } from '../core/errors.js';
 
 /** @typedef {import('./source.js').Source} Source */
 

@@ -1,5 +1,5 @@
-import { sourceFault } from '../errors.js';
-import { nodeFs } from '../node.js';
+import { sourceFault } from '../core/errors.js';
+import { nodeFs } from '../core/node.js';
 import { DirectSource } from './direct.js';
 import { IterableSource } from './iterable.js';
 

@@ -1,5 +1,5 @@
-import { Turns, patiently } from '../abort.js';
-import { Pieces } from '../bytes.js';
+import { Turns, patiently } from '../core/waiting.js';
+import { Pieces } from '../core/pieces.js';
 
 /** @typedef {import('./source.js').Source} Source */
 /** @typedef {AsyncIterable<unknown> | Iterable<unknown>} Chunks */

@@ -1,6 +1,6 @@
-import { Turns, patiently } from '../abort.js';
-import { Pieces } from '../bytes.js';
-import { sourceFault } from '../errors.js';
+import { Turns, patiently } from '../core/waiting.js';
+import { Pieces } from '../core/pieces.js';
+import { sourceFault } from '../core/errors.js';
 
 /** @typedef {import('./source.js').Source} Source */
 

@@ -197,7 +197,7 @@ test('a pipe that fails in write, in close, by its source, by onHeader or by a s
   const bad = file.slice();
   bad[0] = 0;
   const abort = new AbortController();
-  /** @type {[string, unknown, ReadableStream, import('../settings.js').AdmissionOptions & { onHeader?: () => void }, AbortSignal?][]} */
+  /** @type {[string, unknown, ReadableStream, import('../guest/settings.js').AdmissionOptions & { onHeader?: () => void }, AbortSignal?][]} */
   const pipes = [
     ['write', 'magic', observed(bad).stream, {}],
     ['close', 'truncated', observed(file.slice(0, 5000)).stream, {}],

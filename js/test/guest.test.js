@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { AdmissionError, Guest, loadGuest } from '../index.js';
-import { kindOf } from '../errors.js';
+import { kindOf } from '../core/errors.js';
 import { freshGuest, faultOf, v1Exports } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 

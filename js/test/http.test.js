@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { admit } from '../index.js';
-import { sourceOf } from '../sources.js';
+import { sourceOf } from '../sources/source-of.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { never, recorder } from './support/streams.js';

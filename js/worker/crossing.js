@@ -2,9 +2,9 @@
 // of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer them: a
 // transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream any more,
 // forgets what it failed with, and stays locked for ever when the worker crashes.
-import { sourceOf } from '../sources.js';
+import { sourceOf } from '../sources/source-of.js';
 
-/** @typedef {import('../sources.js').Admissible} Admissible */
+/** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('../sources/source.js').Source} Source */
 
 /** @typedef {{ native: unknown } | { request: RequestInit & { url: string } } | { isPulled: true }} Parcel */

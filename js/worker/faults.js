@@ -1,4 +1,4 @@
-import { AdmissionError } from '../errors.js';
+import { AdmissionError } from '../core/errors.js';
 
 /** @typedef {{ back: number } | { id?: number, class: string, error: any } | { id?: number, value: unknown }} PackedFault */
 

@@ -1,11 +1,11 @@
 // A guest in this worker, for the page that started it.
-import { loadGuest } from '../guest.js';
+import { loadGuest } from '../guest/guest.js';
 import { Line } from './line.js';
 import { ServedAdmission } from './served-admission.js';
 
 /** @param {MessagePort} port  of the page's `GuestWorker` */
 export function serveGuest(port) {
-  /** @type {Promise<import('../guest.js').Guest>} */ let guest;
+  /** @type {Promise<import('../guest/guest.js').Guest>} */ let guest;
   /** @type {Set<ServedAdmission>} */ const admissions = new Set();
   new Line(port, line => ({
     async load(from, lifeline) {

@@ -1,15 +1,15 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
-import { patiently } from '../abort.js';
-import { AdmissionError } from '../errors.js';
-import { OpfsTee, clearAfterCrash } from '../opfs-tee.js';
-import { settingsOf } from '../settings.js';
+import { patiently } from '../core/waiting.js';
+import { AdmissionError } from '../core/errors.js';
+import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
+import { settingsOf } from '../guest/settings.js';
 import { packed } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteModel } from './remote-model.js';
 import { LocalTees } from './remote-tee.js';
 
-/** @typedef {import('../admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('../opfs-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
 
 /** How long what a crashed worker has left may take to be deleted, in milliseconds. */
@@ -26,7 +26,7 @@ const PATIENCE = 10_000;
  */
 
 /**
- * @param {import('../sources.js').Admissible} from
+ * @param {import('../sources/source-of.js').Admissible} from
  * @param {AdmitOptions & StoreOptions} options
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
  * @param {string} [stored]  the name, for `admitStored`
@@ -35,7 +35,7 @@ const PATIENCE = 10_000;
 export async function admitRemotely(from, options, connect, stored) {
   // All but these four crosses: an option that is forgotten here would be dropped in silence.
   const { signal, onHeader, onProgress, tee, ...settings } = options;
-  /** @type {readonly import('../tee.js').Tee[]} */
+  /** @type {readonly import('../admit/tees.js').Tee[]} */
   const tees = tee === undefined ? [] : Array.isArray(tee) ? tee : [tee];
   const local = new LocalTees(tees);
   /** @type {Source | undefined} */ let source;
@@ -95,7 +95,7 @@ export async function admitRemotely(from, options, connect, stored) {
 const isOver = error => error instanceof AdmissionError && error.code === 'worker';
 
 /**
- * @param {readonly import('../tee.js').Tee[]} tees
+ * @param {readonly import('../admit/tees.js').Tee[]} tees
  * @param {string | undefined} stored
  * @param {StoreOptions} options
  */

@@ -1,4 +1,4 @@
-import { misuse } from '../errors.js';
+import { misuse } from '../core/errors.js';
 
 /**
  * An admitted model in a worker's guest. It lives there until `release`, or until the worker ends.
@@ -10,7 +10,7 @@ export class RemoteModel {
 
   /**
    * @param {import('./line.js').Line} line  the model's own
-   * @param {import('../report.js').Report} report
+   * @param {import('../guest/report.js').Report} report
    */
   constructor(line, report) {
     this.#line = line;

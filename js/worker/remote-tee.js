@@ -1,8 +1,8 @@
-import { patiently } from '../abort.js';
-import { PATIENCE } from '../tee.js';
+import { patiently } from '../core/waiting.js';
+import { PATIENCE } from '../admit/tees.js';
 import { Freight } from './line.js';
 
-/** @typedef {import('../tee.js').Tee} Tee */
+/** @typedef {import('../admit/tees.js').Tee} Tee */
 
 /**
  * A tee of the page's, on the worker's side. The bytes are copied once, into a buffer that goes to and fro.

@@ -1,14 +1,14 @@
 // The worker's side of one admission, and of the model that comes of it.
-import { admit } from '../admit.js';
-import { misuse } from '../errors.js';
-import { OpfsTee } from '../opfs-tee.js';
+import { admit } from '../admit/admit.js';
+import { misuse } from '../core/errors.js';
+import { OpfsTee } from '../store/store-tee.js';
 import { PulledSource } from '../sources/pulled.js';
-import { admitStored } from '../stored.js';
+import { admitStored } from '../store/stored.js';
 import { unpacked } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteTee } from './remote-tee.js';
 
-/** @typedef {import('../guest.js').Guest} Guest */
+/** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('./remote-admission.js').Order} Order */
 
 export class ServedAdmission {
@@ -16,7 +16,7 @@ export class ServedAdmission {
   #line;
   #onOver;
   #abort = new AbortController();
-  /** @type {import('../model.js').Model | undefined} */ #model;
+  /** @type {import('../guest/model.js').Model | undefined} */ #model;
   /** @type {Promise<unknown>} */ #admitted = Promise.resolve();
 
   /**
@@ -92,7 +92,7 @@ export class ServedAdmission {
   #teller() {
     let isOut = false;
     /** @type {Promise<unknown>} */ let told = Promise.resolve();
-    return async (/** @type {import('../progress.js').ProgressEvent} */ event) => {
+    return async (/** @type {import('../admit/progress.js').ProgressEvent} */ event) => {
       const isLast = event.phase === 'done';
       if (isOut && !isLast) return;
       await told;

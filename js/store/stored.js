@@ -1,15 +1,15 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
-import { patiently } from './abort.js';
-import { admit } from './admit.js';
-import { AdmissionError, messageOf } from './errors.js';
-import { OpfsTee, storeFault } from './opfs-tee.js';
-import { StoredFile } from './opfs/stored-file.js';
-import { HIGHEST_LIMITS, settingsOf } from './settings.js';
-import { sourceOf } from './sources.js';
+import { patiently } from '../core/waiting.js';
+import { admit } from '../admit/admit.js';
+import { AdmissionError, messageOf } from '../core/errors.js';
+import { OpfsTee, storeFault } from './store-tee.js';
+import { StoredFile } from './stored-file.js';
+import { HIGHEST_LIMITS, settingsOf } from '../guest/settings.js';
+import { sourceOf } from '../sources/source-of.js';
 
-/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./opfs-tee.js').StoreOptions} StoreOptions */
-/** @typedef {import('./opfs/stored-file.js').Stored} Stored */
+/** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./stored-file.js').Stored} Stored */
 
 /**
  * The stored file of this name: its handle, which `admit` takes, with the length and the digests that the guest gave
@@ -79,11 +79,11 @@ async function orFault(name, what, work) {
  * stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by a
  * digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
  *
- * @param {import('./guest.js').Guest} guest
+ * @param {import('../guest/guest.js').Guest} guest
  * @param {string} name
- * @param {import('./sources.js').Admissible} source  given up unread when the file is stored
+ * @param {import('../sources/source-of.js').Admissible} source  given up unread when the file is stored
  * @param {AdmitOptions & StoreOptions} [options]
- * @returns {Promise<{ model: import('./model.js').Model, found: boolean }>} found: it was stored
+ * @returns {Promise<{ model: import('../guest/model.js').Model, found: boolean }>} found: it was stored
  */
 export async function admitStored(guest, name, source, options = {}) {
   const tee = new OpfsTee(name, options);
@@ -167,8 +167,8 @@ const isReplaced = (name, error) => retry('changed', `the stored file ${name} wa
 const isSame = (one, other) => one !== undefined && one.id === other.id && JSON.stringify(one.digests) === JSON.stringify(other.digests);
 
 /**
- * @param {import('./guest.js').Guest} guest
- * @param {import('./sources.js').Admissible} source
+ * @param {import('../guest/guest.js').Guest} guest
+ * @param {import('../sources/source-of.js').Admissible} source
  * @param {AdmitOptions} options
  * @param {OpfsTee} tee
  */
@@ -202,7 +202,7 @@ const isRejected = error => error instanceof AdmissionError && error.kind === 'r
 /**
  * Is it what was stored, whatever the options of this call say of it?
  *
- * @param {import('./guest.js').Guest} guest
+ * @param {import('../guest/guest.js').Guest} guest
  * @param {FileSystemFileHandle} file
  * @param {AdmitOptions} recorded
  * @param {AbortSignal} [signal]
@@ -218,7 +218,7 @@ async function isSound(guest, file, recorded, signal) {
 }
 
 /**
- * @param {import('./sources.js').Admissible} source
+ * @param {import('../sources/source-of.js').Admissible} source
  * @param {AdmitOptions} options
  * @param {unknown} [reason]
  */

@@ -1,4 +1,4 @@
-import { sleep, unlessAborted } from './abort.js';
+import { sleep, unlessAborted } from '../core/waiting.js';
 
 /**
  * @typedef {object} ProgressEvent

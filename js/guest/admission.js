@@ -1,7 +1,7 @@
 // One admission, step by step. `admit` is the same with a source, progress and tees around it.
-import { unlessAborted } from './abort.js';
-import { asBytes } from './bytes.js';
-import { AdmissionError, misuse } from './errors.js';
+import { unlessAborted } from '../core/waiting.js';
+import { asBytes } from '../core/pieces.js';
+import { AdmissionError, misuse } from '../core/errors.js';
 import { Model } from './model.js';
 import { limitId, limitValue, settingsOf } from './settings.js';
 

@@ -1,10 +1,10 @@
-import { Admission } from './admission.js';
-import { deliver } from './delivery.js';
-import { settingsOf } from './settings.js';
+import { Admission } from '../guest/admission.js';
+import { deliver } from './deliver.js';
+import { settingsOf } from '../guest/settings.js';
 
 /**
- * @typedef {import('./settings.js').AdmissionOptions & import('./delivery.js').DeliveryOptions
- *   & import('./sources/source.js').SourceOptions & { onHeader?: import('./admission.js').OnHeader }} AdmitOptions
+ * @typedef {import('../guest/settings.js').AdmissionOptions & import('./deliver.js').DeliveryOptions
+ *   & import('../sources/source.js').SourceOptions & { onHeader?: import('../guest/admission.js').OnHeader }} AdmitOptions
  */
 
 /**
@@ -14,10 +14,10 @@ import { settingsOf } from './settings.js';
  * is cleaned up: no session is left in the guest, the source is cancelled and unlocked, every tee was told, what was
  * opened here is closed, and other models are as they were.
  *
- * @param {import('./guest.js').Guest} guest
- * @param {import('./sources.js').Admissible} source
+ * @param {import('../guest/guest.js').Guest} guest
+ * @param {import('../sources/source-of.js').Admissible} source
  * @param {AdmitOptions} [options]
- * @returns {Promise<import('./model.js').Model>}
+ * @returns {Promise<import('../guest/model.js').Model>}
  */
 export function admit(guest, source, options = {}) {
   return deliver(source, options, () => {

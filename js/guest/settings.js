@@ -1,5 +1,5 @@
 // The options of an admission, checked and turned into the guest's numbers.
-import { misuse } from './errors.js';
+import { misuse } from '../core/errors.js';
 
 /** @typedef {'sha256' | 'blake3'} Algorithm */
 

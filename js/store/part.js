@@ -1,6 +1,6 @@
 // A file of the origin's private file system while it is written.
-import { sleep } from '../abort.js';
-import { misuse } from '../errors.js';
+import { sleep } from '../core/waiting.js';
+import { misuse } from '../core/errors.js';
 
 /**
  * @typedef {object} Part  Bytes are written once, in any order; either `finish` or `discard` ends it.

@@ -1,12 +1,12 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
-import { patiently } from './abort.js';
-import { AdmissionError } from './errors.js';
-import { Line } from './worker/line.js';
-import { admitRemotely } from './worker/remote-admission.js';
+import { patiently } from '../core/waiting.js';
+import { AdmissionError } from '../core/errors.js';
+import { Line } from './line.js';
+import { admitRemotely } from './remote-admission.js';
 
-/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./sources.js').Admissible} Admissible */
-/** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../sources/source-of.js').Admissible} Admissible */
+/** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
 
 /** How long admissions that are under way may take to clean up, in milliseconds: a little longer than a tee's `abort`. */
@@ -76,7 +76,7 @@ export class GuestWorker {
    *
    * @param {string} name
    * @param {Admissible} source
-   * @param {AdmitOptions & import('./opfs-tee.js').StoreOptions} [options]
+   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} [options]
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
   admitStored(name, source, options = {}) {
@@ -106,7 +106,7 @@ export class GuestWorker {
 
   /**
    * @param {Admissible} source
-   * @param {AdmitOptions & import('./opfs-tee.js').StoreOptions} options
+   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} options
    * @param {string} [stored]  the name, for `admitStored`
    */
   #admit(source, options, stored) {
@@ -138,7 +138,7 @@ export class GuestWorker {
  * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS).
  *
  * @param {object} [options]
- * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` beside this file
+ * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` of this package
  * @param {WorkerLike} [options.worker]  one that runs worker/entry.js, for a page that has to start it in its own way
  * @returns {Promise<GuestWorker>}
  */
@@ -158,14 +158,14 @@ export async function loadGuestWorker({ guest, worker } = {}) {
 function startWorker(importer) {
   if (importer) return new Worker(importer, { type: 'module', name: 'gguf-admission' });
   // Written so that bundlers see it.
-  return new Worker(new URL('./worker/entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
+  return new Worker(new URL('./entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
 }
 
 /** A worker has to be of the page's own origin, but may import from another, a CDN say: where it does, a script of ours. */
 function importerOfEntry() {
   const here = import.meta.url;
   if (new URL(here).origin === globalThis.location?.origin) return undefined;
-  const entry = new URL('worker/entry.js', here).href;
+  const entry = new URL('entry.js', here).href;
   return URL.createObjectURL(new Blob([`import ${JSON.stringify(entry)};`], { type: 'text/javascript' }));
 }
 

@@ -1,12 +1,12 @@
 // ABI v1 as a host sees it: a file is collected, checked for length, and moved at once.
-import { deliver } from './delivery.js';
-import { AdmissionError, misuse } from './errors.js';
-import { settingsOf } from './settings.js';
-import { TRANSFER_CEILING, aboveCeiling, loadModel } from './v1.js';
+import { deliver } from '../admit/deliver.js';
+import { AdmissionError, misuse } from '../core/errors.js';
+import { settingsOf } from '../guest/settings.js';
+import { TRANSFER_CEILING, aboveCeiling, loadModel } from '../v1.js';
 
-/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./guest.js').Guest} Guest */
-/** @typedef {import('./sources.js').Admissible} Admissible */
+/** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../guest/guest.js').Guest} Guest */
+/** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 
 /**
  * @implements {Host}
@@ -50,7 +50,7 @@ function supported(options) {
 
 /** A whole file on its way into a v1 guest: an `Intake` of delivery.js. */
 class Transfer {
-  /** @type {import('./admission.js').State} */ state = 'open';
+  /** @type {import('../guest/admission.js').State} */ state = 'open';
   position = 0;
   #host;
   #guest;
@@ -117,7 +117,7 @@ class V1Model {
   /**
    * @param {V1Host} host
    * @param {Guest} guest
-   * @param {import('./report.js').FileReport} report
+   * @param {import('../guest/report.js').FileReport} report
    */
   constructor(host, guest, report) {
     this.#host = host;

@@ -1,10 +1,10 @@
-import { patiently, unlessAborted } from './abort.js';
+import { patiently, unlessAborted } from '../core/waiting.js';
 
 /**
  * @typedef {object} Tee  Sees the bytes as they pass, in order, after the guest has accepted them.
  * @property {(bytes: Uint8Array, offset: number) => unknown} write
  *   `bytes` is the tee's to read until the promise settles, which the source waits for; it must not be changed or kept.
- * @property {(report: import('./report.js').FileReport) => unknown} [close]  the file is admitted
+ * @property {(report: import('../guest/report.js').FileReport) => unknown} [close]  the file is admitted
  * @property {(reason: unknown) => unknown} [abort]
  *   The admission failed. Called unless `close` went well; a `write` may still be under way when a signal aborts. It is
  *   waited for, ten seconds at most.
@@ -44,7 +44,7 @@ export class Tees {
   }
 
   /**
-   * @param {() => import('./report.js').FileReport} report
+   * @param {() => import('../guest/report.js').FileReport} report
    * @param {AbortSignal} [signal]
    */
   async close(report, signal) {

@@ -1,14 +1,14 @@
 // One host over a guest of either ABI: streaming where the guest can, one whole transfer where it cannot.
-import { admit } from './admit.js';
-import { Guest } from './guest.js';
+import { admit } from '../admit/admit.js';
+import { Guest } from '../guest/guest.js';
 import { V1Host } from './transfer.js';
 
-/** @typedef {import('./admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./sources.js').Admissible} Admissible */
+/** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 
 /**
- * @typedef {Pick<import('./model.js').Model, 'metadata' | 'tensor' | 'release' | 'isActive'>
- *   & { readonly report: import('./report.js').FileReport }} LoadedModel
+ * @typedef {Pick<import('../guest/model.js').Model, 'metadata' | 'tensor' | 'release' | 'isActive'>
+ *   & { readonly report: import('../guest/report.js').FileReport }} LoadedModel
  */
 
 /**
@@ -37,7 +37,7 @@ export function hostFor(exports) {
 class V2Host {
   abi = /** @type {const} */ (2);
   ceiling = Infinity;
-  /** @type {import('./model.js').Model | null} */ model = null;
+  /** @type {import('../guest/model.js').Model | null} */ model = null;
   #guest;
 
   /** @param {Guest} guest */

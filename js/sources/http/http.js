@@ -1,13 +1,13 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
-import { follow, patiently, sleep, unlessAborted } from '../abort.js';
-import { AdmissionError, messageOf, misuse, nameOf, sourceFault } from '../errors.js';
-import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from '../http/headers.js';
-import { compared, isProven, versionOf } from '../http/version.js';
-import { StreamSource } from './stream.js';
+import { follow, patiently, sleep, unlessAborted } from '../../core/waiting.js';
+import { AdmissionError, messageOf, misuse, nameOf, sourceFault } from '../../core/errors.js';
+import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from './headers.js';
+import { compared, isProven, versionOf } from './version.js';
+import { StreamSource } from '../stream.js';
 
-/** @typedef {import('./source.js').Source} Source */
-/** @typedef {import('./source.js').SourceOptions} SourceOptions */
-/** @typedef {(why: string, detail?: Partial<import('../errors.js').Detail>) => AdmissionError} Broken  why a download ended */
+/** @typedef {import('../source.js').Source} Source */
+/** @typedef {import('../source.js').SourceOptions} SourceOptions */
+/** @typedef {(why: string, detail?: Partial<import('../../core/errors.js').Detail>) => AdmissionError} Broken  why a download ended */
 
 const RETRIES = 3;
 const RETRY_DELAY = 500;
@@ -38,7 +38,7 @@ export class HttpSource {
   #position = 0;
   #type = '';
   #isEncoded = false;
-  /** @type {import('../http/version.js').Version} */ #version = {};
+  /** @type {import('./version.js').Version} */ #version = {};
   /** Whether If-Range may be sent: see #askOn. */ #asksIf = true;
 
   #aborted = new AbortController();

@@ -1,10 +1,10 @@
 // A tee that stores the file, in the origin's private file system, while it is being admitted.
-import { AdmissionError, messageOf } from './errors.js';
-import { StoredFile } from './opfs/stored-file.js';
+import { AdmissionError, messageOf } from '../core/errors.js';
+import { StoredFile } from './stored-file.js';
 
-/** @typedef {import('./opfs/part.js').Part} Part */
-/** @typedef {import('./opfs/stored-file.js').Stored} Stored */
-/** @typedef {import('./report.js').FileReport} FileReport */
+/** @typedef {import('./part.js').Part} Part */
+/** @typedef {import('./stored-file.js').Stored} Stored */
+/** @typedef {import('../guest/report.js').FileReport} FileReport */
 
 /**
  * @typedef {object} StoreOptions
@@ -30,7 +30,7 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
 
 /**
  * @implements {Tee}
- * @typedef {import('./tee.js').Tee} Tee
+ * @typedef {import('../admit/tees.js').Tee} Tee
  */
 export class OpfsTee {
   isStore = true;

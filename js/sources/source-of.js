@@ -1,24 +1,24 @@
 // From whatever holds a file to one interface: Source.
-import { isBuffer } from './bytes.js';
-import { misuse } from './errors.js';
-import { blobSource } from './sources/blob.js';
-import { BytesSource } from './sources/bytes.js';
-import { descriptorSource, pathSource } from './sources/file.js';
-import { HttpSource } from './sources/http.js';
-import { IterableSource } from './sources/iterable.js';
-import { LateSource } from './sources/late.js';
-import { fileHandleSource, syncHandleSource } from './sources/opfs.js';
-import { PulledSource } from './sources/pulled.js';
-import { StreamSource } from './sources/stream.js';
+import { isBuffer } from '../core/pieces.js';
+import { misuse } from '../core/errors.js';
+import { blobSource } from './blob.js';
+import { BytesSource } from './bytes.js';
+import { descriptorSource, pathSource } from './file.js';
+import { HttpSource } from './http/http.js';
+import { IterableSource } from './iterable.js';
+import { LateSource } from './late.js';
+import { fileHandleSource, syncHandleSource } from './file-handle.js';
+import { PulledSource } from './pulled.js';
+import { StreamSource } from './stream.js';
 
-/** @typedef {import('./sources/source.js').Source} Source */
-/** @typedef {import('./sources/source.js').SourceOptions} SourceOptions */
+/** @typedef {import('./source.js').Source} Source */
+/** @typedef {import('./source.js').SourceOptions} SourceOptions */
 
 /**
  * @typedef {Blob | Response | Request | URL | string | ReadableStream<unknown> | BufferSource
  *   | AsyncIterable<BufferSource> | Iterable<BufferSource>
  *   | { path: string | URL } | { fd: number }
- *   | FileSystemFileHandle | import('./sources/opfs.js').SyncAccessHandle} Admissible
+ *   | FileSystemFileHandle | import('./file-handle.js').SyncAccessHandle} Admissible
  * What `admit` takes: File, Blob; Response, Request, URL or its string; a stream or (async) iterable of bytes; bytes;
  * in Node `{ path }` and an open file (`FileHandle` or `{ fd }`); a file handle of the origin's private file system.
  */

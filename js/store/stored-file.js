@@ -1,4 +1,4 @@
-import { misuse } from '../errors.js';
+import { misuse } from '../core/errors.js';
 import { takeLock } from './lock.js';
 import { openPart, whenFree } from './part.js';
 

@@ -1,4 +1,4 @@
-import { misuse } from '../errors.js';
+import { misuse } from '../core/errors.js';
 
 /**
  * Waits until nobody else, in any tab or worker of this origin, has the lock of this name.

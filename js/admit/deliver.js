@@ -1,28 +1,28 @@
 // A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
-import { Turns, follow, unlessAborted } from './abort.js';
-import { AdmissionError, messageOf, nameOf, sourceFault } from './errors.js';
+import { Turns, follow, unlessAborted } from '../core/waiting.js';
+import { AdmissionError, messageOf, nameOf, sourceFault } from '../core/errors.js';
 import { Progress } from './progress.js';
-import { sourceOf } from './sources.js';
-import { Tees } from './tee.js';
+import { sourceOf } from '../sources/source-of.js';
+import { Tees } from './tees.js';
 
-/** @typedef {import('./sources/source.js').Source} Source */
-/** @typedef {{ readonly report: import('./report.js').FileReport, release(): void }} Admitted */
+/** @typedef {import('../sources/source.js').Source} Source */
+/** @typedef {{ readonly report: import('../guest/report.js').FileReport, release(): void }} Admitted */
 
 /**
  * @typedef {object} DeliveryOptions
  * @property {number} [length]
  * @property {AbortSignal} [signal]
  * @property {import('./progress.js').OnProgress} [onProgress]
- * @property {import('./tee.js').Tee | readonly import('./tee.js').Tee[]} [tee]
+ * @property {import('./tees.js').Tee | readonly import('./tees.js').Tee[]} [tee]
  */
 
 /**
  * @template {Admitted} M
  * @typedef {object} Intake  What the bytes go into: an `Admission`, or a transfer of ABI v1.
- * @property {import('./admission.js').State} state
+ * @property {import('../guest/admission.js').State} state
  * @property {number} position
  * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<void>} write
- * @property {import('./admission.js').Admission['step']} [step]
+ * @property {import('../guest/admission.js').Admission['step']} [step]
  * @property {(signal?: AbortSignal) => Promise<void>} [decide]
  * @property {() => M | Promise<M>} finish
  * @property {() => void} release  lets go of all, of the model too that came of it
@@ -35,8 +35,8 @@ const DATA_READ = 1024 * 1024;
 
 /**
  * @template {Admitted} M
- * @param {import('./sources.js').Admissible} from
- * @param {DeliveryOptions & import('./sources/source.js').SourceOptions} options
+ * @param {import('../sources/source-of.js').Admissible} from
+ * @param {DeliveryOptions & import('../sources/source.js').SourceOptions} options
  * @param {() => (length: number | undefined, progress: Progress) => Intake<M>} prepare
  *   Checks the options, before anything is fetched; what it answers opens the intake.
  * @returns {Promise<M>}

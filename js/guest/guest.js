@@ -1,6 +1,6 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
-import { AdmissionError, kindOf, messageOf, misuse } from './errors.js';
-import { nodeFs } from './node.js';
+import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
+import { nodeFs } from '../core/node.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -325,10 +325,10 @@ export class Guest {
 /**
  * Compiles and instantiates the guest.
  *
- * @param {string | URL | Response | BufferSource | WebAssembly.Module} [from]  default: `guest.wasm` beside this file
+ * @param {string | URL | Response | BufferSource | WebAssembly.Module} [from]  default: `guest.wasm` of this package
  * @returns {Promise<Guest>}
  */
-export async function loadGuest(from = new URL('./guest.wasm', import.meta.url)) {
+export async function loadGuest(from = new URL('../guest.wasm', import.meta.url)) {
   const module = await compile(from);
   const imports = WebAssembly.Module.imports(module);
   if (imports.length > 0) throw notAGuest(`it imports ${imports[0].module}.${imports[0].name}`);
