@@ -1,12 +1,9 @@
 // `onHeader`, `onProgress`, and many sessions at once.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { headerBytes, middle, small } from './pages/models.js';
+import { headerBytes, middle } from './pages/models.js';
 import { inEachBrowser } from './suite.mjs';
 
-const SMALL = small();
 const MIDDLE = middle();
-const sha256 = createHash('sha256').update(SMALL).digest('hex');
 
 inEachBrowser(test => {
   test('onHeader sees the header once, before data is read, and its consent admits the file', async ({ page }) => {

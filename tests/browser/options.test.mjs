@@ -1,7 +1,7 @@
 // Every option of `admit`, right and wrong.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { small } from './pages/models.js';
+import { headerBytes, small } from './pages/models.js';
 import { inEachBrowser } from './suite.mjs';
 
 const SMALL = small();

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sha256 } from './support/digest.mjs';
 import { fileOf, smallFile } from './support/gguf.mjs';
 import { Host, RESIDENT, STATUS, content } from './support/host.mjs';
 import { V1Host } from './support/v1.mjs';
