@@ -115,11 +115,11 @@ async function measureMemory() {
       ],
     ];
   });
-  console.log(`Peak memory of the renderer process (MB), each in a new one, median of ${ROUNDS}, alternated. private:
-anonymous and shared memory; resident: with the pages of the browser's own program too (the first module that is
-compiled brings in the compiler's: see hash only). Guest memory is ${mb(memory)} MB (sparse file: ${mb(sparse.memory)}).
-Verify may take that and 8 more than read only, the sparse file 16 more again. What reading it alone takes is what the
-engine has not collected.\n`);
+  console.log(`Peak memory of the renderer process (MB), each in a new process, median of ${ROUNDS}, alternated.
+*private* is anonymous and shared memory. *resident* also counts the pages of the browser's own program; the first
+module that is compiled loads the compiler's pages (compare "hash only"). Guest memory is ${mb(memory)} MB (sparse file:
+${mb(sparse.memory)}). The target for verify is "read only" plus guest memory plus 8 MB, and 16 MB more for the sparse
+file. The memory of "read only" also holds garbage that the engine has not collected yet.\n`);
   printTable(['what', 'peak', 'wanted at most', 'middle half', 'A/A'], rows);
 }
 
