@@ -1,29 +1,40 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
-import { follow, patiently, sleep, unlessAborted } from '../../core/waiting.js';
+import { follow } from '../../core/waiting.js';
 import { AdmissionError, messageOf, misuse, nameOf, sourceFault } from '../../core/errors.js';
+import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
 import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from './headers.js';
-import { compared, isProven, versionOf } from './version.js';
+import { Line, Silence, drop } from './line.js';
+import { requestOf, requestTo } from './request.js';
+import { judgedRest } from './rest.js';
+import { Tries } from './tries.js';
+import { versionOf } from './version.js';
+import { shown } from '../../core/text.js';
 import { StreamSource } from '../stream.js';
 
 /** @typedef {import('../source.js').Source} Source */
 /** @typedef {import('../source.js').SourceOptions} SourceOptions */
-/** @typedef {(why: string, detail?: Partial<import('../../core/errors.js').Detail>) => AdmissionError} Broken  why a download ended */
+/** @typedef {import('./rest.js').Broken} Broken */
 
-const RETRIES = 3;
-const RETRY_DELAY = 500;
-const LONGEST_DELAY = 30_000;
-/** Statuses after which the same request may do better. */
-const PASSING = new Set([408, 429, 500, 502, 503, 504]);
+/** How long a server may be silent, in milliseconds. */
+const STALL_TIMEOUT = 30_000;
+/** Longest that a timer can hold. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * Most bytes that a read waits for where the download cannot go on. A read hands out nothing before it has all that it
+ * waits for: of a line that slows down all at once it would look like silence, and nothing could be done about it.
+ */
+const CAUTIOUS_READ = 64 * 1024;
 
 /**
  * A Response, a Request or a URL.
  *
- * A download that breaks goes on by `Range` from the bytes that were given, under `If-Range`, and only with a rest that
- * names the version of the file that began, so that no model is ever made of two files. Where the server names none that
- * tells two files apart (a strong ETag, a Last-Modified that was old by then), a required digest has to.
+ * A download that breaks, or is silent for `stallTimeout`, goes on by `Range` from the bytes that were given, under
+ * `If-Range`, and only with a rest that names the version of the file that began, so that no model is ever made of two
+ * files. Where the server names none that tells two files apart (a strong ETag, a Last-Modified that was old by then), a
+ * required digest has to. `retries` are tries without progress; the first request has them too.
  *
- * A Request is asked again as it is, with its headers (Authorization, say). A Response knows neither the headers nor the
- * method that it answers: it goes on by a plain GET of its URL, the one that a redirect led to.
+ * A Request is asked again as it is, with its headers (Authorization, say) and its cache mode. A Response knows neither
+ * the headers nor the method that it answers: it goes on by a plain GET of its URL, the one that a redirect led to.
  *
  * @implements {Source}
  */
@@ -36,6 +47,7 @@ export class HttpSource {
   #isGiven;
   /** @type {StreamSource | undefined} */ #body;
   #position = 0;
+  /** Bytes of the body that were given before. */ #skip = 0;
   #type = '';
   #isEncoded = false;
   /** @type {import('./version.js').Version} */ #version = {};
@@ -45,21 +57,24 @@ export class HttpSource {
   #over = new AbortController();
   #unhear;
   #digestRequired;
-  #triesLeft;
-  #firstDelay;
-  #delay;
+  #options;
+  #tries;
+  #line;
 
   /**
    * @param {Response | Request | string | URL} from
    * @param {SourceOptions} options
    */
-  constructor(from, { signal, retries = RETRIES, retryDelay = RETRY_DELAY, sha256, blake3 }) {
+  constructor(from, options) {
+    const { signal, sha256, blake3, stallTimeout = STALL_TIMEOUT } = options;
+    this.#options = options;
     this.#response = isResponse(from) ? from : undefined;
     this.#isGiven = this.#response !== undefined;
     this.#request = isResponse(from) ? requestOf(from) : isRequest(from) ? from : requestTo(from);
     this.#digestRequired = Boolean(sha256 ?? blake3);
-    this.#triesLeft = retries;
-    this.#firstDelay = this.#delay = retryDelay;
+    this.#tries = new Tries(options);
+    // A Response that was made by hand comes over no line: whoever makes it may take any time.
+    this.#line = new Line(this.#over.signal, this.#response?.type === 'default' ? 0 : stallTimeout);
     if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
     // Whoever gives a Response gives its body: it is ours from here on.
     if (this.#response) this.#body = bodyOf(this.#response);
@@ -73,8 +88,8 @@ export class HttpSource {
 
   async open() {
     // Not before: what cannot be done is said when there is somebody to close the body of a Response.
-    if (!(this.#triesLeft >= 0 && this.#delay >= 0)) throw misuse('retries and retryDelay must be numbers, 0 or above');
-    if (!this.#response) await this.#take((this.#response = await this.#fetch()));
+    checkTimes(this.#options);
+    if (!this.#response) await this.#take((this.#response = await this.#first()));
     this.#judgeFirst(this.#response);
   }
 
@@ -88,11 +103,14 @@ export class HttpSource {
       /** @type {unknown} */
       let fault;
       try {
-        const bytes = await this.#body.read(most);
+        const bytes = await this.#line.heard(this.#body.read(this.#canBeProven ? most : Math.min(most, CAUTIOUS_READ)));
         if (bytes) {
-          this.#position += bytes.byteLength;
-          this.#delay = this.#firstDelay;
-          return bytes;
+          const seen = Math.min(this.#skip, bytes.byteLength);
+          this.#skip -= seen;
+          if (seen === bytes.byteLength) continue;
+          this.#position += bytes.byteLength - seen;
+          this.#tries.refill();
+          return bytes.subarray(seen);
         }
         if (this.length === undefined || this.#position >= this.length || !this.#canGoOn) return null;
         fault = sourceFault(`the body ended at byte ${this.#position} of ${this.length}`);
@@ -112,6 +130,7 @@ export class HttpSource {
     // Nor is anything to come of a wait or a request that is under way.
     this.#over.abort(reason);
     for (const stop of this.#unhear) stop();
+    this.#line.close();
     await closed;
   }
 
@@ -121,17 +140,15 @@ export class HttpSource {
    * @param {unknown} error
    */
   explain(error) {
-    if (!(error instanceof AdmissionError) || error.path !== 'magic' || !/^(text\/html|application\/xhtml)/.test(this.#type)) return error;
-    return sourceFault(`the server sent a web page (${this.#type}), not a GGUF file`, {
-      code: 'html', offset: error.offset, expected: 'GGUF', found: this.#type, cause: error,
-    });
+    if (!(error instanceof AdmissionError) || error.path !== 'magic' || !isPage(this.#type)) return error;
+    return pageFault(this.#type, 'a GGUF file', { offset: error.offset, cause: error });
   }
 
   /** @param {Response} response */
   #judgeFirst(response) {
     if (!response.ok) throw httpFault(response);
     const { headers } = response;
-    this.#type = (headers.get('content-type') ?? '').toLowerCase();
+    this.#type = contentType(headers);
     this.#version = versionOf(headers);
     this.#isEncoded = isEncoded(headers);
 
@@ -144,7 +161,7 @@ export class HttpSource {
     if (response.status === 206) {
       const range = contentRange(headers);
       if (range?.start !== 0 || range.end + 1 !== range.total) {
-        throw sourceFault('the response holds a part of a file', { code: 'range', found: headers.get('content-range') });
+        throw sourceFault('the response holds a part of a file', { code: 'range', found: shown(headers.get('content-range')) });
       }
     }
   }
@@ -156,6 +173,11 @@ export class HttpSource {
     return this.#request !== undefined && this.#request.method === 'GET' && !this.#isEncoded;
   }
 
+  /** Whether a rest can be known to be of the same file. */
+  get #canBeProven() {
+    return this.#canGoOn && Boolean(this.#version.validator ?? this.#digestRequired);
+  }
+
   /**
    * What is no fault of the network is the reason of an abort, by the signal of the caller's own fetch: it ends the source.
    *
@@ -163,10 +185,19 @@ export class HttpSource {
    */
   #passOnAbort(fault) {
     this.#over.signal.throwIfAborted();
+    if (fault instanceof Silence) return;
     // A Response that was made by hand fails with whatever its maker's stream does.
     if (this.#request ? isNetworkFault(fault) : nameOf(fault) !== 'AbortError') return;
     this.#aborted.abort(fault);
     throw fault;
+  }
+
+  /** @returns {Promise<Response>} to the first request */
+  #first() {
+    const request = /** @type {Request} */ (this.#request);
+    const ask = () => this.#line.fetch(request, undefined, 0);
+    if (request.method !== 'GET' || !/^https?:/.test(request.url)) return ask();
+    return this.#answer(ask, (why, detail) => sourceFault(why, { offset: 0, ...detail }));
   }
 
   /**
@@ -175,53 +206,63 @@ export class HttpSource {
    * @param {unknown} fault  that ended the download
    */
   async #goOn(fault) {
-    const { signal } = this.#over;
-    signal.throwIfAborted();
+    this.#over.signal.throwIfAborted();
     await this.#body?.close(fault);
     const offset = this.#position;
     /** @type {Broken} */
     const broken = (why, detail) =>
-      sourceFault(`the download broke at byte ${offset}: ${messageOf(fault)}; ${why}`, { offset, cause: fault, ...detail });
+      sourceFault(`the download broke at byte ${offset}: ${shown(messageOf(fault), 200)}; ${why}`, { offset, cause: fault, ...detail });
     if (!this.#request || this.#request.method !== 'GET') throw broken('it cannot be asked for again');
     if (this.#isEncoded) throw broken('a compressed download cannot go on in the middle');
     if (!this.#version.validator && !this.#digestRequired) {
       const names = 'a strong ETag, or a Last-Modified that was old by then';
       throw broken(`the server names no version of the file (${names}) and no digest is required: it cannot go on safely`);
     }
+    if (!(await this.#tries.next(0, this.#over.signal))) throw broken('no tries are left');
+    const response = await this.#answer(() => this.#askOn(), broken);
+    try {
+      const rest = judgedRest(response, {
+        offset, length: this.length, total: this.total, version: this.#version, type: this.#type, asksIf: this.#asksIf, digestRequired: this.#digestRequired,
+      }, broken);
+      this.#body = undefined;
+      if (!rest) return;
+      this.length = rest.length;
+      this.#skip = rest.skip;
+      await this.#take(response);
+    } catch (error) {
+      await drop(response);
+      throw error;
+    }
+  }
 
-    let pause = 0;
+  /**
+   * Asks until there is an answer that waiting will not change.
+   *
+   * @param {() => Promise<Response>} ask
+   * @param {Broken} ended
+   * @returns {Promise<Response>}
+   */
+  async #answer(ask, ended) {
+    const { signal } = this.#over;
     for (;;) {
-      if (this.#triesLeft <= 0) throw broken('no tries are left');
-      this.#triesLeft--;
-      await sleep(Math.max(this.#delay, pause), signal);
-      pause = 0;
-      this.#delay = Math.min(2 * this.#delay, LONGEST_DELAY);
-      let response;
+      let pause = 0;
+      /** @type {unknown} */ let fault;
+      /** @type {Response | undefined} */ let response;
       try {
-        response = await this.#askOn();
+        response = await ask();
       } catch (error) {
         signal.throwIfAborted();
         fault = error;
-        continue;
       }
-      if (PASSING.has(response.status)) {
+      if (response) {
+        if (!isPassing(response.status)) return response;
         await drop(response);
         pause = retryAfter(response.headers);
-        if (pause > Math.max(LONGEST_DELAY, this.#delay)) {
-          throw broken(`${told(response)}, to come again in ${Math.ceil(pause / 1000)} s`, statusOf(response));
-        }
+        if (this.#tries.isTooLong(pause)) throw ended(`${told(response)}, to come again in ${Math.ceil(pause / 1000)} s`, statusOf(response));
         fault = httpFault(response);
-        continue;
       }
-      try {
-        const hasMore = this.#judgeNext(response, broken);
-        this.#body = undefined;
-        if (hasMore) await this.#take(response);
-      } catch (error) {
-        await drop(response);
-        throw error;
-      }
-      return;
+      if (await this.#tries.next(pause, signal)) continue;
+      throw ended(`${messageOf(fault)}; no tries are left`, response ? statusOf(response) : {});
     }
   }
 
@@ -233,91 +274,18 @@ export class HttpSource {
    */
   async #askOn() {
     const range = `bytes=${this.#position}-`;
+    const request = /** @type {Request} */ (this.#request);
+    const fetch = (/** @type {Record<string, string>} */ headers) => this.#line.fetch(request, headers, this.#position);
     const { validator } = this.#version;
-    if (!validator || !this.#asksIf) return this.#fetch({ range });
+    if (!validator || !this.#asksIf) return fetch({ range });
     try {
-      return await this.#fetch({ range, 'if-range': validator });
+      return await fetch({ range, 'if-range': validator });
     } catch (error) {
       const isForbidden = this.#response?.type === 'cors' && error instanceof AdmissionError && isNetworkFault(error.cause);
       if (!isForbidden) throw error;
-      const response = await this.#fetch({ range });
+      const response = await fetch({ range });
       this.#asksIf = false;
       return response;
-    }
-  }
-
-  /**
-   * Is this the rest of the same file?
-   *
-   * @param {Response} response
-   * @param {Broken} broken
-   * @returns {boolean} false: there is no more
-   */
-  #judgeNext(response, broken) {
-    const { status, headers } = response;
-    const offset = this.#position;
-    const range = contentRange(headers);
-    const changed = (/** @type {string} */ what, /** @type {unknown} */ expected, /** @type {unknown} */ found) =>
-      sourceFault(`the file on the server changed during the download: ${what}`, {
-        code: 'changed', offset, expected: String(expected ?? ''), found: String(found ?? ''),
-      });
-    const noRange = (/** @type {string} */ why) =>
-      broken(`the server cannot go on there: ${why}`, {
-        code: 'range', expected: `bytes ${offset}-`, found: headers.get('content-range') ?? String(status),
-      });
-
-    // First of all, as the page that tells of an error may have a version of its own.
-    if (!response.ok && status !== 412 && status !== 416) throw broken(told(response), statusOf(response));
-    if (status === 412) throw changed('its version is another', '', 'status 412');
-    if (status === 416) {
-      if (range?.total === offset && (this.length ?? offset) === offset) return false;
-      if (!range && this.length === undefined) throw noRange('it has no more, and does not say how long the file is');
-      throw changed('it is shorter', this.length, range?.total);
-    }
-    const version = versionOf(headers);
-    const names = compared(this.#version, version);
-    if (names && !names.isSame) throw changed('its version is another', names.expected, names.found);
-    if (status !== 206) {
-      if (names || !this.#version.validator || !this.#asksIf) throw noRange('it ignores Range');
-      throw changed('it sent the whole file anew', 206, status);
-    }
-    // A 206 names what a 200 would (RFC 9110 15.3.7). A server or a proxy that knows Range, but not If-Range, sends the rest
-    // of whatever file is there now.
-    if (!this.#digestRequired && !isProven(this.#version, version)) {
-      throw noRange('it does not say which version of the file the rest is of, and no digest is required');
-    }
-    if (isEncoded(headers)) throw noRange('it compresses the rest');
-
-    if (range) {
-      if (range.start !== offset) throw noRange('it sent another part');
-      this.length ??= range.total;
-      if ((range.total ?? this.length) !== this.length) throw changed('its length is another', this.length, range.total);
-    } else if (response.type !== 'cors' || this.total === undefined || contentLength(headers) !== this.total - offset) {
-      // Across origins Content-Range may be hidden; then the length of the rest has to fit.
-      throw noRange('it does not say which part it sent');
-    }
-    return true;
-  }
-
-  /**
-   * @param {Record<string, string>} [headers]  in the place of the request's own
-   * @returns {Promise<Response>}
-   */
-  async #fetch(headers) {
-    const { signal } = this.#over;
-    const asked = /** @type {Request} */ (this.#request);
-    // Whoever gives any of these resets the referrer and its policy, if they are not among them.
-    const init = { signal, referrer: asked.referrer, referrerPolicy: asked.referrerPolicy };
-    const request = headers ? new Request(asked, { ...init, headers: { ...Object.fromEntries(asked.headers), ...headers } }) : asked;
-    try {
-      const fetched = fetch(request, init);
-      // One that comes all the same when nobody waits any more.
-      fetched.then(late => void (signal.aborted && drop(late)), () => {});
-      return await unlessAborted(signal, fetched);
-    } catch (cause) {
-      signal.throwIfAborted();
-      const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-      throw sourceFault(`could not fetch ${asked.url}: ${why}`, { offset: this.#position, cause });
     }
   }
 
@@ -345,16 +313,6 @@ function bodyOf(response) {
   return body ? new StreamSource(body, { isOwn: type !== 'default', sure: sureBytes(response) }) : undefined;
 }
 
-/** @param {Response} response */
-const httpFault = response => sourceFault(told(response), statusOf(response));
-
-/** @param {Response} response */
-const told = ({ status, statusText, type, url }) =>
-  type.startsWith('opaque') ? 'the response is opaque: it was fetched without CORS' : `the server answered ${status} ${statusText} for ${url}`;
-
-/** @param {Response} response */
-const statusOf = ({ status }) => ({ code: 'http', status, expected: '200', found: String(status) });
-
 /**
  * A TypeError to every engine.
  *
@@ -362,8 +320,13 @@ const statusOf = ({ status }) => ({ code: 'http', status, expected: '200', found
  */
 const isNetworkFault = fault => nameOf(fault) === 'TypeError';
 
-/** @param {Response} response */
-const drop = response => patiently(() => response.body?.cancel());
+/** @param {SourceOptions} options */
+function checkTimes({ retries = 0, retryDelay = 0, stallTimeout = 0 }) {
+  if (!(retries >= 0)) throw misuse(`retries must be a number, 0 or above; found ${shown(retries)}`);
+  for (const [name, value] of Object.entries({ retryDelay, stallTimeout })) {
+    if (!(value >= 0 && value <= LONGEST)) throw misuse(`${name} must be milliseconds, 0 to ${LONGEST}; found ${shown(value)}`);
+  }
+}
 
 /**
  * @param {unknown} value
@@ -376,30 +339,3 @@ const isResponse = value => typeof value === 'object' && value !== null && 'ok' 
  * @returns {value is Request}
  */
 const isRequest = value => typeof value === 'object' && value !== null && 'method' in value;
-
-/** @param {string | URL} location */
-function requestTo(location) {
-  try {
-    return new Request(location);
-  } catch (cause) {
-    if (hasCredentials(location)) throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
-    throw misuse(`not a URL: ${location} (in Node, a file is { path })`, { cause });
-  }
-}
-
-/** @param {string | URL} location */
-function hasCredentials(location) {
-  try {
-    const { username, password } = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
-    return username !== '' || password !== '';
-  } catch {
-    return false;
-  }
-}
-
-/**
- * The request that would fetch this response's file again.
- *
- * @param {Response} response
- */
-const requestOf = ({ url }) => (/^https?:/.test(url) && !hasCredentials(url) ? new Request(url) : undefined);

@@ -20,6 +20,8 @@ const SETTLED = 60_000;
 const SETTLED_BY_OUR_CLOCK = 24 * 3600 * 1000;
 /** As every server writes it: RFC 9110 5.6.7. */
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+/** One, quoted: RFC 9110 8.8.3. Of anything else nobody knows what it promises; one that is empty names nothing. */
+const ENTITY_TAG = /^(W\/)?"[\x21\x23-\x7e\x80-\xff]+"$/;
 /** Before the web no file was served: 1970 and 1980 are what reproducible builds and archives write for every file. */
 const OLDEST = Date.UTC(1990, 0);
 
@@ -28,10 +30,10 @@ const OLDEST = Date.UTC(1990, 0);
  * @returns {Version}
  */
 export function versionOf(headers) {
-  const tag = headers.get('etag') || undefined;
+  const [tag, weak] = ENTITY_TAG.exec(headers.get('etag')?.trim() ?? '') ?? [];
   const modified = headers.get('last-modified') || undefined;
   // Beside an entity tag, a weak one too, a date is no condition: RFC 9110 13.1.5.
-  if (tag) return tag.startsWith('W/') ? { weak: tag, modified } : { etag: tag, modified, validator: tag };
+  if (tag) return weak ? { weak: tag, modified } : { etag: tag, modified, validator: tag };
   return { modified, validator: modified && isSettled(modified, headers.get('date')) ? modified : undefined };
 }
 

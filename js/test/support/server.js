@@ -13,6 +13,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  * @property {number} [breakAfter] closes the connection after so many bytes
  * @property {number} [endAfter]   ends the body early, in good order: without Content-Length
  * @property {boolean} [hang]      after `breakAfter` bytes, stays silent instead
+ * @property {boolean} [cut]       closes the connection instead of an answer
+ * @property {number} [overlap]    a part begins so many bytes before the one that was asked for
  */
 
 /**
@@ -31,8 +33,9 @@ export async function serve(file, ...manners) {
     answering++;
     response.on('close', () => answering--);
     const manner = manners[Math.min(requests.length, manners.length) - 1] ?? {};
-    const { body = file, range = true, ifRange = true, breakAfter, endAfter, hang } = manner;
+    const { body = file, range = true, ifRange = true, breakAfter, endAfter, hang, overlap = 0 } = manner;
     await manner.wait;
+    if (manner.cut) return void response.socket?.destroy();
     /** @type {Record<string, string | undefined>} */
     const headers = { etag: '"one"', 'content-type': 'application/octet-stream', ...manner.headers };
     let status = manner.status ?? 200;
@@ -40,7 +43,7 @@ export async function serve(file, ...manners) {
     const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
     const condition = ifRange ? request.headers['if-range'] : undefined;
     if (range && from && status === 200 && (!condition || condition === headers.etag || condition === headers['last-modified'])) {
-      start = Number(from[1]);
+      start = Math.max(0, Number(from[1]) - overlap);
       status = start < body.length ? 206 : 416;
       Object.assign(headers, { 'content-range': status === 206 ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`, ...manner.headers });
     }

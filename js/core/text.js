@@ -1,0 +1,24 @@
+// Text of somebody else's, in a message.
+
+/** What cannot be seen, or would be obeyed: control characters, marks of direction, line ends, halves of a pair. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Foreign text as a message may show it: escaped as in the guest's messages, and cut.
+ *
+ * @param {unknown} text
+ * @param {number} [most]  characters
+ */
+export function shown(text, most = 100) {
+  const all = String(text);
+  const start = Array.from(all.slice(0, 2 * most)).slice(0, most).join('');
+  const seen = start.replace(UNSEEN, character => `\\u{${/** @type {number} */ (character.codePointAt(0)).toString(16)}}`);
+  return start.length < all.length ? `${seen}…` : seen;
+}
+
+/**
+ * Origin and path of an address. What stands behind them may be a secret: the signature of a signed address, say.
+ *
+ * @param {string | URL} address
+ */
+export const placeOf = address => shown(String(address).replace(/[?#].*/s, ''), 200);

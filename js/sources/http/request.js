@@ -1,0 +1,36 @@
+// The request that fetches a file.
+import { misuse } from '../../core/errors.js';
+import { placeOf } from '../../core/text.js';
+
+/**
+ * A request of the package's own. A model does not belong into the HTTP cache, where it may push out all else: who wants
+ * it there gives a Request.
+ *
+ * @param {string | URL} location
+ */
+export function requestTo(location) {
+  try {
+    return new Request(location, { cache: 'no-store' });
+  } catch {
+    if (hasCredentials(location)) throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
+    // Without its cause, which shows the whole address.
+    throw misuse(`not a URL: ${placeOf(location)} (in Node, a file is { path })`);
+  }
+}
+
+/**
+ * The request that would fetch this response's file again.
+ *
+ * @param {Response} response
+ */
+export const requestOf = ({ url }) => (/^https?:/.test(url) && !hasCredentials(url) ? requestTo(url) : undefined);
+
+/** @param {string | URL} location */
+function hasCredentials(location) {
+  try {
+    const { username, password } = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return username !== '' || password !== '';
+  } catch {
+    return false;
+  }
+}
