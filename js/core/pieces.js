@@ -1,5 +1,5 @@
 // Bytes that come in pieces of any size and leave in pieces of a size that is asked for.
-import { sourceFault } from './errors.js';
+import { AdmissionError, sourceFault } from './errors.js';
 
 /**
  * @param {unknown} chunk
@@ -9,13 +9,25 @@ export function asBytes(chunk) {
   try {
     // One whose buffer was transferred away says that it is empty; a view that is made of it throws.
     if (chunk instanceof Uint8Array && chunk.byteLength > 0) return chunk;
-    if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    if (isBuffer(chunk)) return new Uint8Array(chunk);
+    if (ArrayBuffer.isView(chunk)) return unlessShrunk(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (isBuffer(chunk)) return unlessShrunk(new Uint8Array(chunk));
   } catch (cause) {
+    if (cause instanceof AdmissionError) throw cause;
     throw sourceFault('a chunk was transferred away before it was read', { cause });
   }
   const found = chunk === null ? 'null' : typeof chunk;
   throw sourceFault(`a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found ${found}`, { found });
+}
+
+/**
+ * Of a view whose buffer shrank below it nothing tells how long it was: not even the engine says that anything is missing.
+ *
+ * @param {Uint8Array} bytes
+ */
+function unlessShrunk(bytes) {
+  const { resizable = false } = /** @type {{ resizable?: boolean }} */ (bytes.buffer);
+  if (bytes.byteLength === 0 && resizable) throw sourceFault('a chunk is empty and its buffer can shrink: its bytes may be missing');
+  return bytes;
 }
 
 /**

@@ -44,8 +44,10 @@ export class Admission {
 
   /** @type {OnHeader | undefined} */ #onHeader;
   #deciding = false;
+  /** Whether `onHeader` is being called; `#deciding` until it has answered. */ #asking = false;
   /** @type {Model | undefined} */ #model;
   /** @type {WritableStream<BufferSource> | undefined} */ #writable;
+  /** @type {Promise<void> | undefined} the last `write` that waits or is under way */ #writing;
 
   // The guest's stamp is replaced by a mark that no file can be made to hold. So a window that still shows the mark was
   // not written, and one that shows the stamp was, by a file that holds those bytes.
@@ -113,12 +115,18 @@ export class Admission {
    *
    * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first. Where there
    * is an `onHeader`, `decide` asks it before.
-   * After an error of the kind `retry` the same step can be made again.
+   * After an error of the kind `retry` the same step can be made again. While a `write` is under way it is misuse.
    *
    * @param {Fill} fill
    * @returns {number} bytes taken, of those that `fill` wrote the first; 0 when it had none
    */
   step(fill) {
+    this.#refuseWriting();
+    return this.#step(fill);
+  }
+
+  /** @param {Fill} fill */
+  #step(fill) {
     this.#refuseUndecided();
 
     const window = this.#lend();
@@ -139,16 +147,41 @@ export class Admission {
   }
 
   /**
-   * Takes all of `bytes`, in as many steps as it needs, and asks `onHeader` in between.
+   * Takes all of `bytes`, in as many steps as it needs, and asks `onHeader` in between. A call while another is under way
+   * waits for it, so that bytes go in in the order of the calls; also while `onHeader` is thinking, which must not wait for
+   * a `write` itself. If one fails, all that wait behind it fail with its error: their bytes would not stand at their place.
    *
-   * @param {BufferSource} bytes
+   * @param {BufferSource} bytes  as they are until the promise settles
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<void>}
+   */
+  write(bytes, signal) {
+    /** @type {Promise<void>} */ let written;
+    try {
+      if (this.#asking) throw misuse('onHeader cannot write: its answer is waited for', { code: 'state' });
+      const chunk = asBytes(bytes);
+      const size = chunk.byteLength; // now: a chunk that is detached while it waits would have none
+      const write = () => this.#write(chunk, size, signal);
+      written = this.#writing ? this.#writing.then(write) : write();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#writing = written;
+    const over = () => {
+      if (this.#writing === written) this.#writing = undefined;
+    };
+    written.then(over, over);
+    return written;
+  }
+
+  /**
+   * @param {Uint8Array} chunk
+   * @param {number} size
    * @param {AbortSignal} [signal]
    */
-  async write(bytes, signal) {
-    const chunk = asBytes(bytes);
-    const size = chunk.byteLength;
+  async #write(chunk, size, signal) {
     for (let done = 0; done < size; ) {
-      done += this.step(window => {
+      done += this.#step(window => {
         if (chunk.byteLength !== size) throw misuse('the bytes were detached while they were being written');
         const piece = chunk.subarray(done, done + window.length);
         window.set(piece);
@@ -169,7 +202,7 @@ export class Admission {
     this.#onHeader = undefined;
     this.#deciding = true;
     try {
-      await unlessAborted(signal, ask(this.report));
+      await unlessAborted(signal, this.#answerOf(ask));
     } catch (error) {
       this.release();
       throw error;
@@ -179,11 +212,12 @@ export class Admission {
   }
 
   /**
-   * End of the file.
+   * End of the file. While a `write` is under way it is misuse.
    *
    * @returns {Model}
    */
   finish() {
+    this.#refuseWriting();
     this.#refuseUndecided();
     this.#judged(() => this.#guest.finish(this.#handle));
     return (this.#model = new Model(this.#guest, this.#handle));
@@ -220,6 +254,21 @@ export class Admission {
       close: () => orRelease(() => this.finish()),
       abort: () => this.release(),
     }));
+  }
+
+  #refuseWriting() {
+    if (this.#writing) throw misuse('a write is under way: wait for it', { code: 'state' });
+  }
+
+  /** @param {OnHeader} ask */
+  #answerOf(ask) {
+    const { report } = this;
+    this.#asking = true;
+    try {
+      return ask(report);
+    } finally {
+      this.#asking = false;
+    }
   }
 
   #refuseUndecided() {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
 import { Admission } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
@@ -127,6 +128,65 @@ test('write asks onHeader before the data; a throw refuses and releases', async 
   assertNoSession(guest);
 });
 
+test('writes that are not awaited go in in the order of the calls, whatever their lengths', async () => {
+  const long = gguf({ tensors: [{ bytes: 5_000_000, fill: index => (index * 7919) >> 5 }] });
+  for (const cuts of [[2_500_000], [10, 70_000, 3_000_000], [100_000], [65_536, 1_114_112], Array.from({ length: 40 }, (_, index) => 120_000 * (index + 1))]) {
+    for (const sink of /** @type {const} */ (['verify', 'resident'])) {
+      const admission = new Admission(guest, { sink, sha256: createHash('sha256').update(long).digest('hex'), onHeader: () => new Promise(resolve => setTimeout(resolve, 1)) });
+      const pieces = [0, ...cuts].map((start, index) => long.subarray(start, cuts[index] ?? long.length));
+      await Promise.all(pieces.map(piece => admission.write(piece)));
+      admission.finish().release();
+    }
+  }
+  assertNoSession(guest);
+});
+
+test('step and finish while a write is under way are misuse, and the write goes on', async () => {
+  const long = gguf({ tensors: [{ bytes: 5_000_000 }] });
+  const admission = new Admission(guest);
+  let misuses = 0;
+  const writing = admission.write(long).then(() => 'written');
+  for (let over = false; !over; over = (await Promise.race([writing, new Promise(resolve => setImmediate(resolve))])) === 'written') {
+    for (const act of [() => admission.step(from(long)), () => admission.finish()]) {
+      const fault = await faultOf(act);
+      assert.deepEqual([fault.code, fault.kind], ['state', 'misuse']);
+      misuses++;
+    }
+    await null;
+  }
+  assert.ok(misuses > 0);
+  assert.equal(admission.finish().report.position, long.length);
+  admission.release();
+});
+
+test('what waits behind a write that fails fails with its error; what is called after that is taken', async () => {
+  const admission = new Admission(guest, { sink: 'resident', limits: { memory: 250_000 } });
+  const [first, second, third] = [file.subarray(0, 70_000), file.subarray(70_000, 80_000), file.subarray(80_000)];
+  const [failed, ...waiting] = await Promise.all([first, second, third].map(piece => faultOf(admission.write(piece))));
+  assert.equal(failed.code, 'budget');
+  assert.deepEqual(waiting, [failed, failed]);
+  admission.limit('memory', 2 ** 31);
+  await admission.write(file.subarray(admission.position));
+  assert.equal(admission.finish().report.position, file.length);
+  admission.release();
+
+  const refusal = new Error('no');
+  const refused = new Admission(guest, { onHeader: () => { throw refusal; } });
+  assert.deepEqual(await Promise.all([first, second].map(piece => faultOf(refused.write(piece)))), [refusal, refusal]);
+  assertNoSession(guest);
+});
+
+test('bytes that are detached while they wait for another write are an error, not a hole', async () => {
+  const admission = new Admission(guest, { limits: { trailingBytes: 1 << 20 } });
+  const long = gguf({ tensors: [{ bytes: 3_000_000 }] });
+  const [first, second] = [long.slice(0, 2_900_000), long.slice(2_900_000)];
+  const written = [admission.write(first), admission.write(second)];
+  structuredClone(undefined, { transfer: [second.buffer] });
+  await written[0];
+  assert.match((await faultOf(written[1])).message, /detached/);
+  admission.release();
+});
+
 test('while onHeader has not answered nothing else is taken', async () => {
   /** @type {(value?: unknown) => void} */ let answer = () => {};
   const admission = new Admission(guest, { onHeader: () => new Promise(resolve => (answer = resolve)) });
@@ -136,6 +196,13 @@ test('while onHeader has not answered nothing else is taken', async () => {
   answer();
   await writing;
   admission.finish().release();
+  assertNoSession(guest);
+});
+
+test('a write within onHeader, which would wait for itself, is misuse', async () => {
+  /** @type {Admission} */
+  const admission = new Admission(guest, { onHeader: () => admission.write(file) });
+  assert.equal((await faultOf(admission.write(file))).code, 'state');
   assertNoSession(guest);
 });
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { admit } from '../index.js';
+import { Admission, admit } from '../index.js';
 import { SliceSource } from '../sources/blob.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
@@ -258,6 +258,33 @@ test('a chunk that was transferred away before it is read is an error, not a hol
     assert.match(fault.message, /transferred away/);
     assertNoSession(guest);
   }
+});
+
+test('a chunk whose buffer shrank before it is read is an error, not a hole', async () => {
+  const at = tensorAt + 1000;
+  const follower = (/** @type {ArrayBuffer} */ buffer) => new Uint8Array(buffer);
+  /** @type {((buffer: ArrayBuffer) => any)[]} */
+  const sorts = [buffer => new Uint8Array(buffer, 0, 50_000), follower, buffer => new Uint16Array(buffer, 0, 25_000), buffer => new DataView(buffer, 0, 50_000), buffer => buffer];
+  for (const sort of sorts) {
+    for (const left of [0, 100]) {
+      const buffer = /** @type {any} */ (new /** @type {any} */ (ArrayBuffer)(50_000, { maxByteLength: 50_000 }));
+      const chunk = sort(buffer);
+      const follows = chunk === buffer || sort === follower;
+      const chunks = [file.subarray(0, at), chunk, file.subarray(at + 50_000), new Uint8Array(100_000)];
+      const streams = [new ReadableStream({ start(controller) { for (const each of chunks) controller.enqueue(each); controller.close(); } }), chunks];
+      buffer.resize(left);
+      // A view that follows its buffer, or the buffer itself, is what it is when it is read.
+      if (left > 0 && follows) continue;
+      for (const from of streams) {
+        const fault = await faultOf(admit(guest, from, { limits: { trailingBytes: 1 << 20 } }));
+        assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+      }
+      const admission = new Admission(guest);
+      assert.equal((await faultOf(admission.write(chunk))).code, 'source');
+      admission.release();
+    }
+  }
+  assertNoSession(guest);
 });
 
 test('undefined and null are no bytes, of a stream or of an iterator', async () => {
