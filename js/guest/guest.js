@@ -1,6 +1,7 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
 import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
 import { nodeFs } from '../core/node.js';
+import { shown } from '../core/text.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -40,6 +41,7 @@ import { nodeFs } from '../core/node.js';
 
 const V1 = ['alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr', 'get_diagnostics_len', 'free_model'];
 const V2 = ['begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata', 'tensor', 'activate', 'active', 'release', 'last_error'];
+const SINKS = { verify: 1, resident: 2 };
 const POISONED = -64;
 const utf8 = new TextDecoder();
 
@@ -77,7 +79,7 @@ export class Guest {
    * @returns {Uint8Array<ArrayBuffer>} a fresh view
    */
   view(ptr, len) {
-    return new Uint8Array(/** @type {ArrayBuffer} */ (this.#exports.memory.buffer), ptr >>> 0, len >>> 0);
+    return new Uint8Array(/** @type {ArrayBuffer} */ (this.#exports.memory.buffer), word('view', ptr), word('view', len));
   }
 
   // ABI v2
@@ -93,7 +95,8 @@ export class Guest {
    * @returns {number} handle
    */
   begin(length, sink) {
-    return this.#call('begin', BigInt(length ?? -1), sink === 'resident' ? 2 : 1);
+    if (!Object.hasOwn(SINKS, sink)) throw misuse(`sink must be 'verify' or 'resident', found ${shown(sink)}`);
+    return this.#call('begin', length === undefined ? -1n : long('begin', length), SINKS[sink]);
   }
 
   /**
@@ -103,7 +106,7 @@ export class Guest {
    * @returns {number} the value in effect
    */
   limit(handle, id, value) {
-    return this.#call('limit', handle, id, BigInt(value ?? -1));
+    return this.#call('limit', handle, id, value === undefined ? -1n : long('limit', value));
   }
 
   /**
@@ -122,7 +125,7 @@ export class Guest {
    * @returns {number} state
    */
   expectDigest(handle, algorithm, words) {
-    return this.#call('expect_digest', handle, algorithm, ...words);
+    return this.#call('expect_digest', handle, algorithm, ...words.map(wide));
   }
 
   /**
@@ -140,7 +143,7 @@ export class Guest {
    * @returns {number} state
    */
   pushChunk(handle, offset, len) {
-    return this.#call('push_chunk', handle, BigInt(offset), len);
+    return this.#call('push_chunk', handle, long('push_chunk', offset), len);
   }
 
   /**
@@ -219,7 +222,7 @@ export class Guest {
    * @returns {number} address, or 0
    */
   alloc(len) {
-    return this.#exports.alloc(len) >>> 0;
+    return this.#exports.alloc(word('alloc', len)) >>> 0;
   }
 
   /**
@@ -227,7 +230,7 @@ export class Guest {
    * @param {number} len  as `alloc` was given it
    */
   dealloc(ptr, len) {
-    this.#exports.dealloc(ptr, len);
+    this.#exports.dealloc(word('dealloc', ptr), word('dealloc', len));
   }
 
   /** @returns {number} status */
@@ -241,7 +244,7 @@ export class Guest {
    * @returns {number} status
    */
   loadModel(ptr, len) {
-    return this.#exports.load_model(ptr, len);
+    return this.#exports.load_model(word('load_model', ptr), word('load_model', len));
   }
 
   /** @returns {string} */
@@ -301,11 +304,13 @@ export class Guest {
   #raw(name, ...args) {
     const call = /** @type {undefined | ((...args: (number | bigint)[]) => number | bigint)} */ (this.#exports[name]);
     if (!call) throw misuse(`this guest speaks ABI v1 only: it has no ${name}`, { code: 'guest' });
+    for (const arg of args) if (typeof arg !== 'bigint') word(name, arg);
     let result;
     try {
       result = call(...args);
     } catch (cause) {
-      throw cause instanceof WebAssembly.RuntimeError ? trapped(cause) : cause;
+      if (cause instanceof WebAssembly.RuntimeError) throw trapped(cause);
+      throw cause instanceof TypeError ? misuse(`${name}: ${messageOf(cause)}`, { cause }) : cause; // a bigint for a number
     }
     if (result < 0) throw this.#failed(Number(result));
     return result;
@@ -357,6 +362,32 @@ async function compile(from) {
   return typed && WebAssembly.compileStreaming
     ? WebAssembly.compileStreaming(response)
     : WebAssembly.compile(await response.arrayBuffer());
+}
+
+// WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or offset.
+
+/**
+ * @param {string} call  of the guest
+ * @param {number} value
+ */
+function word(call, value) {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw misuse(`${call} takes whole numbers from 0 to ${2 ** 32 - 1}, found ${shown(value)}`);
+}
+
+/**
+ * @param {string} call
+ * @param {number} value
+ */
+function long(call, value) {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw misuse(`${call} takes whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}, found ${shown(value)}`);
+}
+
+/** @param {bigint} value */
+function wide(value) {
+  if (typeof value === 'bigint' && BigInt.asUintN(64, value) === value) return value;
+  throw misuse(`expect_digest takes words of 64 bits, found ${shown(value)}`);
 }
 
 /** @param {string} why */

@@ -1,3 +1,5 @@
+import { misuse } from '../core/errors.js';
+
 /** @typedef {import('./guest.js').Guest} Guest */
 /** @typedef {import('./report.js').Report} Report */
 
@@ -31,12 +33,12 @@ export class Model {
   /**
    * One metadata value in full, arrays too. 64-bit integers are strings.
    *
-   * @param {string | number} keyOrIndex
-   * @returns {any} undefined when the file has no such key
+   * @param {string | number} keyOrIndex  an index is a whole number, 0 or above; anything else is misuse
+   * @returns {any} undefined when the file has no such key, or the index is past its last
    */
   metadata(keyOrIndex) {
     this.#keys ??= places(this.report.metadata.map(entry => entry.key));
-    const index = typeof keyOrIndex === 'number' ? keyOrIndex : this.#keys.get(keyOrIndex);
+    const index = placeIn(this.#keys, keyOrIndex);
     return index === undefined ? undefined : this.#guest.metadata(this.#handle, index);
   }
 
@@ -44,12 +46,12 @@ export class Model {
    * The bytes of a tensor of a resident model, where they lie in the guest's memory, aligned as the file says.
    * A view: good until the next call into the guest. `slice()` it to keep it.
    *
-   * @param {string | number} nameOrIndex
-   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the file has no such tensor
+   * @param {string | number} nameOrIndex  an index is a whole number, 0 or above; anything else is misuse
+   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the file has no such tensor, or the index is past its last
    */
   tensor(nameOrIndex) {
     this.#names ??= places(this.report.tensors.map(tensor => tensor.name));
-    const index = typeof nameOrIndex === 'number' ? nameOrIndex : this.#names.get(nameOrIndex);
+    const index = placeIn(this.#names, nameOrIndex);
     return index === undefined ? undefined : this.#guest.tensor(this.#handle, index);
   }
 
@@ -71,5 +73,18 @@ export class Model {
   }
 }
 
+/**
+ * @param {Map<string, number>} places
+ * @param {string | number} nameOrIndex
+ * @returns {number | undefined}
+ */
+export function placeIn(places, nameOrIndex) {
+  if (typeof nameOrIndex !== 'number') return places.get(nameOrIndex);
+  if (!Number.isSafeInteger(nameOrIndex) || nameOrIndex < 0) {
+    throw misuse(`an index must be a whole number, 0 or above; found ${nameOrIndex}`);
+  }
+  return nameOrIndex < places.size ? nameOrIndex : undefined;
+}
+
 /** @param {string[]} names */
-const places = names => new Map(names.map((name, index) => [name, index]));
+export const places = names => new Map(names.map((name, index) => [name, index]));

@@ -38,6 +38,7 @@ test('step lends, fills and pushes; finish makes the model', () => {
   assert.equal(model.metadata('general.architecture'), 'test');
   assert.equal(model.metadata(0), 'test');
   assert.equal(model.metadata('no.such'), undefined);
+  assert.deepEqual([model.tensor(2), model.tensor(2 ** 53 - 1), model.metadata(1), model.metadata(2 ** 32)], [undefined, undefined, undefined, undefined]);
   model.activate();
   assert.equal(model.isActive, true);
   model.release();
@@ -45,6 +46,19 @@ test('step lends, fills and pushes; finish makes the model', () => {
   admission.release();
   assert.equal(model.isActive, false);
   assertNoSession(guest);
+});
+
+test('a number that is no index is misuse', async () => {
+  const admission = new Admission(guest, { sink: 'resident' });
+  await admission.write(file);
+  const model = admission.finish();
+  for (const index of [NaN, Infinity, -1, -0.5, 0.5, 1.9, 2 ** 53]) {
+    for (const act of [() => model.tensor(index), () => model.metadata(index)]) {
+      const fault = await faultOf(act);
+      assert.deepEqual([fault.code, fault.kind], ['argument', 'misuse'], String(index));
+    }
+  }
+  model.release();
 });
 
 test('a fill that lies about what it wrote is misuse, and the session goes on', async () => {

@@ -72,6 +72,49 @@ test('expected digests reach the guest as four big-endian words', async () => {
   guest.release(handle);
 });
 
+test('numbers that WebAssembly would take for others are misuse, and nothing is changed', async () => {
+  const guest = await freshGuest();
+  const file = gguf();
+  const handle = guest.begin(undefined, 'verify');
+  guest.window(handle).fill(0).set(file.subarray(0, 20));
+  const no = [NaN, Infinity, -Infinity, 1.5, -1, 2 ** 53, 2 ** 64];
+  const words = [...no, 2 ** 32, handle + 2 ** 32, /** @type {any} */ ('1'), /** @type {any} */ (1n), /** @type {any} */ (null)];
+  /** @type {[string, (value: any) => unknown, readonly unknown[]][]} */
+  const calls = [
+    ['begin', value => guest.begin(value, 'verify'), no],
+    ['limit', value => guest.limit(handle, 7, value), no],
+    ['offset', value => guest.pushChunk(handle, value, 20), no],
+    ['length', value => guest.pushChunk(handle, 0, value), words],
+    ['handle', value => guest.release(value), words],
+    ['window', value => guest.window(value), words],
+    ['report', value => guest.report(value), words],
+    ['limit id', value => guest.limit(handle, value), words],
+    ['mask', value => guest.digests(handle, value), words],
+    ['algorithm', value => guest.expectDigest(handle, value, [0n, 0n, 0n, 0n]), words],
+    ['word', value => guest.expectDigest(handle, 1, [0n, 0n, 0n, value]), [-1n, 2n ** 64n, 1]],
+    ['metadata', value => guest.metadata(handle, value), words],
+    ['tensor', value => guest.tensor(handle, value), words],
+    ['activate', value => guest.activate(value), words],
+    ['finish', value => guest.finish(value), words],
+    ['position', value => guest.position(value), words],
+    ['view', value => guest.view(value, 1), words],
+    ['alloc', value => guest.alloc(value), words],
+    ['dealloc', value => guest.dealloc(value, 1), words],
+    ['load_model', value => guest.loadModel(value, 1), words],
+    ['sink', value => guest.begin(undefined, value), ['Resident', 'toString', 2, undefined]],
+  ];
+  for (const [name, call, values] of calls) {
+    for (const value of values) {
+      const fault = await faultOf(() => call(value));
+      assert.deepEqual([fault.code, fault.kind], ['argument', 'misuse'], `${name} of ${String(value)}`);
+    }
+  }
+  assert.equal(guest.limit(handle, 7), 1 << 20);
+  assert.equal(guest.pushChunk(handle, 0, 20), 1);
+  assert.equal(guest.position(handle), 20);
+  guest.release(handle);
+});
+
 test('a guest of ABI v1 is known as such and has no v2 calls', async () => {
   const guest = new Guest(v1Exports());
   assert.equal(guest.abi, 1);

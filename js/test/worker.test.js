@@ -65,7 +65,11 @@ test('a model answers from the worker until it is released', () => withGuestWork
   assert.deepEqual(await model.tensor('a'), file.slice(at, at + 2_500_000));
   assert.equal((await model.tensor(1))?.length, 100);
   assert.equal(await model.tensor('c'), undefined);
-  assert.equal((await faultOf(model.tensor(2))).code, 'argument');
+  assert.deepEqual([await model.tensor(2), await model.metadata(2 ** 32)], [undefined, undefined]);
+  for (const index of [NaN, -1, 1.9, 2 ** 53]) {
+    assert.equal((await faultOf(model.tensor(index))).code, 'argument');
+    assert.equal((await faultOf(model.metadata(index))).code, 'argument');
+  }
   assert.equal(await model.isActive(), false);
   await model.activate();
   assert.equal(await model.isActive(), true);

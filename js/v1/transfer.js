@@ -3,6 +3,7 @@ import { deliver } from '../admit/deliver.js';
 import { AdmissionError, misuse } from '../core/errors.js';
 import { settingsOf } from '../guest/settings.js';
 import { TRANSFER_CEILING, aboveCeiling, loadModel } from '../v1.js';
+import { placeIn, places } from '../guest/model.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../guest/guest.js').Guest} Guest */
@@ -135,7 +136,8 @@ class V1Model {
    */
   metadata(keyOrIndex) {
     const { metadata } = this.report;
-    return (typeof keyOrIndex === 'number' ? metadata[keyOrIndex] : metadata.find(({ key }) => key === keyOrIndex))?.value;
+    const index = placeIn(places(metadata.map(({ key }) => key)), keyOrIndex);
+    return index === undefined ? undefined : metadata[index].value;
   }
 
   /** @returns {never} */
