@@ -118,7 +118,8 @@ where
     while let Some(item) = Next(stream.as_mut()).await {
         let mut buf = item.map_err(AdmitError::Source)?;
         while buf.has_remaining() {
-            let taken = session.push(buf.chunk())?;
+            let taken = buf.chunk().len();
+            session.push_all(buf.chunk())?;
             buf.advance(taken);
         }
     }
@@ -143,11 +144,7 @@ pub fn admit_reader<S: Sink>(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(AdmitError::Source(error)),
         };
-        let mut rest = buffer.get(..read).unwrap_or_default();
-        while !rest.is_empty() {
-            let taken = session.push(rest)?;
-            rest = rest.get(taken..).unwrap_or_default();
-        }
+        session.push_all(buffer.get(..read).unwrap_or_default())?;
     }
 }
 

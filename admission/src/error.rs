@@ -111,6 +111,11 @@ impl Error {
         error
     }
 
+    /// An argument of a call is `found`, against its rule.
+    pub(crate) fn argument(rule: &str, found: i64) -> Self {
+        Error::new(Code::Argument, format_args!("{rule}")).with(format_args!("{rule}"), format_args!("{found}"))
+    }
+
     /// The allocator could not give `bytes`.
     pub fn memory(bytes: u64) -> Self {
         Error::new(Code::Memory, format_args!("no memory for {bytes} bytes")).on(Path::Memory)

@@ -41,13 +41,13 @@ impl Registry {
             1 => Storage::Verify,
             2 => Storage::Resident,
             _ => {
-                return Err(argument("sink is 1 (verify) or 2 (resident)", i64::from(sink)));
+                return Err(Error::argument("sink is 1 (verify) or 2 (resident)", i64::from(sink)));
             }
         };
         let length = match length {
             -1 => None,
             1.. => Some(length.cast_unsigned()),
-            _ => return Err(argument("length is 1 to 2^53 - 1, or -1", length)),
+            _ => return Err(Error::argument("length is 1 to 2^53 - 1, or -1", length)),
         };
         let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
         self.slots.insert(Entry { session, storage })
@@ -65,7 +65,7 @@ impl Registry {
             (_, State::Receiving | State::Admitted | State::Failed) if value != -1 => {
                 Err(Error::new(Code::State, format_args!("no limit may be set any more")))
             }
-            _ => Err(argument(rule, value)),
+            _ => Err(Error::argument(rule, value)),
         }
     }
 
@@ -83,9 +83,9 @@ impl Registry {
         let known = match algorithm {
             1 => Algorithm::Sha256,
             2 => Algorithm::Blake3,
-            _ if matches!(session.state(), State::Admitted | State::Failed) => Algorithm::Sha256,
+            _ if session.state().is_over() => Algorithm::Sha256,
             _ => {
-                return Err(argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm)));
+                return Err(Error::argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm)));
             }
         };
         let mut digest = [0; 32];
@@ -111,33 +111,8 @@ impl Registry {
     /// The first `len` bytes of the window are the file's bytes at `offset`; gives the state.
     pub fn push_chunk(&mut self, handle: i32, offset: i64, len: i32) -> Result<State, Error> {
         let session = self.session(handle)?;
-        if matches!(session.state(), State::Admitted | State::Failed) {
-            let state = session.state().name();
-            return Err(Error::new(Code::State, format_args!("push_chunk is not allowed in state {state}")));
-        }
-        let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
-            return Err(argument("a chunk has at least 1 byte", i64::from(len)));
-        };
-        let position = session.position();
-        if offset != position.cast_signed() {
-            let error =
-                Error::new(Code::Offset, format_args!("the chunk is for byte {offset}, the session at {position}"))
-                    .with(format_args!("{position}"), format_args!("{offset}"));
-            return Err(if offset < 0 { error } else { error.offset_is(offset.cast_unsigned()) });
-        }
-        let lent = session.lent().unwrap_or(0);
-        if len > lent {
-            let message = match lent {
-                0 => format_args!("no window is lent"),
-                _ => format_args!("{len} bytes are more than the window"),
-            };
-            return Err(Error::new(Code::Window, message).with(format_args!("at most {lent}"), format_args!("{len}")));
-        }
-        if len >= 16 && session.lent_bytes().first_chunk() == Some(&stamp(handle, position)) {
-            let message = format_args!("the window was not written: a view from before another call?");
-            return Err(Error::new(Code::Unwritten, message).offset_is(position));
-        }
-        session.commit(len)?;
+        let mark = stamp(handle, session.position());
+        session.commit_at(offset, len, &mark)?;
         Ok(session.state())
     }
 
@@ -240,11 +215,7 @@ impl Registry {
         self.text = Vec::new();
         let limits = Limits::new(Storage::Resident);
         let mut session = Session::new(Builtin::new(Storage::Resident), Some(file.len() as u64), limits)?;
-        let mut rest = file;
-        while !rest.is_empty() {
-            let taken = session.push(rest)?;
-            rest = rest.get(taken..).unwrap_or_default();
-        }
+        session.push_all(file)?;
         session.finish()?;
         let handle = self.slots.load(Entry { session, storage: Storage::Resident })?;
         self.set_active(handle);
@@ -297,10 +268,6 @@ fn text(
 fn past_the_end(what: &str, index: i64, count: usize) -> Error {
     Error::new(Code::Argument, format_args!("there are {count} {what}"))
         .with(format_args!("0 to {}", count.saturating_sub(1)), format_args!("{index}"))
-}
-
-fn argument(rule: &str, found: i64) -> Error {
-    Error::new(Code::Argument, format_args!("{rule}")).with(format_args!("{rule}"), format_args!("{found}"))
 }
 
 fn unknown(handle: i32) -> Error {

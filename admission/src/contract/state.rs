@@ -17,6 +17,11 @@ pub enum State {
 }
 
 impl State {
+    /// Whether the file is at its end, well or badly: no byte can follow.
+    pub const fn is_over(self) -> bool {
+        matches!(self, State::Admitted | State::Failed)
+    }
+
     /// The word in reports.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,10 +1,11 @@
 //! One file on its way in: the state machine that checks every byte in the push that brought it.
 
+use super::data::Data;
 use super::model::Model;
-use crate::check::table;
-use crate::check::{Bounds, Cursor, Parser};
+use super::staging::Staging;
+use crate::check::Bounds;
 use crate::contract::{Code, EXACT, Kind, LimitId, Limits, State};
-use crate::digests::{Algorithm, Digest, Digests, Hashers};
+use crate::digests::{Algorithm, Digests};
 use crate::error::Error;
 use crate::format::Header;
 use crate::sink::{Plan, Sink};
@@ -12,35 +13,25 @@ use crate::sink::{Plan, Sink};
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;
 
-/// A long chunk is stored and hashed piece by piece, while each piece is in the cache. An engine that compiles in tiers
-/// also needs it: it takes up better code for a loop only where the loop is called again.
-const PIECE: usize = 64 * 1024;
-
 /// A file on its way into `S`.
 ///
 /// Bytes come in file order through [`push`](Session::push), which takes them where they lie, or through
 /// [`window`](Session::window) and [`commit`](Session::commit), which lend a place to write them to.
 ///
-/// Invariants: `staged.0 <= staged.1 <= staging.len()`; `position` counts the bytes that were checked and hashed;
-/// in Failed only `error` is kept.
+/// Invariants: `sink` is there until the state is over, `model` in Admitted; in Failed only `error` is kept.
 pub struct Session<S: Sink> {
     pub(super) limits: Limits,
     pub(super) length: Option<u64>,
     pub(super) state: State,
-    pub(super) position: u64,
-    pub(super) hashers: Hashers,
-    pub(super) parser: Parser,
-    pub(super) cursor: Option<Cursor>,
-    pub(super) staging: Vec<u8>,
-    /// Bytes of `staging` behind the header that wait for the consent.
-    pub(super) staged: (usize, usize),
+    pub(super) data: Data,
+    pub(super) staging: Staging,
     /// Length of the window lent, 0 for none.
     pub(super) lent: usize,
     /// Whether windows will be lent behind the header.
-    pub(super) lends: bool,
+    lends: bool,
     pub(super) sink: Option<S>,
-    pub(super) model: Option<Model<S>>,
-    pub(super) error: Option<Error>,
+    model: Option<Model<S>>,
+    error: Option<Error>,
 }
 
 impl<S: Sink> Session<S> {
@@ -53,12 +44,8 @@ impl<S: Sink> Session<S> {
             limits,
             length,
             state: State::Open,
-            position: 0,
-            hashers: Hashers::new(Algorithm::Sha256 as u8),
-            parser: Parser::new(),
-            cursor: None,
-            staging: Vec::new(),
-            staged: (0, 0),
+            data: Data::new(Algorithm::Sha256 as u8),
+            staging: Staging::default(),
             lent: 0,
             lends: true,
             sink: Some(sink),
@@ -79,7 +66,7 @@ impl<S: Sink> Session<S> {
 
     /// File bytes accepted so far. After a rejection: where the rejected chunk began.
     pub fn position(&self) -> u64 {
-        self.position
+        self.data.position()
     }
 
     /// The declared length, or the real one once admitted.
@@ -101,7 +88,7 @@ impl<S: Sink> Session<S> {
     pub fn header(&self) -> Option<&Header> {
         match self.state {
             State::Open | State::Failed => None,
-            State::HeaderReady | State::Receiving => Some(&self.parser.header),
+            State::HeaderReady | State::Receiving => Some(self.data.header()),
             State::Admitted => self.model.as_ref().map(Model::header),
         }
     }
@@ -120,72 +107,30 @@ impl<S: Sink> Session<S> {
     pub fn held(&self) -> u64 {
         let (header, sink) = match &self.model {
             Some(model) => (&model.header, Some(&model.sink)),
-            None => (&self.parser.header, self.sink.as_ref()),
+            None => (self.data.header(), self.sink.as_ref()),
         };
         let sink = sink.map_or(0, Sink::held);
-        header.held().saturating_add(self.staging.capacity() as u64).saturating_add(sink)
+        header.held().saturating_add(self.staging.held()).saturating_add(sink)
     }
 
     /// The most that `held` will be from here on: known once the header is.
     pub fn needed(&self) -> u64 {
+        self.needed_with(self.largest_window())
+    }
+
+    fn needed_with(&self, window: usize) -> u64 {
         let held = self.held();
-        match (self.state, &self.sink) {
-            (State::HeaderReady, Some(sink)) => {
-                let mut after = held.saturating_add(sink.requires(&self.plan()));
-                if self.staged.0 == self.staged.1 {
-                    after = after.saturating_sub(self.staging.capacity() as u64);
-                }
-                held.max(after)
-            }
-            _ => held,
-        }
+        let (State::HeaderReady, Some(sink)) = (self.state, &self.sink) else {
+            return held;
+        };
+        let after = held.saturating_add(sink.requires(&self.plan(window)));
+        let freed = if self.staging.has_waiting() { 0 } else { self.staging.held() };
+        held.max(after.saturating_sub(freed))
     }
 
     /// Header bytes that the parser has looked at: at most about twice those it was given.
     pub fn work(&self) -> u64 {
-        self.parser.work()
-    }
-
-    /// Sets a limit, clamped to its bounds, and gives the value in effect. All but MEMORY only before the first byte,
-    /// MEMORY until storage is reserved.
-    pub fn set_limit(&mut self, id: LimitId, value: u64) -> Result<u64, Error> {
-        let settable = match self.state {
-            State::Open => self.position == 0 || id == LimitId::Memory,
-            State::HeaderReady => id == LimitId::Memory,
-            _ => false,
-        };
-        if !settable {
-            return Err(self.misplaced("limit"));
-        }
-        Ok(self.limits.set(id, value))
-    }
-
-    /// Chooses the digests to compute, as a mask of [`Algorithm`]s; before the first byte.
-    pub fn set_digests(&mut self, mask: u8) -> Result<(), Error> {
-        if self.state != State::Open || self.position > 0 {
-            return Err(self.misplaced("digests"));
-        }
-        if mask > 3 || !self.hashers.restart(mask) {
-            return Err(Error::new(Code::Argument, format_args!("a mask of digests that keeps the expected ones"))
-                .with(format_args!("0 to 3"), format_args!("{mask}")));
-        }
-        Ok(())
-    }
-
-    /// Requires a digest, once for each algorithm that is computed, before the end.
-    pub fn expect_digest(&mut self, algorithm: Algorithm, digest: Digest) -> Result<(), Error> {
-        if matches!(self.state, State::Admitted | State::Failed) {
-            return Err(self.misplaced("expect_digest"));
-        }
-        if !self.hashers.computes(algorithm) {
-            return Err(Error::new(Code::Argument, format_args!("{algorithm:?} is not computed")));
-        }
-        let expected = self.hashers.expected(algorithm);
-        if expected.is_some() {
-            return Err(Error::new(Code::State, format_args!("{algorithm:?} is expected already")));
-        }
-        *expected = Some(digest);
-        Ok(())
+        self.data.work()
     }
 
     /// Takes the next bytes of the file where they lie and tells how many: at least 1 of a chunk that is not empty, and
@@ -194,73 +139,77 @@ impl<S: Sink> Session<S> {
     ///
     /// A [`Retry`](crate::Kind::Retry) took nothing. A rejection has failed the session.
     pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        let start = self.position;
-        let result = self.take(bytes);
-        match result {
-            Err(error) if self.state == State::Failed => {
-                self.position = start;
-                Err(error)
+        let start = self.position();
+        let taken = self.take(bytes);
+        match taken {
+            // What came before a retry is in.
+            Err(_) if self.state != State::Failed && self.position() > start => {
+                Ok(self.position().saturating_sub(start) as usize)
             }
-            // What came before the retry is in.
-            Err(_) if self.position > start => Ok(self.position.saturating_sub(start) as usize),
-            result => result,
+            taken => self.since(start, taken),
         }
     }
 
+    /// Pushes all of `bytes`. Where the header ends among them, going on with the rest is the consent.
+    pub fn push_all(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let taken = self.push(bytes)?;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     fn take(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        if matches!(self.state, State::Admitted | State::Failed) {
+        if self.state.is_over() {
             return Err(self.misplaced("push"));
         }
         if self.state == State::HeaderReady && !bytes.is_empty() {
-            self.consent()?;
+            self.consent(self.largest_window())?;
         }
         self.lent = 0;
         let inside = self.inside(bytes);
-        let mut taken = 0usize;
-        while self.state == State::Open && taken < inside.len() {
-            let piece = inside.get(taken..).unwrap_or_default();
-            let piece = piece.get(..OPEN_WINDOW).unwrap_or(piece);
-            self.reserve_header(piece, self.staging.capacity())?;
-            taken = taken.saturating_add(self.take_header(piece)?);
-        }
-        while self.state == State::Receiving && taken < inside.len() {
-            let piece = inside.get(taken..).unwrap_or_default();
-            let piece = piece.get(..PIECE).unwrap_or(piece);
-            let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), piece);
-            self.settle(result)?;
-            self.accept(piece);
-            taken = taken.saturating_add(piece.len());
-        }
+        let taken = match self.state {
+            State::Open => self.take_header(inside)?,
+            _ => {
+                let taken = self.data.take(inside, self.sink.as_mut());
+                self.settle(taken)?;
+                inside.len()
+            }
+        };
         if taken == inside.len() && taken < bytes.len() && self.state != State::HeaderReady {
             return Err(self.past_length());
         }
         Ok(taken)
     }
 
+    /// Takes the header's part of `bytes`, piece by piece: room is made for no more than a window at a time.
+    fn take_header(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let mut taken = 0usize;
+        for piece in bytes.chunks(OPEN_WINDOW) {
+            taken = taken.saturating_add(self.read(piece, self.staging.held())?);
+            if self.state != State::Open {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
     /// Ends the file: checks that it is whole and its digests are the expected ones, and commits the sink.
     pub fn finish(&mut self) -> Result<(), Error> {
-        match self.state {
-            State::Admitted | State::Failed => return Err(self.misplaced("finish")),
-            State::Open => {
-                let error = self.parser.ends(self.position);
-                return Err(self.reject(error));
-            }
-            State::HeaderReady | State::Receiving => {}
+        if self.state.is_over() {
+            return Err(self.misplaced("finish"));
         }
         self.lent = 0;
-        if let Some(error) = table::missing(&self.parser.header, self.length, self.position) {
+        if let Some(error) = self.data.ends(self.length) {
             return Err(self.reject(error));
         }
         if self.state == State::HeaderReady {
             // What is needed is one number for every consent; the window in it is not reserved when no byte is to come.
             self.afford(self.needed())?;
-            let lends = core::mem::replace(&mut self.lends, false);
-            let consented = self.consent();
-            self.lends = lends;
-            consented?;
+            self.consent(0)?;
         }
-        let result = self.hashers.finish();
-        let digests = self.settle(result)?;
+        let digests = self.data.digests();
+        let digests = self.settle(digests)?;
         self.admit(digests)
     }
 
@@ -271,103 +220,77 @@ impl<S: Sink> Session<S> {
         };
         self.settle(committed)?;
         self.model = self.sink.take().map(|sink| Model {
-            header: core::mem::take(&mut self.parser.header),
-            length: self.position,
+            header: self.data.take_header(),
+            length: self.data.position(),
             digests,
             sink,
         });
-        self.staging = Vec::new();
+        self.staging = Staging::default();
         self.state = State::Admitted;
         Ok(())
     }
 
-    /// What the whole table shows before a byte behind it is looked at.
-    fn judge_table(&self) -> Result<(), Error> {
-        table::judge(&self.parser.header, self.bounds())?;
-        match &self.sink {
-            Some(sink) => sink.check(&self.plan()),
-            None => Ok(()),
-        }
+    /// The largest window that will be lent behind the header.
+    fn largest_window(&self) -> usize {
+        if self.lends { self.limits.get(LimitId::Window) as usize } else { 0 }
     }
 
-    fn bounds(&self) -> Bounds<'_> {
-        Bounds { limits: &self.limits, length: self.length }
-    }
-
-    fn plan(&self) -> Plan<'_> {
+    fn plan(&self, window: usize) -> Plan<'_> {
         Plan {
-            header: &self.parser.header,
+            header: self.data.header(),
             length: self.length,
-            window: if self.lends { self.limits.get(LimitId::Window) as usize } else { 0 },
+            window,
             trailing: self.limits.get(LimitId::TrailingBytes),
         }
     }
 
-    /// Reserves what reading `piece` of the header can need, or changes nothing.
-    pub(super) fn reserve_header(&mut self, piece: &[u8], staging: usize) -> Result<(), Error> {
-        self.afford(self.parser.held_with(piece, &self.limits).saturating_add(staging as u64))?;
-        self.parser.reserve(piece, &self.limits)
-    }
-
-    /// Reads a piece of the header that was reserved, and tells how much of it is the header's.
-    pub(super) fn take_header(&mut self, piece: &[u8]) -> Result<usize, Error> {
+    /// Reads a piece of the header, and tells how much of it is the header's. `staging` is held beside it.
+    pub(super) fn read(&mut self, piece: &[u8], staging: u64) -> Result<usize, Error> {
+        self.afford(self.data.held_with(piece, &self.limits).saturating_add(staging))?;
+        self.data.reserve(piece, &self.limits)?;
         let bounds = Bounds { limits: &self.limits, length: self.length };
-        let result = self.parser.feed(piece, bounds);
-        let mut taken = piece.len();
-        if self.settle(result)? {
-            let result = self.judge_table();
-            self.settle(result)?;
-            let layout = self.parser.header.layout();
-            taken = layout.header_end.saturating_sub(self.position) as usize;
-            self.cursor = self.cursor_at_start();
+        let (sink, window) = (&self.sink, self.largest_window());
+        let trailing = self.limits.get(LimitId::TrailingBytes);
+        let read = self.data.read(piece, bounds, |header| match sink {
+            Some(sink) => sink.check(&Plan { header, length: bounds.length, window, trailing }),
+            None => Ok(()),
+        });
+        let read = self.settle(read)?;
+        if self.data.has_header() {
             self.state = State::HeaderReady;
         }
-        self.accept(piece.get(..taken).unwrap_or(piece));
-        Ok(taken)
+        Ok(read)
     }
 
-    /// Reserves the storage for the data, and places what was staged.
-    pub(super) fn consent(&mut self) -> Result<(), Error> {
-        let needed = self.needed();
-        self.afford(needed)?;
-        if self.staged.0 == self.staged.1 {
-            self.staging = Vec::new();
+    /// Reserves the storage for the data, where windows of `window` bytes will be lent, and places what was staged.
+    pub(super) fn consent(&mut self, window: usize) -> Result<(), Error> {
+        self.afford(self.needed_with(window))?;
+        if !self.staging.has_waiting() {
+            self.staging = Staging::default();
         }
         let Some(mut sink) = self.sink.take() else {
             return Ok(());
         };
-        let reserved = sink.reserve(&self.plan());
-        self.sink = Some(sink);
+        let reserved = sink.reserve(&self.plan(window));
+        let sink = self.sink.insert(sink);
         if let Err(error) = reserved {
             return Err(self.refuse(error));
         }
         self.state = State::Receiving;
-        // What was staged was checked when it came: walking it again tells the sink where it belongs.
+        // What was staged was checked when it came.
         let staging = core::mem::take(&mut self.staging);
-        let staged = staging.get(self.staged.0..self.staged.1).unwrap_or_default();
-        self.staged = (0, 0);
-        self.cursor = self.cursor_at_start();
-        let result = walk(&self.parser.header, &mut self.cursor, self.sink.as_mut(), staged);
-        self.settle(result)
-    }
-
-    fn cursor_at_start(&self) -> Option<Cursor> {
-        Some(Cursor::new(self.parser.header.layout(), self.limits.get(LimitId::TrailingBytes)))
+        let placed = self.data.place(staging.waiting(), &self.limits, sink);
+        self.settle(placed)
     }
 
     /// The part of `bytes` that is inside the declared length.
     pub(super) fn inside<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
-        clip(bytes, self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position)))
+        clip(bytes, self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position())))
     }
 
     /// Rejects bytes past the declared length.
     pub(super) fn past_length(&mut self) -> Error {
-        self.reject(Error::trailing(self.length.unwrap_or(self.position)))
-    }
-
-    pub(super) fn accept(&mut self, bytes: &[u8]) {
-        self.hashers.update(bytes);
-        self.position = self.position.saturating_add(bytes.len() as u64);
+        self.reject(Error::trailing(self.length.unwrap_or(self.position())))
     }
 
     pub(super) fn afford(&self, needed: u64) -> Result<(), Error> {
@@ -392,14 +315,20 @@ impl<S: Sink> Session<S> {
     /// Fails the session: everything is freed at once but the reason.
     fn reject(&mut self, error: Error) -> Error {
         self.roll_back();
-        self.parser.clear();
-        self.cursor = None;
-        self.staging = Vec::new();
-        self.staged = (0, 0);
+        self.data.clear();
+        self.staging = Staging::default();
         self.lent = 0;
         self.state = State::Failed;
         self.error = Some(error.clone());
         error
+    }
+
+    /// The result of a call that began at `start`: where it failed the session, that is where the session stays.
+    pub(super) fn since<T>(&mut self, start: u64, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_err() && self.state == State::Failed {
+            self.data.rewind(start);
+        }
+        result
     }
 
     fn roll_back(&mut self) {
@@ -412,29 +341,6 @@ impl<S: Sink> Session<S> {
 /// The first `left` bytes, or all.
 pub(super) fn clip(bytes: &[u8], left: u64) -> &[u8] {
     usize::try_from(left).ok().and_then(|left| bytes.get(..left)).unwrap_or(bytes)
-}
-
-/// Walks bytes through the zones of the file, and gives each piece to the sink, if there is one.
-pub(super) fn walk<S: Sink>(
-    header: &Header,
-    cursor: &mut Option<Cursor>,
-    mut sink: Option<&mut S>,
-    mut bytes: &[u8],
-) -> Result<(), Error> {
-    let Some(cursor) = cursor else { return Ok(()) };
-    let mut told = cursor.whole();
-    // Tensors without bytes are whole before the piece behind them.
-    cursor.leave(header);
-    loop {
-        if let Some(sink) = &mut sink {
-            (told..cursor.whole()).for_each(|index| sink.whole(index));
-            told = cursor.whole();
-        }
-        let Some(piece) = cursor.next(header, &mut bytes)? else { return Ok(()) };
-        if let Some(sink) = &mut sink {
-            sink.write(piece.offset, piece.zone, piece.bytes)?;
-        }
-    }
 }
 
 impl<S: Sink> Drop for Session<S> {

@@ -1,0 +1,51 @@
+//! What a host may set on a session, and until when.
+
+use super::session::Session;
+use crate::contract::{Code, LimitId, State};
+use crate::digests::{Algorithm, Digest};
+use crate::error::Error;
+use crate::sink::Sink;
+
+impl<S: Sink> Session<S> {
+    /// Sets a limit, clamped to its bounds, and gives the value in effect. All but MEMORY only before the first byte,
+    /// MEMORY until storage is reserved.
+    pub fn set_limit(&mut self, id: LimitId, value: u64) -> Result<u64, Error> {
+        let settable = match self.state {
+            State::Open => self.position() == 0 || id == LimitId::Memory,
+            State::HeaderReady => id == LimitId::Memory,
+            _ => false,
+        };
+        if !settable {
+            return Err(self.misplaced("limit"));
+        }
+        Ok(self.limits.set(id, value))
+    }
+
+    /// Chooses the digests to compute, as a mask of [`Algorithm`]s; before the first byte.
+    pub fn set_digests(&mut self, mask: u8) -> Result<(), Error> {
+        if self.state != State::Open || self.position() > 0 {
+            return Err(self.misplaced("digests"));
+        }
+        if mask > 3 || !self.data.hashers.restart(mask) {
+            return Err(Error::new(Code::Argument, format_args!("a mask of digests that keeps the expected ones"))
+                .with(format_args!("0 to 3"), format_args!("{mask}")));
+        }
+        Ok(())
+    }
+
+    /// Requires a digest, once for each algorithm that is computed, before the end.
+    pub fn expect_digest(&mut self, algorithm: Algorithm, digest: Digest) -> Result<(), Error> {
+        if self.state.is_over() {
+            return Err(self.misplaced("expect_digest"));
+        }
+        if !self.data.hashers.computes(algorithm) {
+            return Err(Error::new(Code::Argument, format_args!("{algorithm:?} is not computed")));
+        }
+        let expected = self.data.hashers.expected(algorithm);
+        if expected.is_some() {
+            return Err(Error::new(Code::State, format_args!("{algorithm:?} is expected already")));
+        }
+        *expected = Some(digest);
+        Ok(())
+    }
+}
