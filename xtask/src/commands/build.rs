@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::module::{self, Module};
-use crate::tools::wasm;
+use crate::tools::{shell, wasm};
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
     let bless = match arguments {
@@ -18,7 +18,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         }
         check(project, module)?;
     }
-    Ok(())
+    if bless { write_api(project) } else { Ok(()) }
 }
 
 /// Builds and checks every module.
@@ -78,4 +78,11 @@ fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
     std::fs::write(&path, text).map_err(|error| Failure::io("writing", &path, &error))?;
     println!("{}: written", module.golden);
     Ok(())
+}
+
+/// The lists of the Rust API, which their own test writes.
+fn write_api(project: &Project) -> Result<(), Failure> {
+    let mut cargo = shell::command(project, "cargo");
+    cargo.args(["test", "--quiet", "--package", "gguf-tests", "--test", "api"]).env("BLESS", "1");
+    shell::run(&mut cargo)
 }
