@@ -2,8 +2,17 @@
 import { misuse } from './errors.js';
 
 /** @returns {typeof import('node:fs')} */
-export function nodeFs() {
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs');
-  if (!fs) throw misuse('files by path or descriptor need Node 20.16 or later', { code: 'unsupported' });
-  return fs;
+export const nodeFs = () => builtin('node:fs');
+
+/** @returns {typeof import('node:net')} */
+export const nodeNet = () => builtin('node:net');
+
+/**
+ * @param {string} name
+ * @returns {any}
+ */
+function builtin(name) {
+  const found = globalThis.process?.getBuiltinModule?.(name);
+  if (!found) throw misuse('files by path or descriptor need Node 20.16 or later', { code: 'unsupported' });
+  return found;
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -148,37 +147,6 @@ test('a refused file on disk is closed', async () => {
   const refusal = new Error('no');
   assert.equal(await faultOf(admit(guest, { path: onDisk }, { onHeader: () => { throw refusal; } })), refusal);
   assert.equal(openFiles(), 0);
-  assertNoSession(guest);
-});
-
-test('a pipe and a device are read as streams', async () => {
-  const fault = await faultOf(admit(guest, { path: '/dev/null' }));
-  assert.deepEqual([fault.code, fault.path], ['truncated', 'magic']);
-  assert.equal((await faultOf(admit(guest, { path: '/dev/zero' }))).code, 'magic');
-  assertNoSession(guest);
-});
-
-test('a pipe that nobody writes to is waited for without holding up the thread', async () => {
-  const pipe = path.join(os.tmpdir(), `gguf-pipe-${process.pid}`);
-  execFileSync('mkfifo', [pipe]);
-  const reason = new Error('no patience');
-  const abort = new AbortController();
-  setTimeout(() => abort.abort(reason), 20);
-  try {
-    assert.equal(await faultOf(admit(guest, { path: pipe }, { signal: abort.signal })), reason);
-    // The opening itself cannot be called off: let it end. Until it has begun, nobody can open the other end.
-    for (let writer; writer === undefined; ) {
-      try {
-        writer = fs.openSync(pipe, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
-        fs.closeSync(writer);
-      } catch (error) {
-        assert.equal(/** @type {NodeJS.ErrnoException} */ (error).code, 'ENXIO');
-        await new Promise(resolve => setTimeout(resolve, 5));
-      }
-    }
-  } finally {
-    fs.rmSync(pipe);
-  }
   assertNoSession(guest);
 });
 
