@@ -15,7 +15,7 @@ export function asBytes(chunk) {
     if (cause instanceof AdmissionError) throw cause;
     throw sourceFault('a chunk was transferred away before it was read', { cause });
   }
-  const found = chunk === null ? 'null' : typeof chunk;
+  const found = chunk === null ? 'null' : isBlob(chunk) ? 'a Blob (its arrayBuffer() is bytes)' : typeof chunk;
   throw sourceFault(`a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found ${found}`, { found });
 }
 
@@ -26,8 +26,8 @@ export function asBytes(chunk) {
  */
 function unlessShrunk(bytes) {
   const { resizable = false } = /** @type {{ resizable?: boolean }} */ (bytes.buffer);
-  if (bytes.byteLength === 0 && resizable) throw sourceFault('a chunk is empty and its buffer can shrink: its bytes may be missing');
-  return bytes;
+  if (bytes.byteLength > 0 || !resizable) return bytes;
+  throw sourceFault('a chunk is empty and its buffer can shrink: its bytes may be missing');
 }
 
 /**
@@ -37,6 +37,16 @@ function unlessShrunk(bytes) {
 export function isBuffer(value) {
   const name = Object.prototype.toString.call(value);
   return name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
+}
+
+/**
+ * Of any realm.
+ *
+ * @param {any} value
+ * @returns {value is Blob}
+ */
+export function isBlob(value) {
+  return typeof value === 'object' && typeof value?.stream === 'function' && typeof value.slice === 'function';
 }
 
 /** One chunk, taken piece by piece. */

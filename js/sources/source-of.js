@@ -1,5 +1,5 @@
 // From whatever holds a file to one interface: Source.
-import { isBuffer } from '../core/pieces.js';
+import { isBlob, isBuffer } from '../core/pieces.js';
 import { misuse } from '../core/errors.js';
 import { blobSource } from './blob.js';
 import { BytesSource } from './bytes.js';
@@ -39,14 +39,27 @@ export function sourceOf(from, options = {}) {
   if (typeof from === 'string' || from instanceof URL) return locationSource(from, options);
   if (ArrayBuffer.isView(from) || isBuffer(from)) return new BytesSource(from);
   if (is('headers') && can('clone')) return new HttpSource(any, options); // a Node request, an upload, has headers too
-  if (can('stream') && can('slice')) return blobSource(any);
+  if (isBlob(from)) return blobSource(from);
   if (can('getReader')) return new StreamSource(any);
   if (can('getSize') && can('read')) return syncHandleSource(any);
   if (can('getFile')) return new LateSource(() => fileHandleSource(any));
+  if (isListOfFiles(from)) {
+    throw misuse(`this is a list of files (${any.length}), not a file: give one of them`, { code: 'unsupported' });
+  }
   if (is(/** @type {any} */ (Symbol.asyncIterator)) || is(/** @type {any} */ (Symbol.iterator))) return new IterableSource(any);
   if (is('fd')) return new LateSource(async () => descriptorSource(any.fd));
   if (is('path')) return new LateSource(() => pathSource(any.path));
   throw misuse(`cannot read a file from this: ${Object.prototype.toString.call(from)}`, { code: 'unsupported' });
+}
+
+/**
+ * As an `<input type="file">` or a drop gives it: it looks like chunks.
+ *
+ * @param {any} value
+ */
+function isListOfFiles(value) {
+  if (typeof value !== 'object' || value === null || typeof value.length !== 'number') return false;
+  return isBlob(value[0]) || typeof value[0]?.getFile === 'function' || Object.prototype.toString.call(value) === '[object FileList]';
 }
 
 /**

@@ -155,6 +155,24 @@ test('what is no source is misuse', async () => {
     const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
     assert.equal(fault.kind, 'misuse', String(from));
   }
+  const part = new File([file], 'a.gguf');
+  class FileList {
+    /** @param {...File} files */
+    constructor(...files) {
+      Object.assign(this, files, { length: files.length });
+    }
+    get [Symbol.toStringTag]() {
+      return 'FileList';
+    }
+    *[Symbol.iterator]() {}
+  }
+  for (const from of [[part], [part, part], new FileList(part), new FileList(), [{ kind: 'file', getFile: () => part }]]) {
+    const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
+    assert.deepEqual([fault.code, fault.kind], ['unsupported', 'misuse']);
+    assert.match(fault.message, /a list of files \(\d\)/);
+  }
+  const blobs = (async function* () { yield new Blob([file]); })();
+  assert.match((await faultOf(admit(guest, /** @type {any} */ (blobs)))).message, /found a Blob.*arrayBuffer/);
   for (const from of [[1, 2], ['text'], (async function* () { yield null; })()]) {
     assert.equal((await faultOf(admit(guest, /** @type {any} */ (from)))).code, 'source');
   }

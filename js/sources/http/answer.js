@@ -7,7 +7,8 @@ import { placeOf, shown } from '../../core/text.js';
  *
  * @param {number} status
  */
-export const isPassing = status => status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
+export const isPassing = status =>
+  status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
 
 /** @param {Response} response */
 export function told({ status, statusText, type, url }) {
@@ -33,4 +34,6 @@ export const isPage = type => /^(text\/html|application\/xhtml)/.test(type);
  * @param {Partial<import('../../core/errors.js').Detail>} detail
  */
 export const pageFault = (type, wanted, detail) =>
-  sourceFault(`the server sent a web page (${shown(type)}), not ${wanted}`, { code: 'html', expected: 'GGUF', found: shown(type), ...detail });
+  sourceFault(`the server sent a web page (${shown(type)}), not ${wanted}`, {
+    code: 'html', expected: 'GGUF', found: shown(type), ...detail,
+  });

@@ -78,7 +78,8 @@ export class HttpSource {
     if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
     // Whoever gives a Response gives its body: it is ours from here on.
     if (this.#response) this.#body = bodyOf(this.#response);
-    this.#unhear = [follow(this.#aborted, signal), follow(this.#aborted, this.#request?.signal), follow(this.#over, this.#aborted.signal)];
+    const signals = [signal, this.#request?.signal].map(each => follow(this.#aborted, each));
+    this.#unhear = [...signals, follow(this.#over, this.#aborted.signal)];
   }
 
   /** Of the Request; of a Response the one that it was fetched with, as far as its body has shown. */
@@ -173,6 +174,14 @@ export class HttpSource {
     return this.#request !== undefined && this.#request.method === 'GET' && !this.#isEncoded;
   }
 
+  /** @returns {import('./rest.js').Begun} */
+  get #begun() {
+    return {
+      offset: this.#position, length: this.length, total: this.total, version: this.#version, type: this.#type,
+      asksIf: this.#asksIf, digestRequired: this.#digestRequired,
+    };
+  }
+
   /** Whether a rest can be known to be of the same file. */
   get #canBeProven() {
     return this.#canGoOn && Boolean(this.#version.validator ?? this.#digestRequired);
@@ -221,9 +230,7 @@ export class HttpSource {
     if (!(await this.#tries.next(0, this.#over.signal))) throw broken('no tries are left');
     const response = await this.#answer(() => this.#askOn(), broken);
     try {
-      const rest = judgedRest(response, {
-        offset, length: this.length, total: this.total, version: this.#version, type: this.#type, asksIf: this.#asksIf, digestRequired: this.#digestRequired,
-      }, broken);
+      const rest = judgedRest(response, this.#begun, broken);
       this.#body = undefined;
       if (!rest) return;
       this.length = rest.length;
@@ -258,7 +265,9 @@ export class HttpSource {
         if (!isPassing(response.status)) return response;
         await drop(response);
         pause = retryAfter(response.headers);
-        if (this.#tries.isTooLong(pause)) throw ended(`${told(response)}, to come again in ${Math.ceil(pause / 1000)} s`, statusOf(response));
+        if (this.#tries.isTooLong(pause)) {
+          throw ended(`${told(response)}, to come again in ${Math.ceil(pause / 1000)} s`, statusOf(response));
+        }
         fault = httpFault(response);
       }
       if (await this.#tries.next(pause, signal)) continue;

@@ -45,7 +45,8 @@ export class Line {
     const timer = stall > 0 ? setTimeout(() => end.abort(new Silence('no answer came', stall)), stall) : undefined;
     // Whoever gives any of these resets the referrer and its policy, if they are not among them.
     const init = { signal, referrer: asked.referrer, referrerPolicy: asked.referrerPolicy };
-    const request = headers ? new Request(asked, { ...init, headers: { ...Object.fromEntries(asked.headers), ...headers } }) : asked;
+    const changed = headers && { ...init, headers: { ...Object.fromEntries(asked.headers), ...headers } };
+    const request = changed ? new Request(asked, changed) : asked;
     try {
       const fetched = fetch(request, init);
       // One that comes all the same when nobody waits any more.

@@ -12,7 +12,9 @@ export function requestTo(location) {
   try {
     return new Request(location, { cache: 'no-store' });
   } catch {
-    if (hasCredentials(location)) throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
+    if (hasCredentials(location)) {
+      throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
+    }
     // Without its cause, which shows the whole address.
     throw misuse(`not a URL: ${placeOf(location)} (in Node, a file is { path })`);
   }

@@ -5,7 +5,12 @@ import { contentType, isPage, pageFault, statusOf, told } from './answer.js';
 import { contentLength, contentRange, isEncoded } from './headers.js';
 import { compared, isProven, versionOf } from './version.js';
 
-/** @typedef {(why: string, detail?: Partial<import('../../core/errors.js').Detail>) => import('../../core/errors.js').AdmissionError} Broken  why a download ended */
+/**
+ * @callback Broken  Why a download ended.
+ * @param {string} why
+ * @param {Partial<import('../../core/errors.js').Detail>} [detail]
+ * @returns {import('../../core/errors.js').AdmissionError}
+ */
 
 /**
  * @typedef {object} Begun  What is known of a download.
@@ -70,7 +75,8 @@ export function judgedRest(response, begun, broken) {
   if (range) {
     // A cache may answer with more than it was asked for. What is there twice is the same only if the version is.
     const size = range.end + 1 - range.start;
-    const isOverlap = isSame && range.start < offset && range.end >= offset && (contentLength(headers) ?? size) === size;
+    const isWhole = (contentLength(headers) ?? size) === size;
+    const isOverlap = isSame && isWhole && range.start < offset && range.end >= offset;
     if (range.start !== offset && !isOverlap) throw noRange('it sent another part');
     const length = begun.length ?? range.total;
     if ((range.total ?? length) !== length) throw changed('its length is another', length, range.total);
