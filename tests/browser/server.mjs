@@ -34,9 +34,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 
 /**
- * What to do with a request, the `count`-th for the file, counted from 1.
- * @typedef {(request: { count: number, headers: import('node:http').IncomingHttpHeaders }) => Behaviour} Answer
+ * A request, the `count`-th for the file, counted from 1.
+ *
+ * @typedef {object} Asked
+ * @property {number} count
+ * @property {string | undefined} method
+ * @property {import('node:http').IncomingHttpHeaders} headers
+ * @property {URL} url
  */
+
+/** @typedef {(request: Asked) => Behaviour} Answer */
 
 /**
  * @typedef {object} Served
@@ -114,7 +121,8 @@ export class Server {
     };
     requests.push(record);
     response.on('close', () => (record.isOver = true));
-    await send(made.answer({ count: requests.length, headers: request.headers }), record, response);
+    const url = new URL(request.url ?? '/', this.origin);
+    await send(made.answer({ count: requests.length, method: request.method, headers: request.headers, url }), record, response);
   }
 
   /**
