@@ -1,0 +1,47 @@
+"""The naive BLAKE3 against the published vectors, and its values against the definition."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import blake3  # noqa: E402
+
+# Of the algorithm's published test vectors: the input is 0, 1, .. 250, 0, 1, ..
+VECTORS = {
+    0: "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262",
+    1: "2d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e213",
+    1023: "10108970eeda3eb932baac1428c7a2163b0e924c9a9e25b35bba72b28f70bd11",
+    1024: "42214739f095a406f3fc83deb889744ac00df831c10daa55189b5d121c855af7",
+    1025: "d00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444",
+    2048: "e776b6028c7cd22a4d0ba182a8bf62205d2ef576467e838ed6f2529b85fba24a",
+    2049: "5f4d72f40d7a5f82b15ca2b2e44b1de3c2ef86c426c95c1af0b6879522563030",
+    3073: "7124b49501012f81cc7f11ca069ec9226cecb8a2c850cfe644e327d22d3e1cd3",
+    4097: "9b4052b38f1c5fc8b1f9ff7ac7b27cd242487b3d890d15c96a1c25b8aa0fb995",
+    6145: "f1323a8631446cc50536a9f705ee5cb619424d46887f3c376c695b70e0f0507f",
+    7169: "a003fc7a51754a9b3c7fae0367ab3d782dccf28855a03d435f8cfe74605e7817",
+}
+
+PATTERN = bytes(range(251)) * (3 * blake3.GROUP // 251 + 1)
+
+
+class Blake3(unittest.TestCase):
+    def test_it_gives_the_published_hashes(self):
+        for length, wanted in VECTORS.items():
+            self.assertEqual(blake3.blake3(PATTERN[:length]), wanted, length)
+
+    def test_a_file_of_one_group_has_one_value_its_hash(self):
+        for length in (1, 4097, blake3.GROUP - 1, blake3.GROUP):
+            self.assertEqual(blake3.evidence(PATTERN[:length]), [blake3.blake3(PATTERN[:length])])
+
+    def test_the_values_of_a_longer_file_give_its_hash(self):
+        words = lambda hexed: tuple(int.from_bytes(bytes.fromhex(hexed)[at:at + 4], "little") for at in range(0, 32, 4))  # noqa: E731
+        for tail in (1, 1024, 5000, blake3.GROUP):
+            data = PATTERN[:blake3.GROUP + tail]
+            left, right = map(words, blake3.evidence(data))
+            self.assertEqual(blake3._hex(blake3._parent(left, right, blake3.ROOT)), blake3.blake3(data))
+
+
+if __name__ == "__main__":
+    unittest.main()
