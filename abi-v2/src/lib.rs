@@ -35,7 +35,7 @@ pub extern "C" fn limit(handle: i32, id: i32, value: i64) -> i64 {
     long(handle, |registry| registry.limit(handle, id, value))
 }
 
-/// Chooses the digests to compute: 1 SHA-256, 2 BLAKE3, 3 both, 0 none. Gives the state.
+/// Chooses the digests to compute: 1 SHA-256, 2 BLAKE3, 3 both, 0 none; 6 and 7 with evidence. Gives the state.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "digests"))]
 pub extern "C" fn digests(handle: i32, mask: i32) -> i32 {
     state(handle, |registry| registry.digests(handle, mask))
@@ -45,6 +45,30 @@ pub extern "C" fn digests(handle: i32, mask: i32) -> i32 {
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "expect_digest"))]
 pub extern "C" fn expect_digest(handle: i32, algorithm: i32, a: i64, b: i64, c: i64, d: i64) -> i32 {
     state(handle, |registry| registry.expect_digest(handle, algorithm, [a, b, c, d]))
+}
+
+/// The values of the file's evidence so far, as a slice that is good until the next call.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "evidence"))]
+pub extern "C" fn evidence(handle: i32) -> i64 {
+    long(handle, |registry| registry.evidence(handle).map(slice))
+}
+
+/// Lends room for the values required of the first `groups` groups, as a slice.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "expect_evidence"))]
+pub extern "C" fn expect_evidence(handle: i32, groups: i32) -> i64 {
+    long(handle, |registry| registry.expect_evidence(handle, groups).map(slice_mut))
+}
+
+/// Lends room for the bytes of one group, as a slice.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "lend_group"))]
+pub extern "C" fn lend_group(handle: i32, group: i32) -> i64 {
+    long(handle, |registry| registry.lend_group(handle, group).map(slice_mut))
+}
+
+/// Whether the first `len` bytes lent are that group: 1 or 0.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "check_group"))]
+pub extern "C" fn check_group(handle: i32, group: i32, len: i32) -> i32 {
+    number(handle, |registry| registry.check_group(handle, group, len).map(i32::from))
 }
 
 /// Lends memory for the next file bytes, as a slice.

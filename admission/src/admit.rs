@@ -9,7 +9,7 @@ use bytes::Buf;
 use futures_core::Stream;
 
 use crate::contract::{Limits, Storage};
-use crate::digests::{Algorithm, Digest};
+use crate::digests::{Algorithm, Digest, EVIDENCE, Evidence};
 use crate::error::Error;
 use crate::memory;
 use crate::session::{Model, OPEN_WINDOW, Session};
@@ -30,6 +30,10 @@ pub struct Options<S> {
     pub sha256: Option<Digest>,
     /// The BLAKE3 that the file must have.
     pub blake3: Option<Digest>,
+    /// Whether to compute the file's [`Evidence`], and with it its BLAKE3.
+    pub evidence: bool,
+    /// The evidence that the file, or its first groups, must have: a group that differs is refused at its last byte.
+    pub expected_evidence: Option<Evidence>,
 }
 
 impl Options<Verify> {
@@ -56,6 +60,8 @@ impl<S: Sink> Options<S> {
             digests: Algorithm::Sha256 as u8,
             sha256: None,
             blake3: None,
+            evidence: false,
+            expected_evidence: None,
         }
     }
 
@@ -66,12 +72,17 @@ impl<S: Sink> Options<S> {
             .iter()
             .filter(|(_, digest)| digest.is_some())
             .fold(self.digests, |mask, (algorithm, _)| mask | *algorithm as u8);
+        let evidence =
+            if self.evidence || self.expected_evidence.is_some() { EVIDENCE | Algorithm::Blake3 as u8 } else { 0 };
         session.never_lends();
-        session.set_digests(mask)?;
+        session.set_digests(mask | evidence)?;
         for (algorithm, digest) in expected {
             if let Some(digest) = digest {
                 session.expect_digest(algorithm, digest)?;
             }
+        }
+        if let Some(evidence) = self.expected_evidence {
+            session.expect_evidence(evidence)?;
         }
         Ok(session)
     }

@@ -58,6 +58,10 @@ pub enum Path {
     Sha256,
     /// The file's BLAKE3.
     Blake3,
+    /// The evidence that was expected, as a whole.
+    Evidence,
+    /// The value of one group.
+    Group(u32),
     /// The memory that admission needs.
     Memory,
 }
@@ -83,6 +87,8 @@ impl fmt::Display for Path {
             Path::Length => f.write_str("length"),
             Path::Sha256 => f.write_str("digests.sha256"),
             Path::Blake3 => f.write_str("digests.blake3"),
+            Path::Evidence => f.write_str("evidence"),
+            Path::Group(i) => write!(f, "evidence[{i}]"),
             Path::Memory => f.write_str("memory"),
         }
     }

@@ -70,7 +70,7 @@ mod text;
 
 pub use crate::admit::{AdmitError, Options, admit, admit_reader};
 pub use crate::contract::{Code, Kind, LimitId, Limits, State, Storage};
-pub use crate::digests::{Algorithm, Digest, Digests};
+pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};
 pub use crate::format::{Array, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
 pub use crate::session::{File, Model, OPEN_WINDOW, Read, Session};

@@ -37,9 +37,9 @@ pub(crate) fn append_reserved(vec: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Fills a buffer with zeros up to `len`, in room that was reserved.
 #[expect(clippy::disallowed_methods, reason = "the room was reserved")]
-pub(crate) fn zero_reserved(vec: &mut Vec<u8>, len: usize) {
+pub(crate) fn zero_reserved<T: Copy + Default>(vec: &mut Vec<T>, len: usize) {
     debug_assert!(vec.capacity() >= len, "zeros without reserve");
     if vec.len() < len {
-        vec.resize(len, 0);
+        vec.resize(len, T::default());
     }
 }

@@ -3,6 +3,8 @@
 mod data;
 mod lending;
 mod model;
+mod proof;
+mod room;
 mod session;
 mod settings;
 mod staging;

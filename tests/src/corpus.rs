@@ -172,7 +172,7 @@ fn generate(arguments: &[&std::ffi::OsStr]) {
 }
 
 /// A directory that no other test uses.
-fn fresh(scratch: &str, name: &str) -> PathBuf {
+pub(crate) fn fresh(scratch: &str, name: &str) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     Path::new(scratch).join(format!("{name}-{}-{count}", std::process::id()))

@@ -13,6 +13,8 @@ pub enum Cuts {
     Whole,
     /// Before this byte.
     At(usize),
+    /// Byte by byte up to so many bytes before and behind this one, else not at all.
+    Near(usize, usize),
     /// Into pieces of this size.
     Every(usize),
     /// At random: mostly into small pieces.
@@ -26,6 +28,9 @@ impl Cuts {
             Cuts::Whole => left,
             Cuts::At(cut) if at < *cut => *cut - at,
             Cuts::At(_) => left,
+            Cuts::Near(byte, around) if at + *around < *byte => *byte - *around - at,
+            Cuts::Near(byte, around) if at < *byte + *around => 1,
+            Cuts::Near(..) => left,
             Cuts::Every(size) => *size,
             Cuts::Random(dice) => {
                 let most = [2, 9, 70, left + 1][dice.below(4)];

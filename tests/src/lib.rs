@@ -6,6 +6,7 @@
 pub mod allocator;
 pub mod corpus;
 pub mod dice;
+pub mod evidence;
 pub mod feed;
 pub mod files;
 pub mod sinks;

@@ -96,6 +96,29 @@ impl Registry {
         Ok(session.state())
     }
 
+    /// The values of the groups that are whole, one after another; good until the next call.
+    pub fn evidence(&mut self, handle: i32) -> Result<&[u8], Error> {
+        self.text = Vec::new();
+        self.entry(handle)?.session.evidence()
+    }
+
+    /// Lends room for the values that are required of the first `groups` groups.
+    pub fn expect_evidence(&mut self, handle: i32, groups: i32) -> Result<&mut [u8], Error> {
+        // No file has 0 groups: out of range comes after a wrong state.
+        self.session(handle)?.lend_evidence(u64::try_from(groups).unwrap_or(0))
+    }
+
+    /// Lends room for the bytes of one group.
+    pub fn lend_group(&mut self, handle: i32, group: i32) -> Result<&mut [u8], Error> {
+        self.session(handle)?.lend_group(u64::try_from(group).unwrap_or(u64::MAX))
+    }
+
+    /// Whether the first `len` bytes lent are that group.
+    pub fn check_group(&mut self, handle: i32, group: i32, len: i32) -> Result<bool, Error> {
+        let len = u64::try_from(len).unwrap_or(0);
+        self.session(handle)?.check_group(u64::try_from(group).unwrap_or(u64::MAX), len)
+    }
+
     /// Lends memory for the next file bytes. A window of 16 bytes or more that is newly lent starts with 16 bytes that
     /// tell whether it was written.
     pub fn window(&mut self, handle: i32) -> Result<&mut [u8], Error> {

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use super::json::{Float, Json};
 use crate::contract::{LimitId, State, Storage};
-use crate::digests::Digests;
+use crate::digests::{Digests, GROUP_BYTES};
 use crate::format::{Header, Value};
 use crate::session::{Model, Session};
 use crate::sink::Builtin;
@@ -50,6 +50,15 @@ pub(crate) fn write_report(session: &Session<Builtin>, storage: Storage, out: &m
         match session.model() {
             Some(model) => write_digests(model.digests(), &mut json)?,
             None => json.null()?,
+        }
+        if let Ok(values) = session.evidence() {
+            json.key("evidence")?;
+            json.open('{')?;
+            json.key("groupBytes")?;
+            json.u64(GROUP_BYTES)?;
+            json.key("groups")?;
+            json.u64(values.as_chunks::<32>().0.len() as u64)?;
+            json.close('}')?;
         }
     }
     if let (State::Failed, Some(error)) = (session.state(), session.error()) {

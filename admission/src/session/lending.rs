@@ -18,8 +18,11 @@ impl<S: Lend> Session<S> {
     /// consumed. After the header this call is the consent to reserve storage for the data.
     pub fn window(&mut self) -> Result<&mut [u8], Error> {
         let most = self.limits.get(LimitId::Window) as usize;
+        if self.state.is_over() {
+            return Err(self.misplaced("window"));
+        }
+        self.room = None;
         match self.state {
-            State::Admitted | State::Failed => return Err(self.misplaced("window")),
             State::Open => {
                 let size = OPEN_WINDOW.min(most);
                 if self.staging.bytes.is_empty() {
@@ -30,7 +33,7 @@ impl<S: Lend> Session<S> {
                 return Ok(&mut self.staging.bytes);
             }
             State::HeaderReady => self.consent(most)?,
-            State::Receiving => {}
+            _ => {}
         }
         let window = match &mut self.sink {
             Some(sink) => sink.lend(self.data.position(), most),
@@ -94,7 +97,10 @@ impl<S: Lend> Session<S> {
 
     fn take_lent(&mut self, len: usize) -> Result<(), Error> {
         let start = self.position();
-        let taken = if self.state == State::Open { self.take_staged(len) } else { self.take_in_place(len) };
+        let taken = self.begin_push().and_then(|()| match self.state {
+            State::Open => self.take_staged(len),
+            _ => self.take_in_place(len),
+        });
         if taken.is_ok() {
             self.lent = 0;
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::digests::Digests;
+use crate::digests::{Digests, Evidence};
 use crate::format::{Header, Tensor};
 use crate::sink::{Builtin, Resident};
 
@@ -11,6 +11,7 @@ pub struct Model<S = Builtin> {
     pub(crate) header: Header,
     pub(crate) length: u64,
     pub(crate) digests: Digests,
+    pub(crate) evidence: Option<Evidence>,
     pub(crate) sink: S,
 }
 
@@ -28,6 +29,16 @@ impl<S> Model<S> {
     /// The digests that were computed over the whole file.
     pub fn digests(&self) -> &Digests {
         &self.digests
+    }
+
+    /// Bytes requested from the allocator, beside those of the sink.
+    pub(super) fn held(&self) -> u64 {
+        self.header.held().saturating_add(self.evidence.as_ref().map_or(0, Evidence::held))
+    }
+
+    /// The evidence of the file, where it was asked for.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// The sink, committed.

@@ -2,10 +2,11 @@
 
 use super::data::Data;
 use super::model::Model;
+use super::room::Room;
 use super::staging::Staging;
 use crate::check::Bounds;
 use crate::contract::{Code, EXACT, Kind, LimitId, Limits, State};
-use crate::digests::{Algorithm, Digests};
+use crate::digests::{Algorithm, Digests, Evidence};
 use crate::error::Error;
 use crate::format::Header;
 use crate::sink::{Plan, Sink};
@@ -25,12 +26,14 @@ pub struct Session<S: Sink> {
     pub(super) state: State,
     pub(super) data: Data,
     pub(super) staging: Staging,
+    /// Room lent for one group.
+    pub(super) room: Option<Room>,
     /// Length of the window lent, 0 for none.
     pub(super) lent: usize,
     /// Whether windows will be lent behind the header.
     lends: bool,
     pub(super) sink: Option<S>,
-    model: Option<Model<S>>,
+    pub(super) model: Option<Model<S>>,
     error: Option<Error>,
 }
 
@@ -44,8 +47,9 @@ impl<S: Sink> Session<S> {
             limits,
             length,
             state: State::Open,
-            data: Data::new(Algorithm::Sha256 as u8),
+            data: Data::new(Algorithm::Sha256 as u8, length),
             staging: Staging::default(),
+            room: None,
             lent: 0,
             lends: true,
             sink: Some(sink),
@@ -103,27 +107,33 @@ impl<S: Sink> Session<S> {
         self.model.take()
     }
 
-    /// Bytes requested from the allocator: pages, index, staging and what the sink holds.
+    /// Bytes requested from the allocator: pages, index, evidence, staging, room for a group, and what the sink holds.
     pub fn held(&self) -> u64 {
-        let (header, sink) = match &self.model {
-            Some(model) => (&model.header, Some(&model.sink)),
-            None => (self.data.header(), self.sink.as_ref()),
-        };
-        let sink = sink.map_or(0, Sink::held);
-        header.held().saturating_add(self.staging.held()).saturating_add(sink)
+        self.kept().saturating_add(self.room.as_ref().map_or(0, Room::held))
     }
 
-    /// The most that `held` will be from here on: known once the header is.
+    /// What it holds beside the room for a group, which the next step frees.
+    fn kept(&self) -> u64 {
+        let (data, sink) = match &self.model {
+            Some(model) => (model.held(), Some(&model.sink)),
+            None => (self.data.held(), self.sink.as_ref()),
+        };
+        let sink = sink.map_or(0, Sink::held);
+        data.saturating_add(self.staging.held()).saturating_add(sink)
+    }
+
+    /// The most that `held` will be from here on, beside room for a group: known once the header is.
     pub fn needed(&self) -> u64 {
         self.needed_with(self.largest_window())
     }
 
     fn needed_with(&self, window: usize) -> u64 {
-        let held = self.held();
+        let held = self.kept();
         let (State::HeaderReady, Some(sink)) = (self.state, &self.sink) else {
             return held;
         };
-        let after = held.saturating_add(sink.requires(&self.plan(window)));
+        let evidence = self.data.values_to_come(self.bounds());
+        let after = held.saturating_add(evidence).saturating_add(sink.requires(&self.plan(window)));
         let freed = if self.staging.has_waiting() { 0 } else { self.staging.held() };
         held.max(after.saturating_sub(freed))
     }
@@ -163,7 +173,11 @@ impl<S: Sink> Session<S> {
         if self.state.is_over() {
             return Err(self.misplaced("push"));
         }
-        if self.state == State::HeaderReady && !bytes.is_empty() {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.begin_push()?;
+        if self.state == State::HeaderReady {
             self.consent(self.largest_window())?;
         }
         self.lent = 0;
@@ -200,6 +214,7 @@ impl<S: Sink> Session<S> {
             return Err(self.misplaced("finish"));
         }
         self.lent = 0;
+        self.room = None;
         if let Some(error) = self.data.ends(self.length) {
             return Err(self.reject(error));
         }
@@ -209,11 +224,11 @@ impl<S: Sink> Session<S> {
             self.consent(0)?;
         }
         let digests = self.data.digests();
-        let digests = self.settle(digests)?;
-        self.admit(digests)
+        let (digests, evidence) = self.settle(digests)?;
+        self.admit(digests, evidence)
     }
 
-    fn admit(&mut self, digests: Digests) -> Result<(), Error> {
+    fn admit(&mut self, digests: Digests, evidence: Option<Evidence>) -> Result<(), Error> {
         let committed = match &mut self.sink {
             Some(sink) => sink.commit(),
             None => Ok(()),
@@ -223,6 +238,7 @@ impl<S: Sink> Session<S> {
             header: self.data.take_header(),
             length: self.data.position(),
             digests,
+            evidence,
             sink,
         });
         self.staging = Staging::default();
@@ -233,6 +249,10 @@ impl<S: Sink> Session<S> {
     /// The largest window that will be lent behind the header.
     fn largest_window(&self) -> usize {
         if self.lends { self.limits.get(LimitId::Window) as usize } else { 0 }
+    }
+
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { limits: &self.limits, length: self.length }
     }
 
     fn plan(&self, window: usize) -> Plan<'_> {
@@ -268,6 +288,7 @@ impl<S: Sink> Session<S> {
         if !self.staging.has_waiting() {
             self.staging = Staging::default();
         }
+        let values = self.data.reserve_values(self.bounds())?;
         let Some(mut sink) = self.sink.take() else {
             return Ok(());
         };
@@ -275,6 +296,9 @@ impl<S: Sink> Session<S> {
         let sink = self.sink.insert(sink);
         if let Err(error) = reserved {
             return Err(self.refuse(error));
+        }
+        if let (Some(groups), Some(values)) = (self.data.hashers.groups_mut(), values) {
+            groups.move_to(values);
         }
         self.state = State::Receiving;
         // What was staged was checked when it came.
@@ -316,6 +340,7 @@ impl<S: Sink> Session<S> {
     fn reject(&mut self, error: Error) -> Error {
         self.roll_back();
         self.data.clear();
+        self.room = None;
         self.staging = Staging::default();
         self.lent = 0;
         self.state = State::Failed;

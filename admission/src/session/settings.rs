@@ -21,14 +21,16 @@ impl<S: Sink> Session<S> {
         Ok(self.limits.set(id, value))
     }
 
-    /// Chooses the digests to compute, as a mask of [`Algorithm`]s; before the first byte.
+    /// Chooses the digests to compute, as a mask of [`Algorithm`]s, and with 4 beside BLAKE3 the evidence; before the
+    /// first byte.
     pub fn set_digests(&mut self, mask: u8) -> Result<(), Error> {
         if self.state != State::Open || self.position() > 0 {
             return Err(self.misplaced("digests"));
         }
-        if mask > 3 || !self.data.hashers.restart(mask) {
+        let is_known = mask <= 3 || (mask <= 7 && mask & Algorithm::Blake3 as u8 != 0);
+        if !is_known || !self.data.hashers.restart(mask, self.length) {
             return Err(Error::new(Code::Argument, format_args!("a mask of digests that keeps the expected ones"))
-                .with(format_args!("0 to 3"), format_args!("{mask}")));
+                .with(format_args!("0 to 3, 6 or 7"), format_args!("{mask}")));
         }
         Ok(())
     }

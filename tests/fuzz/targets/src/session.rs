@@ -3,6 +3,7 @@
 
 mod feeding;
 mod models;
+mod proofs;
 mod settings;
 
 use std::collections::HashSet;
@@ -59,6 +60,10 @@ struct Known {
     truthful: bool,
     expects: u8,
     mask: u8,
+    /// How many values of evidence are expected.
+    list: Option<u64>,
+    /// The group that is lent.
+    room: Option<u64>,
 }
 
 /// All that can be seen of a session without changing it.
@@ -131,7 +136,7 @@ impl Host {
 
     fn call(&mut self, source: &mut Source<'_>) {
         let call = source.byte();
-        match call % 20 {
+        match call % 24 {
             0 | 1 => return self.begin(source),
             2 => return self.load(source),
             3 => return self.free(),
@@ -145,7 +150,7 @@ impl Host {
         let sight = self.see(handle, true);
         let index = self.known.iter().position(|known| known.handle == handle);
 
-        let result = match call % 20 {
+        let result = match call % 24 {
             4..=8 => self.feed(handle, index, source),
             9 => self.window(handle, index),
             10 => self.push(handle, index, source),
@@ -156,6 +161,10 @@ impl Host {
             16 => return self.release(handle),
             17 => self.limit(handle, source),
             18 => self.digests(handle, index, source),
+            19 => self.evidence(handle, index),
+            20 => self.expect_evidence(handle, index, source),
+            21 => self.lend_group(handle, index, source),
+            22 => self.check_group(handle, index, source),
             _ => self.expect(handle, index, source),
         };
 
@@ -169,7 +178,7 @@ impl Host {
                 Kind::Misuse | Kind::Retry => {
                     // A step of several calls may have come as far as lending a window.
                     assert_eq!((after.0, after.1), (sight.0, sight.1), "{error}");
-                    if error.code().kind() == Kind::Misuse && !(4..=8).contains(&(call % 20)) {
+                    if error.code().kind() == Kind::Misuse && !(4..=8).contains(&(call % 24)) {
                         assert_eq!(after, sight, "{error}");
                     }
                     self.same_window(index);
@@ -181,6 +190,7 @@ impl Host {
                     assert!(report.windows(8).any(|part| part == b"\"error\":"));
                     if let Some(index) = index {
                         self.known[index].lent = None;
+                        self.known[index].room = None;
                     }
                     self.verdict(index, Some(error));
                 }
@@ -217,6 +227,8 @@ impl Host {
                     truthful: true,
                     expects: 0,
                     mask: 1,
+                    list: None,
+                    room: None,
                 });
                 self.registry.limit(handle, LimitId::Memory as i32, CEILING as i64).expect("nothing was pushed");
                 let window = if source.chance(16) { 1 << 20 } else { 4096 };

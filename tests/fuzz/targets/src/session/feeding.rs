@@ -23,6 +23,9 @@ impl Host {
 
     pub(super) fn window(&mut self, handle: i32, index: Option<usize>) -> Result<(), Error> {
         let state = self.registry.state(handle);
+        if let (Some(index), Some(State::Open | State::HeaderReady | State::Receiving)) = (index, state) {
+            self.known[index].room = None;
+        }
         let result = self.registry.window(handle).map(|window| (window.as_ptr().addr(), window.len()));
         match &result {
             Ok((address, len)) => {
@@ -45,9 +48,10 @@ impl Host {
     }
 
     pub(super) fn same_window(&mut self, index: Option<usize>) {
-        if let Some(known) = index.map(|index| &self.known[index])
+        if let Some(known) = index.map(|index| &mut self.known[index])
             && let Some(lent) = known.lent
         {
+            known.room = None;
             let window = self.registry.window(known.handle).expect("it stays lent");
             assert_eq!((window.as_ptr().addr(), window.len()), lent);
         }
@@ -87,6 +91,7 @@ impl Host {
         }
         let known = &mut self.known[index.expect("it is live")];
         known.truthful &= len as usize <= known.written;
+        known.room = None;
         match result {
             Ok(state) => {
                 known.lent = None;
@@ -104,6 +109,9 @@ impl Host {
 
     pub(super) fn finish(&mut self, handle: i32, index: Option<usize>) -> Result<(), Error> {
         let state = self.registry.state(handle);
+        if let (Some(index), Some(State::HeaderReady | State::Receiving)) = (index, state) {
+            self.known[index].room = None;
+        }
         let result = self.registry.finish(handle);
         match (&result, state) {
             (Ok(after), Some(State::HeaderReady | State::Receiving)) => {

@@ -1,0 +1,48 @@
+//! A digest, and the words for it.
+
+use core::fmt;
+
+use crate::contract::Code;
+use crate::error::{Error, Path};
+
+/// A digest algorithm; the number is the ABI's, and its bit in a mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SHA-256.
+    Sha256 = 1,
+    /// BLAKE3, 256 bits.
+    Blake3 = 2,
+}
+
+/// A 256-bit digest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+/// Lower-case hexadecimal.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The digests of an admitted file: those that were computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// SHA-256 over every byte of the file.
+    pub sha256: Option<Digest>,
+    /// BLAKE3 over every byte of the file.
+    pub blake3: Option<Digest>,
+}
+
+/// What was found is not what is expected.
+pub(super) fn differs(path: Path, expected: Digest, found: Digest) -> Error {
+    Error::new(Code::Digest, format_args!("these are not the bytes that were expected"))
+        .on(path)
+        .with(format_args!("{expected}"), format_args!("{found}"))
+}
