@@ -1,7 +1,8 @@
 export { Admission } from './guest/admission.js';
 export { admit } from './admit/admit.js';
 export { AdmissionError } from './core/errors.js';
-export { Guest, loadGuest } from './guest/guest.js';
+export { Guest } from './guest/guest.js';
+export { loadGuest } from './guest/load.js';
 export { hostFor } from './v1/host.js';
 export { Model } from './guest/model.js';
 export { opfsTee } from './store/store-tee.js';
@@ -10,11 +11,17 @@ export { allocCopy, loadModel, release } from './v1.js';
 export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 
 /** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./v1/host.js').Host} Host */
-/** @typedef {import('./v1/host.js').LoadedModel} LoadedModel */
+/** @typedef {import('./v1/loaded.js').Host} Host */
+/** @typedef {import('./v1/loaded.js').LoadedModel} LoadedModel */
 /** @typedef {import('./admit/progress.js').ProgressEvent} AdmissionProgress */
 /** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('./core/errors.js').Kind} Kind */
+/** @typedef {import('./guest/admission.js').OnHeader} OnHeader */
+/** @typedef {import('./guest/report.js').Entry} Entry */
+/** @typedef {import('./guest/report.js').FileReport} FileReport */
 /** @typedef {import('./guest/report.js').Report} Report */
+/** @typedef {import('./guest/report.js').Tensor} Tensor */
+/** @typedef {import('./guest/settings.js').Algorithm} Algorithm */
 /** @typedef {import('./guest/settings.js').Limits} Limits */
 /** @typedef {import('./sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('./store/stored-file.js').Stored} Stored */

@@ -12,7 +12,8 @@ export const TRANSFER_CEILING = 134_217_728;
  * @property {'1'} abi
  * @property {{ length: number, gguf: import('./guest/report.js').Gguf, metadata: import('./guest/report.js').Entry[],
  *   tensors: import('./guest/report.js').Tensor[], digests: { sha256?: string, blake3?: string } } | null} model
- * @property {{ call: string, status: number, code: string, offset: number | null, path: string | null, message: string } | null} error
+ * @property {{ call: string, status: number, code: string, offset: number | null, path: string | null, message: string
+ *   } | null} error
  */
 
 /**
@@ -28,7 +29,13 @@ export function allocCopy(exports, bytes) {
   if (len === 0) throw misuse('there are no bytes to transfer', { path: 'length', found: '0' });
   if (len > TRANSFER_CEILING) throw aboveCeiling(len);
   const ptr = guest.alloc(len);
-  if (ptr === 0) throw new AdmissionError(`the guest has no room for ${len} bytes`, { code: 'memory', kind: 'retry', status: -17, path: 'memory' });
+  if (ptr === 0)
+    throw new AdmissionError(`the guest has no room for ${len} bytes`, {
+      code: 'memory',
+      kind: 'retry',
+      status: -17,
+      path: 'memory',
+    });
   guest.view(ptr, len).set(bytes);
   return { ptr, len };
 }
@@ -67,7 +74,11 @@ export function loadModel(exports, bytes) {
     result = JSON.parse(text);
   } catch {
     // Another make of guest: the format of this text is no part of ABI v1 as it was frozen.
-    throw new AdmissionError(text || `the guest answered ${status}`, { code: `status ${status}`, kind, status: -status });
+    throw new AdmissionError(text || `the guest answered ${status}`, {
+      code: `status ${status}`,
+      kind,
+      status: -status,
+    });
   }
   throw new AdmissionError(result.message, { ...result, kind, status: -status });
 }

@@ -4,7 +4,8 @@ import { settingsOf } from '../guest/settings.js';
 
 /**
  * @typedef {import('../guest/settings.js').AdmissionOptions & import('./deliver.js').DeliveryOptions
- *   & import('../sources/source.js').SourceOptions & { onHeader?: import('../guest/admission.js').OnHeader }} AdmitOptions
+ *   & import('../sources/source.js').SourceOptions & { onHeader?: import('../guest/admission.js').OnHeader }}
+ *   AdmitOptions
  */
 
 /**

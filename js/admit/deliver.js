@@ -19,7 +19,7 @@ import { Tees } from './tees.js';
 /**
  * @template {Admitted} M
  * @typedef {object} Intake  What the bytes go into: an `Admission`, or a transfer of ABI v1.
- * @property {import('../guest/admission.js').State} state
+ * @property {import('../guest/report.js').State} state
  * @property {number} position
  * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<void>} write
  * @property {import('../guest/admission.js').Admission['step']} [step]
@@ -54,7 +54,11 @@ export async function deliver(from, options, prepare) {
     unhear.push(follow(stop, source.signal));
     const open = prepare();
     signal.throwIfAborted();
-    if (source.open) await unlessAborted(signal, source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))));
+    if (source.open)
+      await unlessAborted(
+        signal,
+        source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))),
+      );
     const length = agreed(options.length, source.length);
     const progress = new Progress(options.onProgress, length ?? source.total, signal);
     intake = open(length, progress);
@@ -116,7 +120,10 @@ async function carryDirectly(source, intake, signal) {
 async function carryInChunks(source, intake, signal, tees, progress) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
-  const reading = unlessAborted(signal, source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))));
+  const reading = unlessAborted(
+    signal,
+    source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))),
+  );
   await progress.catchUp(reading);
   const bytes = await reading;
   if (!bytes) return false;

@@ -4,7 +4,8 @@ import { sleep, unlessAborted } from '../core/waiting.js';
  * @typedef {object} ProgressEvent
  * @property {number} bytes
  * @property {number | undefined} total
- * @property {number} rate    bytes a second, lately; of the whole with `done`. The time that `onHeader` takes does not count
+ * @property {number} rate    bytes a second, lately; of the whole with `done`. The time that `onHeader` takes does not
+ *   count
  * @property {'header' | 'data' | 'done'} phase
  */
 

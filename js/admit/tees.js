@@ -12,7 +12,10 @@ import { patiently, unlessAborted } from '../core/waiting.js';
  *   It keeps the file: closed after all the others, when nothing else can fail any more.
  */
 
-/** How long a tee may take to clean up, in milliseconds. A file system may be held for some seconds by a tab that closed. */
+/**
+ * How long a tee may take to clean up, in milliseconds. A file system may be held for some seconds by a tab that
+ * closed.
+ */
 export const PATIENCE = 10_000;
 
 /** Some tees as one. */

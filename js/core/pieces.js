@@ -9,7 +9,8 @@ export function asBytes(chunk) {
   try {
     // One whose buffer was transferred away says that it is empty; a view that is made of it throws.
     if (chunk instanceof Uint8Array && chunk.byteLength > 0) return chunk;
-    if (ArrayBuffer.isView(chunk)) return unlessShrunk(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (ArrayBuffer.isView(chunk))
+      return unlessShrunk(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     if (isBuffer(chunk)) return unlessShrunk(new Uint8Array(chunk));
   } catch (cause) {
     if (cause instanceof AdmissionError) throw cause;
@@ -20,7 +21,8 @@ export function asBytes(chunk) {
 }
 
 /**
- * Of a view whose buffer shrank below it nothing tells how long it was: not even the engine says that anything is missing.
+ * Of a view whose buffer shrank below it nothing tells how long it was: not even the engine says that anything is
+ * missing.
  *
  * @param {Uint8Array} bytes
  */

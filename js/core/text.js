@@ -12,7 +12,10 @@ const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
 export function shown(text, most = 100) {
   const all = String(text);
   const start = Array.from(all.slice(0, 2 * most)).slice(0, most).join('');
-  const seen = start.replace(UNSEEN, character => `\\u{${/** @type {number} */ (character.codePointAt(0)).toString(16)}}`);
+  const seen = start.replace(
+    UNSEEN,
+    character => `\\u{${/** @type {number} */ (character.codePointAt(0)).toString(16)}}`,
+  );
   return start.length < all.length ? `${seen}…` : seen;
 }
 

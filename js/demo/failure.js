@@ -20,7 +20,13 @@ const HINTS_BY_KIND = {
   retry: 'Free something, and try again.',
 };
 /** @type {Record<string, string>} */
-const TITLES = { rejected: 'Not admitted', source: 'Could not be read', misuse: 'Cannot be done', dead: 'The guest ended', retry: 'Not now' };
+const TITLES = {
+  rejected: 'Not admitted',
+  source: 'Could not be read',
+  misuse: 'Cannot be done',
+  dead: 'The guest ended',
+  retry: 'Not now',
+};
 
 /** @param {any} error */
 export function showFailure(error) {
@@ -31,7 +37,8 @@ export function showFailure(error) {
   /** @type {[string, Node | string][]} */
   const facts = [];
   const add = (/** @type {string} */ name, /** @type {unknown} */ value) => {
-    if (value !== null && value !== undefined && value !== '') facts.push([name, element('code', {}, foreign(cut(String(value), 500)))]);
+    if (value !== null && value !== undefined && value !== '')
+      facts.push([name, element('code', {}, foreign(cut(String(value), 500)))]);
   };
   add('Code', code);
   add('Offset', typeof offset === 'number' ? `${whole(offset)} (0x${offset.toString(16)})` : offset);

@@ -14,7 +14,8 @@ export function size(bytes) {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(value >= 9.995 ? 1 : 2)}${NBSP}${UNITS[unit]}`;
+  const digits = unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(value >= 9.995 ? 1 : 2);
+  return `${digits}${NBSP}${UNITS[unit]}`;
 }
 
 /** @param {number | string} number */

@@ -20,11 +20,21 @@ export async function openGuest(mayUseWorker) {
   if (mayUseWorker) {
     try {
       const worker = await loadGuestWorker();
-      return { thread: 'worker', admit: (source, options) => worker.admit(source, options), memoryBytes: () => worker.memoryBytes(), close: () => worker.close() };
+      return {
+        thread: 'worker',
+        admit: (source, options) => worker.admit(source, options),
+        memoryBytes: () => worker.memoryBytes(),
+        close: () => worker.close(),
+      };
     } catch {
       // What is wrong with the guest itself shows below, too.
     }
   }
   const guest = await loadGuest();
-  return { thread: 'page', admit: (source, options) => admit(guest, source, options), memoryBytes: async () => guest.memoryBytes, close: async () => {} };
+  return {
+    thread: 'page',
+    admit: (source, options) => admit(guest, source, options),
+    memoryBytes: async () => guest.memoryBytes,
+    close: async () => {},
+  };
 }

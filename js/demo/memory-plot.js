@@ -1,7 +1,9 @@
 // Guest memory over the bytes of the file, beside what ABI v1 would need for a file of so many bytes.
+import { TRANSFER_CEILING as CEILING } from '../v1.js';
 import { size } from './format.js';
 
-const CEILING = 128 * 1024 * 1024;
+const CEILING_NAME = `${CEILING / 1024 / 1024} MiB`;
+
 const HEIGHT = 250;
 const MARGIN = { top: 22, right: 10, bottom: 40, left: 64 };
 const MOST_POINTS = 600;
@@ -37,7 +39,8 @@ export class MemoryPlot {
   add(bytes, memory, total) {
     this.#total = total ?? this.#total;
     this.#points.push([bytes, memory]);
-    if (this.#points.length > MOST_POINTS) this.#points = this.#points.filter((_, index) => index % 2 === 0 || index === this.#points.length - 1);
+    if (this.#points.length > MOST_POINTS)
+      this.#points = this.#points.filter((_, index) => index % 2 === 0 || index === this.#points.length - 1);
     this.draw();
   }
 
@@ -56,8 +59,15 @@ export class MemoryPlot {
 
     const picture = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, 'aria-hidden': 'true' });
     picture.append(
-      svg('defs', {}, svg('pattern', { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
-        svg('line', { class: 'hatch', x1: 0, y1: 0, x2: 0, y2: 8 }))),
+      svg(
+        'defs',
+        {},
+        svg(
+          'pattern',
+          { id: 'hatch', width: 8, height: 8, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
+          svg('line', { class: 'hatch', x1: 0, y1: 0, x2: 0, y2: 8 }),
+        ),
+      ),
     );
     for (const value of ticks(top, 4)) {
       picture.append(
@@ -65,14 +75,29 @@ export class MemoryPlot {
         label(MARGIN.left - 8, y(value) + 4, size(value), { 'text-anchor': 'end' }),
       );
     }
-    if (isAbove) picture.append(svg('rect', { class: 'beyond', x: x(CEILING), y: MARGIN.top, width: right - x(CEILING), height: bottom - MARGIN.top }));
-    picture.append(svg('path', { class: 'v1-need', d: `M${x(0)} ${y(0)}L${x(v1End)} ${y(3 * v1End)}L${x(v1End)} ${y(2 * v1End)}Z` }));
-    if (isAbove) picture.append(svg('line', { class: 'ceiling', x1: x(CEILING), x2: x(CEILING), y1: MARGIN.top - 6, y2: bottom }));
+    if (isAbove)
+      picture.append(
+        svg('rect', {
+          class: 'beyond',
+          x: x(CEILING),
+          y: MARGIN.top,
+          width: right - x(CEILING),
+          height: bottom - MARGIN.top,
+        }),
+      );
+    picture.append(
+      svg('path', { class: 'v1-need', d: `M${x(0)} ${y(0)}L${x(v1End)} ${y(3 * v1End)}L${x(v1End)} ${y(2 * v1End)}Z` }),
+    );
+    if (isAbove)
+      picture.append(svg('line', { class: 'ceiling', x1: x(CEILING), x2: x(CEILING), y1: MARGIN.top - 6, y2: bottom }));
 
     const line = this.#points.map(([bytes, memory]) => `${x(bytes).toFixed(1)} ${y(memory).toFixed(1)}`);
     if (line.length > 0) {
       picture.append(
-        svg('path', { class: 'guest-area', d: `M${x(this.#points[0][0]).toFixed(1)} ${bottom}L${line.join('L')}L${x(bytes).toFixed(1)} ${bottom}Z` }),
+        svg('path', {
+          class: 'guest-area',
+          d: `M${x(this.#points[0][0]).toFixed(1)} ${bottom}L${line.join('L')}L${x(bytes).toFixed(1)} ${bottom}Z`,
+        }),
         svg('path', { class: 'guest', d: `M${line.join('L')}` }),
         svg('circle', { class: 'now', cx: x(bytes), cy: y(memory), r: 5 }),
       );
@@ -80,7 +105,14 @@ export class MemoryPlot {
     const isLate = x(bytes) > (right + MARGIN.left) / 2;
     picture.append(
       ...(isAbove ? [ceilingName(x(CEILING), right)] : []),
-      ...(line.length > 0 ? [label(x(bytes) + (isLate ? -10 : 10), Math.max(MARGIN.top + 10, y(memory) - 11), size(memory), { class: 'guest-name', 'text-anchor': isLate ? 'end' : 'start' })] : []),
+      ...(line.length > 0
+        ? [
+            label(x(bytes) + (isLate ? -10 : 10), Math.max(MARGIN.top + 10, y(memory) - 11), size(memory), {
+              class: 'guest-name',
+              'text-anchor': isLate ? 'end' : 'start',
+            }),
+          ]
+        : []),
       label(MARGIN.left, bottom + 18, '0', {}),
       label(right, bottom + 18, this.#total ? size(total) : '', { 'text-anchor': 'end' }),
       label((MARGIN.left + right) / 2, bottom + 34, 'bytes of the file', { 'text-anchor': 'middle' }),
@@ -97,10 +129,12 @@ export class MemoryPlot {
    */
   #say(total, memory, peak) {
     const now = memory ? `Guest memory: ${size(memory)}${peak > memory ? ` (most: ${size(peak)})` : ''}. ` : '';
-    if (this.#total === undefined) return `${now}ABI v1 would need 2 to 3 times the file, and refuses one above 128 MiB.`;
+    if (this.#total === undefined)
+      return `${now}ABI v1 would need 2 to 3 times the file, and refuses one above ${CEILING_NAME}.`;
+    const need = `${now}ABI v1 would need ${size(2 * total)} to ${size(3 * total)}`;
     return total > CEILING
-      ? `${now}ABI v1 would need ${size(2 * total)} to ${size(3 * total)}, and refuses this file: its ceiling is 128 MiB.`
-      : `${now}ABI v1 would need ${size(2 * total)} to ${size(3 * total)} for this file; its ceiling is 128 MiB.`;
+      ? `${need}, and refuses this file: its ceiling is ${CEILING_NAME}.`
+      : `${need} for this file; its ceiling is ${CEILING_NAME}.`;
   }
 }
 
@@ -110,7 +144,10 @@ export class MemoryPlot {
  */
 function ceilingName(at, right) {
   const isNarrow = right - at < 120;
-  return label(isNarrow ? at - 6 : at + 6, MARGIN.top + 8, 'v1 ends: 128 MiB', { class: 'v1', 'text-anchor': isNarrow ? 'end' : 'start' });
+  return label(isNarrow ? at - 6 : at + 6, MARGIN.top + 8, `v1 ends: ${CEILING_NAME}`, {
+    class: 'v1',
+    'text-anchor': isNarrow ? 'end' : 'start',
+  });
 }
 
 /**

@@ -1,5 +1,4 @@
 // The demo page: one file at a time, from the header to the tables.
-import { unlessAborted } from '../core/waiting.js';
 import { byId, element, showFacts } from './element.js';
 import { showFailure } from './failure.js';
 import { factsOf } from './facts.js';
@@ -61,7 +60,8 @@ async function run(source, name, total, controller) {
       throw error;
     });
     const { admit, memoryBytes, thread } = guest;
-    byId('thread').textContent = thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
+    byId('thread').textContent =
+      thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
     memory.measure = memoryBytes;
     memory.look();
     let quarter = 0;
@@ -87,7 +87,8 @@ async function run(source, name, total, controller) {
         memory.total = event.total ?? memory.total;
         memory.look();
         const reached = event.total ? Math.floor((4 * event.bytes) / event.total) : 0;
-        if (event.phase === 'data' && reached > quarter && reached < 4) say(`${25 * (quarter = reached)} % of the file is read.`);
+        if (event.phase === 'data' && reached > quarter && reached < 4)
+          say(`${25 * (quarter = reached)} % of the file is read.`);
       },
     });
     showStep('done');
@@ -112,10 +113,27 @@ async function run(source, name, total, controller) {
 function options() {
   const sha256 = byId('sha256').value.trim();
   const sink = /** @type {'verify' | 'resident'} */ (new FormData(byId('source')).get('sink'));
-  /** @type {import('../guest/settings.js').Algorithm[]} */
+  /** @type {import('../index.js').Algorithm[]} */
   const digests = byId('blake3').checked ? ['sha256', 'blake3'] : ['sha256'];
   return { sink, digests, ...(sha256 && { sha256 }) };
 }
+
+/**
+ * What `promise` settles to, or the signal's reason if that comes first.
+ *
+ * @template T
+ * @param {AbortSignal} signal
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+const unlessAborted = (signal, promise) =>
+  Promise.race([
+    promise,
+    new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    }),
+  ]);
 
 /**
  * Waits for the user's word; an abort is one too.
@@ -126,7 +144,10 @@ function options() {
 async function decision(report, signal) {
   const { memory, gguf, sink } = report;
   const rest = `${size(gguf.dataBytes)} of tensors follow`;
-  byId('decision-text').textContent = sink === 'resident' ? `${rest}; the guest will hold ${size(memory.needed)}.` : `${rest}; the guest needs ${size(memory.needed)} to check them.`;
+  byId('decision-text').textContent =
+    sink === 'resident'
+      ? `${rest}; the guest will hold ${size(memory.needed)}.`
+      : `${rest}; the guest needs ${size(memory.needed)} to check them.`;
   byId('decision').hidden = false;
   byId('cancel').hidden = true;
   showStep('asking');

@@ -5,8 +5,8 @@ import { cut, size, whole } from './format.js';
 import { showSearchTable } from './search-table.js';
 
 /** @typedef {import('../index.js').Model | import('../index.js').RemoteModel} AnyModel */
-/** @typedef {import('../guest/report.js').Entry} Entry */
-/** @typedef {import('../guest/report.js').Tensor} Tensor */
+/** @typedef {import('../index.js').Entry} Entry */
+/** @typedef {import('../index.js').Tensor} Tensor */
 
 const VALUE_SHOWN = 160;
 const FULL_CHARACTERS = 20_000;
@@ -37,7 +37,12 @@ function showDigests(digests) {
   const names = { sha256: 'SHA-256', blake3: 'BLAKE3' };
   byId('digests').replaceChildren(...Object.entries(digests).map(([algorithm, digest]) => {
     const name = names[algorithm] ?? algorithm;
-    const copy = element('button', { type: 'button', class: 'quiet', 'aria-label': `Copy ${name}`, textContent: 'Copy' });
+    const copy = element('button', {
+      type: 'button',
+      class: 'quiet',
+      'aria-label': `Copy ${name}`,
+      textContent: 'Copy',
+    });
     copy.addEventListener('click', async () => {
       const isCopied = await navigator.clipboard?.writeText(digest).then(() => true, () => false);
       byId('status').textContent = isCopied ? `${name} copied.` : 'This browser did not let the page copy.';
@@ -50,7 +55,9 @@ function showDigests(digests) {
 function showTypes(report) {
   const types = bytesByType(report);
   const all = types.reduce((sum, { bytes }) => sum + bytes, 0) || 1;
-  const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) => element('th', { scope: 'col', class: ['', 'number', 'number', 'share'][index] }, name));
+  const head = ['Type', 'Tensors', 'Size', 'Share'].map((name, index) =>
+    element('th', { scope: 'col', class: ['', 'number', 'number', 'share'][index] }, name),
+  );
   const rows = types.map(({ type, bytes, count }) => {
     const bar = element('i');
     bar.style.setProperty('--share', String(bytes / all));
@@ -60,10 +67,20 @@ function showTypes(report) {
       element('td', { class: 'number' }, size(bytes)),
       element('td', { class: 'share' }, element('span', {}, bar, percent(bytes / all))));
   });
-  byId('types').replaceChildren(types.length === 0
-    ? element('p', { class: 'note' }, 'There are no tensors: this file holds a vocabulary or settings.')
-    : element('div', { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': 'types-title' },
-      element('table', { class: 'types', 'aria-labelledby': 'types-title' }, element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows))));
+  byId('types').replaceChildren(
+    types.length === 0
+      ? element('p', { class: 'note' }, 'There are no tensors: this file holds a vocabulary or settings.')
+      : element(
+          'div',
+          { class: 'scroll', role: 'region', tabIndex: 0, 'aria-labelledby': 'types-title' },
+          element(
+            'table',
+            { class: 'types', 'aria-labelledby': 'types-title' },
+            element('thead', {}, element('tr', {}, ...head)),
+            element('tbody', {}, ...rows),
+          ),
+        ),
+  );
 }
 
 /**
@@ -74,11 +91,20 @@ function showTypes(report) {
 function valueCell(model, entry, index) {
   const text = String(entry.value);
   const isArray = entry.items !== undefined;
-  const shown = element('span', {}, isArray ? `${whole(entry.items ?? 0)} ${entry.items === 1 ? 'item' : 'items'}` : foreign(cut(text, VALUE_SHOWN)));
+  const shown = element(
+    'span',
+    {},
+    isArray ? `${whole(entry.items ?? 0)} ${entry.items === 1 ? 'item' : 'items'}` : foreign(cut(text, VALUE_SHOWN)),
+  );
   if (isArray ? entry.items === 0 : entry.bytes === undefined && text.length <= VALUE_SHOWN) return shown;
 
   const toggle = element('button', { type: 'button', class: 'quiet' });
-  const full = element('pre', { hidden: true, tabIndex: 0, role: 'region', 'aria-label': `Value of ${cut(entry.key, 80)}` });
+  const full = element('pre', {
+    hidden: true,
+    tabIndex: 0,
+    role: 'region',
+    'aria-label': `Value of ${cut(entry.key, 80)}`,
+  });
   const name = () => {
     const act = full.hidden ? 'Show' : 'Hide';
     toggle.textContent = act;
@@ -102,10 +128,18 @@ function valueCell(model, entry, index) {
 
 /** @param {any} value */
 function inFull(value) {
-  if (typeof value === 'string') return value.length > FULL_CHARACTERS ? `${value.slice(0, FULL_CHARACTERS)}\n… ${whole(value.length)} characters in all` : value;
+  if (typeof value === 'string')
+    return value.length > FULL_CHARACTERS
+      ? `${value.slice(0, FULL_CHARACTERS)}\n… ${whole(value.length)} characters in all`
+      : value;
   if (!Array.isArray(value)) return String(value);
   const width = String(Math.min(value.length, FULL_ITEMS) - 1).length;
-  const lines = value.slice(0, FULL_ITEMS).map((item, index) => `${String(index).padStart(width)}  ${cut(typeof item === 'string' ? JSON.stringify(item) : String(item), 500)}`);
+  const lines = value
+    .slice(0, FULL_ITEMS)
+    .map(
+      (item, index) =>
+        `${String(index).padStart(width)}  ${cut(typeof item === 'string' ? JSON.stringify(item) : String(item), 500)}`,
+    );
   if (value.length > FULL_ITEMS) lines.push(`… ${whole(value.length)} items in all`);
   return lines.join('\n');
 }

@@ -29,16 +29,29 @@ export function showSearchTable(place, title, rows, columns, text) {
   let shown = 0;
   /** @type {{ column: Column<T>, sign: 1 | -1 } | undefined} */ let sorting;
 
-  const input = element('input', { type: 'search', id, autocomplete: 'off', spellcheck: false, placeholder: 'Search', 'aria-describedby': `${id}-count`, 'aria-label': `Search ${title.toLowerCase()}` });
+  const input = element('input', {
+    type: 'search',
+    id,
+    autocomplete: 'off',
+    spellcheck: false,
+    placeholder: 'Search',
+    'aria-describedby': `${id}-count`,
+    'aria-label': `Search ${title.toLowerCase()}`,
+  });
   const count = element('p', { id: `${id}-count`, class: 'note', role: 'status' });
   const body = element('tbody', { role: 'rowgroup' });
   const more = element('button', { type: 'button', textContent: 'Show more' });
   const rest = element('span', { class: 'note' });
   const foot = element('div', { class: 'more' }, more, rest);
   const heads = columns.map(column => {
-    if (!column.order) return element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '' }, column.name);
+    if (!column.order)
+      return element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '' }, column.name);
     const button = element('button', { type: 'button', textContent: column.name });
-    const head = element('th', { role: 'columnheader', scope: 'col', class: column.kind ?? '', 'aria-sort': 'none' }, button);
+    const head = element(
+      'th',
+      { role: 'columnheader', scope: 'col', class: column.kind ?? '', 'aria-sort': 'none' },
+      button,
+    );
     button.addEventListener('click', () => {
       sorting = { column, sign: head.getAttribute('aria-sort') === 'ascending' ? -1 : 1 };
       for (const other of heads) if (other.hasAttribute('aria-sort')) other.setAttribute('aria-sort', 'none');
@@ -62,7 +75,9 @@ export function showSearchTable(place, title, rows, columns, text) {
     body.replaceChildren();
     show();
     scroll.hidden = found.length === 0;
-    count.textContent = wanted ? `${whole(found.length)} of ${whole(rows.length)} match` : `${whole(rows.length)} in all`;
+    count.textContent = wanted
+      ? `${whole(found.length)} of ${whole(rows.length)} match`
+      : `${whole(rows.length)} in all`;
   }
 
   function show() {
@@ -74,7 +89,12 @@ export function showSearchTable(place, title, rows, columns, text) {
     shown += next.length;
     more.hidden = shown >= found.length;
     foot.hidden = more.hidden && shown > 0;
-    rest.textContent = shown > 0 ? `${whole(shown)} of ${whole(found.length)} shown` : rows.length > 0 ? 'Nothing matches.' : 'There are none.';
+    rest.textContent =
+      shown > 0
+        ? `${whole(shown)} of ${whole(found.length)} shown`
+        : rows.length > 0
+          ? 'Nothing matches.'
+          : 'There are none.';
   }
 
   input.addEventListener('input', search);

@@ -3,7 +3,8 @@ import { aboveCeiling, loadModel, TRANSFER_CEILING } from '../v1.js';
 
 /**
  * @param {WebAssembly.Exports & { free_model(): number }} guest
- * @returns {Pick<import('../index.js').Host, 'ceiling' | 'unload'> & { load: (file: File) => Promise<{ report: any }> }}
+ * @returns {Pick<import('../index.js').Host, 'ceiling' | 'unload'> & { load: (file: File) => Promise<{ report: any }>
+ *   }}
  */
 export const hostFor = guest => ({
   ceiling: TRANSFER_CEILING,

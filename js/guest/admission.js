@@ -7,9 +7,8 @@ import { limitId, limitValue, settingsOf } from './settings.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
 /** @typedef {import('./report.js').Report} Report */
+/** @typedef {import('./report.js').State} State */
 /** @typedef {import('./settings.js').Limits} Limits */
-
-/** @typedef {'open' | 'header_ready' | 'receiving' | 'admitted' | 'failed'} State */
 
 /**
  * @callback OnHeader  Looks at the header before anything of tensor size is reserved or read. A throw refuses the file.
@@ -113,8 +112,8 @@ export class Admission {
   /**
    * Lends a window, has it filled and pushes it, all at once.
    *
-   * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first. Where there
-   * is an `onHeader`, `decide` asks it before.
+   * In the state `header_ready` a further step, or `finish`, is the consent to the data: look at `report` first. Where
+   * there is an `onHeader`, `decide` asks it before.
    * After an error of the kind `retry` the same step can be made again. While a `write` is under way it is misuse.
    *
    * @param {Fill} fill
@@ -147,9 +146,10 @@ export class Admission {
   }
 
   /**
-   * Takes all of `bytes`, in as many steps as it needs, and asks `onHeader` in between. A call while another is under way
-   * waits for it, so that bytes go in in the order of the calls; also while `onHeader` is thinking, which must not wait for
-   * a `write` itself. If one fails, all that wait behind it fail with its error: their bytes would not stand at their place.
+   * Takes all of `bytes`, in as many steps as it needs, and asks `onHeader` in between. A call while another is under
+   * way waits for it, so that bytes go in in the order of the calls; also while `onHeader` is thinking, which must not
+   * wait for a `write` itself. If one fails, all that wait behind it fail with its error: their bytes would not stand
+   * at their place.
    *
    * @param {BufferSource} bytes  as they are until the promise settles
    * @param {AbortSignal} [signal]
@@ -233,8 +233,8 @@ export class Admission {
 
   /**
    * The session as a stream: `await response.body.pipeTo(admission.writable, { signal })`, then `admission.model`.
-   * Closing it is `finish`. Whatever goes wrong, the session is released. A pipe waits for the write under way before it
-   * aborts: an `onHeader` that asks the user has to end by itself then (`admit` hears its signal at once).
+   * Closing it is `finish`. Whatever goes wrong, the session is released. A pipe waits for the write under way before
+   * it aborts: an `onHeader` that asks the user has to end by itself then (`admit` hears its signal at once).
    *
    * @returns {WritableStream<BufferSource>}
    */
@@ -273,7 +273,8 @@ export class Admission {
 
   #refuseUndecided() {
     if (this.#deciding) throw misuse('onHeader has not answered yet', { code: 'state' });
-    if (this.#onHeader && this.#state === 'header_ready') throw misuse('onHeader has to be asked first: decide', { code: 'state' });
+    if (this.#onHeader && this.#state === 'header_ready')
+      throw misuse('onHeader has to be asked first: decide', { code: 'state' });
   }
 
   #lend() {

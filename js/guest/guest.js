@@ -1,6 +1,5 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
 import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
-import { nodeFs } from '../core/node.js';
 import { shown } from '../core/text.js';
 
 /** @typedef {import('./report.js').Report} Report */
@@ -39,8 +38,14 @@ import { shown } from '../core/text.js';
  * @property {() => bigint} last_error
  */
 
-const V1 = ['alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr', 'get_diagnostics_len', 'free_model'];
-const V2 = ['begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata', 'tensor', 'activate', 'active', 'release', 'last_error'];
+const V1 = [
+  'alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
+  'get_diagnostics_len', 'free_model',
+];
+const V2 = [
+  'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
+  'tensor', 'activate', 'active', 'release', 'last_error',
+];
 const SINKS = { verify: 1, resident: 2 };
 const POISONED = -64;
 const utf8 = new TextDecoder();
@@ -79,7 +84,11 @@ export class Guest {
    * @returns {Uint8Array<ArrayBuffer>} a fresh view
    */
   view(ptr, len) {
-    return new Uint8Array(/** @type {ArrayBuffer} */ (this.#exports.memory.buffer), word('view', ptr), word('view', len));
+    return new Uint8Array(
+      /** @type {ArrayBuffer} */ (this.#exports.memory.buffer),
+      word('view', ptr),
+      word('view', len),
+    );
   }
 
   // ABI v2
@@ -310,7 +319,8 @@ export class Guest {
       result = call(...args);
     } catch (cause) {
       if (cause instanceof WebAssembly.RuntimeError) throw trapped(cause);
-      throw cause instanceof TypeError ? misuse(`${name}: ${messageOf(cause)}`, { cause }) : cause; // a bigint for a number
+      // A bigint for a number.
+      throw cause instanceof TypeError ? misuse(`${name}: ${messageOf(cause)}`, { cause }) : cause;
     }
     if (result < 0) throw this.#failed(Number(result));
     return result;
@@ -327,44 +337,8 @@ export class Guest {
   }
 }
 
-/**
- * Compiles and instantiates the guest.
- *
- * @param {string | URL | Response | BufferSource | WebAssembly.Module} [from]  default: `guest.wasm` of this package
- * @returns {Promise<Guest>}
- */
-export async function loadGuest(from = new URL('../guest.wasm', import.meta.url)) {
-  const module = await compile(from);
-  const imports = WebAssembly.Module.imports(module);
-  if (imports.length > 0) throw notAGuest(`it imports ${imports[0].module}.${imports[0].name}`);
-  const guest = new Guest((await WebAssembly.instantiate(module, {})).exports);
-  if (guest.abi < 2) throw notAGuest('it exports no abi_version: this is a v1 module, use hostFor');
-  return guest;
-}
-
-/**
- * @param {string | URL | Response | BufferSource | WebAssembly.Module} from
- * @returns {Promise<WebAssembly.Module>}
- */
-async function compile(from) {
-  if (from instanceof WebAssembly.Module) return from;
-  if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return WebAssembly.compile(from);
-  if (from instanceof URL && from.protocol === 'file:') {
-    return WebAssembly.compile(await nodeFs().promises.readFile(from));
-  }
-  const response = from instanceof Response ? from : await fetch(from);
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw notAGuest(`the server answered ${response.status}`);
-  }
-  // Streaming needs the type application/wasm, without parameters; any other server is served all the same.
-  const typed = response.headers.get('content-type') === 'application/wasm';
-  return typed && WebAssembly.compileStreaming
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer());
-}
-
-// WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or offset.
+// WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or
+// offset.
 
 /**
  * @param {string} call  of the guest
@@ -391,8 +365,13 @@ function wide(value) {
 }
 
 /** @param {string} why */
-const notAGuest = why => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest' });
+export const notAGuest = why => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest' });
 
 /** @param {WebAssembly.RuntimeError} cause */
 const trapped = cause =>
-  new AdmissionError(`the guest trapped: ${messageOf(cause)}`, { code: 'poisoned', kind: 'dead', status: POISONED, cause });
+  new AdmissionError(`the guest trapped: ${messageOf(cause)}`, {
+    code: 'poisoned',
+    kind: 'dead',
+    status: POISONED,
+    cause,
+  });

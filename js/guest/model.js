@@ -47,7 +47,8 @@ export class Model {
    * A view: good until the next call into the guest. `slice()` it to keep it.
    *
    * @param {string | number} nameOrIndex  an index is a whole number, 0 or above; anything else is misuse
-   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the file has no such tensor, or the index is past its last
+   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the file has no such tensor, or the index is past its
+   *   last
    */
   tensor(nameOrIndex) {
     this.#names ??= places(this.report.tensors.map(tensor => tensor.name));

@@ -1,5 +1,7 @@
 // Types of the guest's report. Fields are only ever added; offsets are absolute file offsets.
 
+/** @typedef {'open' | 'header_ready' | 'receiving' | 'admitted' | 'failed'} State  of a session */
+
 /**
  * @typedef {object} Entry
  * @property {string} key
@@ -33,7 +35,7 @@
 /**
  * @typedef {object} Report
  * @property {string} abi
- * @property {import('./admission.js').State} state
+ * @property {State} state
  * @property {'verify' | 'resident'} sink
  * @property {number} position
  * @property {number | null} length

@@ -41,7 +41,8 @@ const LIMIT_IDS = {
 };
 
 /**
- * Every limit that can refuse a file, as high as it goes: the guest lowers them to its bounds. The window refuses nothing.
+ * Every limit that can refuse a file, as high as it goes: the guest lowers them to its bounds. The window refuses
+ * nothing.
  *
  * @type {Limits}
  */
@@ -57,7 +58,8 @@ const ALGORITHMS = { sha256: 1, blake3: 2 };
  * @returns {Settings}
  */
 export function settingsOf({ sink = 'verify', length, sha256, blake3, digests, limits = {} }) {
-  if (sink !== 'verify' && sink !== 'resident') throw misuse(`sink must be 'verify' or 'resident', found ${String(sink)}`);
+  if (sink !== 'verify' && sink !== 'resident')
+    throw misuse(`sink must be 'verify' or 'resident', found ${String(sink)}`);
   if (length !== undefined && !(Number.isSafeInteger(length) && length > 0)) {
     throw misuse(`length must be a whole number above 0, or left out; found ${String(length)}`);
   }
@@ -70,8 +72,13 @@ export function settingsOf({ sink = 'verify', length, sha256, blake3, digests, l
   for (const name of digests ?? (mask ? [] : ['sha256'])) mask |= named(ALGORITHMS, name, 'digest');
 
   return {
-    sink, length, digests: mask, expected,
-    limits: Object.entries(limits).filter(([, value]) => value !== undefined).map(([name, value]) => [limitId(name), limitValue(name, value)]),
+    sink,
+    length,
+    digests: mask,
+    expected,
+    limits: Object.entries(limits)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [limitId(name), limitValue(name, value)]),
   };
 }
 

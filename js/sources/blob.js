@@ -10,7 +10,9 @@ import { StreamSource } from './stream.js';
  */
 export function blobSource(blob) {
   const stream = blob.stream();
-  return isByteStream(stream) ? new StreamSource(stream, { length: blob.size || undefined, isOwn: true }) : new SliceSource(blob);
+  return isByteStream(stream)
+    ? new StreamSource(stream, { length: blob.size || undefined, isOwn: true })
+    : new SliceSource(blob);
 }
 
 /** @param {ReadableStream} stream */

@@ -3,7 +3,10 @@ import { blobSource } from './blob.js';
 import { DirectSource } from './direct.js';
 
 /** @typedef {import('./source.js').Source} Source */
-/** @typedef {{ read(target: BufferSource, options?: { at?: number }): number, getSize(): number, close(): void }} SyncAccessHandle */
+/**
+ * @typedef {{ read(target: BufferSource, options?: { at?: number }): number, getSize(): number, close(): void }}
+ * SyncAccessHandle
+ */
 
 /**
  * A synchronous handle of the caller's, in a worker: it stays open.
@@ -35,7 +38,8 @@ function sizeOf(handle) {
  * @returns {Promise<Source>}
  */
 export async function fileHandleSource(file) {
-  const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: (options: object) => Promise<SyncAccessHandle> }} */ (file);
+  const { createSyncAccessHandle } =
+    /** @type {{ createSyncAccessHandle?: (options: object) => Promise<SyncAccessHandle> }} */ (file);
   const handle = await createSyncAccessHandle?.call(file, { mode: 'read-only' }).catch(() => undefined);
   return handle ? syncHandleSource(handle, () => handle.close()) : blobSource(await file.getFile());
 }

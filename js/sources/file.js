@@ -10,8 +10,8 @@ const PIECE = 64 * 1024;
 /**
  * A file of Node's, opened here and closed here.
  *
- * A pipe is opened without waiting for whoever writes to it. Node opens files on four threads, and an open that waits keeps
- * its thread, also when it was given up: four of them would stop every other.
+ * A pipe is opened without waiting for whoever writes to it. Node opens files on four threads, and an open that waits
+ * keeps its thread, also when it was given up: four of them would stop every other.
  *
  * @param {string | URL} path
  * @returns {Promise<Source>}
@@ -37,8 +37,8 @@ export async function pathSource(path) {
 }
 
 /**
- * An open file of the caller's: it is never closed here. A pipe or a device is read as a stream: it has no offsets and may
- * wait. An abort cannot take back a read that waits in a device, or in a socket.
+ * An open file of the caller's: it is never closed here. A pipe or a device is read as a stream: it has no offsets and
+ * may wait. An abort cannot take back a read that waits in a device, or in a socket.
  *
  * @param {number} fd
  * @returns {Source}
@@ -73,7 +73,8 @@ function directSource(fd, length, close) {
 const pipeStream = fd => new (nodeNet().Socket)({ fd, readable: true, writable: false });
 
 /**
- * A descriptor of our own of the caller's pipe, which is read without a thread and closed without touching the caller's.
+ * A descriptor of our own of the caller's pipe, which is read without a thread and closed without touching the
+ * caller's.
  *
  * @param {number} fd
  * @returns {number | undefined} undefined where the system has no such way

@@ -46,7 +46,8 @@ export function sourceOf(from, options = {}) {
   if (isListOfFiles(from)) {
     throw misuse(`this is a list of files (${any.length}), not a file: give one of them`, { code: 'unsupported' });
   }
-  if (is(/** @type {any} */ (Symbol.asyncIterator)) || is(/** @type {any} */ (Symbol.iterator))) return new IterableSource(any);
+  if (is(/** @type {any} */ (Symbol.asyncIterator)) || is(/** @type {any} */ (Symbol.iterator)))
+    return new IterableSource(any);
   if (is('fd')) return new LateSource(async () => descriptorSource(any.fd));
   if (is('path')) return new LateSource(() => pathSource(any.path));
   throw misuse(`cannot read a file from this: ${Object.prototype.toString.call(from)}`, { code: 'unsupported' });
@@ -59,7 +60,11 @@ export function sourceOf(from, options = {}) {
  */
 function isListOfFiles(value) {
   if (typeof value !== 'object' || value === null || typeof value.length !== 'number') return false;
-  return isBlob(value[0]) || typeof value[0]?.getFile === 'function' || Object.prototype.toString.call(value) === '[object FileList]';
+  return (
+    isBlob(value[0]) ||
+    typeof value[0]?.getFile === 'function' ||
+    Object.prototype.toString.call(value) === '[object FileList]'
+  );
 }
 
 /**

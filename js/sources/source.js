@@ -18,12 +18,12 @@
 /**
  * @typedef {object} SourceOptions
  * @property {AbortSignal} [signal]
- * @property {number} [retries]      how often a request is made again without a new byte of the file; default 3. Each byte
- *   that comes gives all tries back
+ * @property {number} [retries]      how often a request is made again without a new byte of the file; default 3. Each
+ *   byte that comes gives all tries back
  * @property {number} [retryDelay]   milliseconds before the first of them, doubled for each that follows, up to 30 s;
  *   0 to 2^31-1, default 500
- * @property {number} [stallTimeout] milliseconds without an answer or a byte after which the line counts as broken; 0 waits
- *   for ever; 0 to 2^31-1, default 30,000
+ * @property {number} [stallTimeout] milliseconds without an answer or a byte after which the line counts as broken; 0
+ *   waits for ever; 0 to 2^31-1, default 30,000
  * @property {string} [sha256]       with a digest required, a server needs no ETag for a download to go on
  * @property {string} [blake3]
  */

@@ -10,17 +10,17 @@ const QUICK = 50;
 const LEAST = 64 * 1024;
 
 /**
- * Readers that are waiting. Chromium lets its collector take a stream that is being read when nothing else holds on to it
- * (whoever waits is held by the read itself), and then the read never ends.
+ * Readers that are waiting. Chromium lets its collector take a stream that is being read when nothing else holds on to
+ * it (whoever waits is held by the read itself), and then the read never ends.
  *
  * @type {Set<ReadableStreamBYOBReader>}
  */
 const waiting = new Set();
 
 /**
- * For each read an engine makes objects of its own that weigh nothing with its JavaScript collector, which sees no cause to
- * run (docs/design.md has numbers). So now and then it is given something that weighs enough: zeros that nobody touches take
- * no memory, and are gone with the rest.
+ * For each read an engine makes objects of its own that weigh nothing with its JavaScript collector, which sees no
+ * cause to run (docs/design.md has numbers). So now and then it is given something that weighs enough: zeros that
+ * nobody touches take no memory, and are gone with the rest.
  */
 const REMINDED_EACH = 256 * 1024 * 1024;
 const WEIGHT = 64 * 1024 * 1024;
@@ -29,10 +29,10 @@ const WEIGHT = 64 * 1024 * 1024;
  * A ReadableStream. A byte stream is read into one buffer that goes to and fro, so that memory stays flat: a default
  * reader's chunks are bounded by the garbage collector only.
  *
- * A stream of the engine's own is read with `min`, else it gives 64 KiB at a time. But by the standard a read fails, and
- * the bytes are lost, when the stream was closed with less than `min` in its queue. That is how a stream of the caller's may
- * be, and in Node what was fetched too, once it was cloned and the clone was read first. So `min` stays within what is sure
- * to come. Where that is not known it is 1: more calls, and no byte lost.
+ * A stream of the engine's own is read with `min`, else it gives 64 KiB at a time. But by the standard a read fails,
+ * and the bytes are lost, when the stream was closed with less than `min` in its queue. That is how a stream of the
+ * caller's may be, and in Node what was fetched too, once it was cloned and the clone was read first. So `min` stays
+ * within what is sure to come. Where that is not known it is 1: more calls, and no byte lost.
  *
  * @implements {Source}
  */

@@ -13,7 +13,11 @@ export function takeLock(name, signal) {
     const locks = globalThis.navigator?.locks;
     if (!locks) throw misuse('there are no locks here (they need a secure context)', { code: 'unsupported' });
     locks
-      .request(`gguf-admission store ${name}`, { signal }, () => new Promise(release => resolve(() => release(undefined))))
+      .request(
+        `gguf-admission store ${name}`,
+        { signal },
+        () => new Promise(release => resolve(() => release(undefined))),
+      )
       .catch(reject);
   });
 }

@@ -27,7 +27,9 @@ const PAUSE = 50;
  * @returns {Promise<Part>}
  */
 export async function openPart(file) {
-  const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: () => Promise<SyncAccessHandle> }} */ (/** @type {unknown} */ (file));
+  const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: () => Promise<SyncAccessHandle> }} */ (
+    /** @type {unknown} */ (file)
+  );
   if (createSyncAccessHandle) {
     try {
       return new SyncPart(await whenFree(() => createSyncAccessHandle.call(file)));
@@ -72,7 +74,9 @@ class SyncPart {
    */
   write(bytes, offset) {
     for (let done = 0; done < bytes.length; ) {
-      const count = this.#handle.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes.subarray(done)), { at: offset + done });
+      const count = this.#handle.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes.subarray(done)), {
+        at: offset + done,
+      });
       if (count === 0) throw new DOMException('the file takes no more bytes', 'QuotaExceededError');
       done += count;
     }

@@ -12,13 +12,13 @@ import { StoredFile } from './stored-file.js';
  */
 
 /**
- * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`, in the place of whatever
- * had that name; of a file that is not admitted nothing stays. It is closed after all other tees: what is stored was
- * admitted. In a worker the bytes go through a synchronous handle, on a page through `createWritable`.
+ * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`, in the place of
+ * whatever had that name; of a file that is not admitted nothing stays. It is closed after all other tees: what is
+ * stored was admitted. In a worker the bytes go through a synchronous handle, on a page through `createWritable`.
  *
  * There is one lock for each name. If another tab is storing the file, the first `write` waits for it; if it is stored
- * by then, or was before, the admission ends with an `AdmissionError` of the code `stored`: admit it from there, or call
- * `admitStored`, which does all this by itself.
+ * by then, or was before, the admission ends with an `AdmissionError` of the code `stored`: admit it from there, or
+ * call `admitStored`, which does all this by itself.
  *
  * For one admission. With a `GuestWorker` the tee works in the worker.
  *
@@ -185,7 +185,12 @@ const isStored = name =>
 export async function storeFault(name, cause, offset, what = 'stored') {
   if (cause instanceof AdmissionError) return cause;
   if (!(cause instanceof DOMException) || cause.name !== 'QuotaExceededError') {
-    return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, { code: 'store', kind: 'source', offset, cause });
+    return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, {
+      code: 'store',
+      kind: 'source',
+      offset,
+      cause,
+    });
   }
   const { usage, quota } = (await globalThis.navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
   const known = quota === undefined ? '' : `: of ${quota} bytes that this site may store, ${usage} are taken`;

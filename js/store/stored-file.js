@@ -179,7 +179,8 @@ function checkName(name) {
   if (typeof name !== 'string' || name === '' || name === '.' || name === '..' || /[/\\]/.test(name)) {
     throw misuse(`not a name for a file: ${JSON.stringify(name)}`);
   }
-  if (name.endsWith(PART) || name.endsWith(RECORD)) throw misuse(`a stored file's name must not end in ${PART} or ${RECORD}: ${name}`);
+  if (name.endsWith(PART) || name.endsWith(RECORD))
+    throw misuse(`a stored file's name must not end in ${PART} or ${RECORD}: ${name}`);
 }
 
 /**
@@ -190,7 +191,9 @@ function parsed(text) {
   try {
     const { length, digests, id } = JSON.parse(text);
     const isDigest = (/** @type {unknown} */ hex) => typeof hex === 'string' && /^[0-9a-f]{64}$/.test(hex);
-    return Number.isSafeInteger(length) && typeof digests === 'object' && Object.values(digests).every(isDigest) ? { length, digests, id } : undefined;
+    return Number.isSafeInteger(length) && typeof digests === 'object' && Object.values(digests).every(isDigest)
+      ? { length, digests, id }
+      : undefined;
   } catch {
     return undefined; // cut short by a crash, or spoilt
   }

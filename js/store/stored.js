@@ -72,12 +72,12 @@ async function orFault(name, what, work) {
  * Admits the stored file of this name; if there is none, admits `source` and stores it beside.
  *
  * What is stored is admitted with the BLAKE3 of its first admission required. If another tab is storing the file, this
- * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or `blake3`
- * than the options require gives way to `source`, when that is admitted.
+ * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or
+ * `blake3` than the options require gives way to `source`, when that is admitted.
  *
- * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`, the
- * stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by a
- * digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
+ * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
+ * the stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by
+ * a digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
  *
  * @param {import('../guest/guest.js').Guest} guest
  * @param {string} name
@@ -126,8 +126,8 @@ export async function admitStored(guest, name, source, options = {}) {
 }
 
 /**
- * A digest that is not recorded was required, and is not this file's. What was learnt is recorded, so that the file gives
- * way next time.
+ * A digest that is not recorded was required, and is not this file's. What was learnt is recorded, so that the file
+ * gives way next time.
  *
  * @param {string} name
  * @param {AdmitOptions & StoreOptions} options
@@ -158,13 +158,15 @@ const retry = (code, message, cause) =>
  * @param {string} name
  * @param {AdmissionError} error
  */
-const isReplaced = (name, error) => retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
+const isReplaced = (name, error) =>
+  retry('changed', `the stored file ${name} was replaced while it was read: ${messageOf(error)}`, error);
 
 /**
  * @param {Stored | undefined} one
  * @param {Stored} other
  */
-const isSame = (one, other) => one !== undefined && one.id === other.id && JSON.stringify(one.digests) === JSON.stringify(other.digests);
+const isSame = (one, other) =>
+  one !== undefined && one.id === other.id && JSON.stringify(one.digests) === JSON.stringify(other.digests);
 
 /**
  * @param {import('../guest/guest.js').Guest} guest
@@ -174,7 +176,8 @@ const isSame = (one, other) => one !== undefined && one.id === other.id && JSON.
  */
 function admitAndStore(guest, source, options, tee) {
   const { sha256, blake3, tee: others = [] } = options;
-  const asked = options.digests ?? (sha256 === undefined && blake3 === undefined ? /** @type {const} */ (['sha256']) : []);
+  const asked =
+    options.digests ?? (sha256 === undefined && blake3 === undefined ? /** @type {const} */ (['sha256']) : []);
   return admit(guest, source, {
     ...options,
     digests: [...asked, 'blake3'],

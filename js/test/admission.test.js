@@ -38,7 +38,10 @@ test('step lends, fills and pushes; finish makes the model', () => {
   assert.equal(model.metadata('general.architecture'), 'test');
   assert.equal(model.metadata(0), 'test');
   assert.equal(model.metadata('no.such'), undefined);
-  assert.deepEqual([model.tensor(2), model.tensor(2 ** 53 - 1), model.metadata(1), model.metadata(2 ** 32)], [undefined, undefined, undefined, undefined]);
+  assert.deepEqual(
+    [model.tensor(2), model.tensor(2 ** 53 - 1), model.metadata(1), model.metadata(2 ** 32)],
+    [undefined, undefined, undefined, undefined],
+  );
   model.activate();
   assert.equal(model.isActive, true);
   model.release();
@@ -101,7 +104,8 @@ test('a file that holds the stamp itself is admitted', async () => {
       const stamp = guest.window(admission.handle).slice(0, 16);
       const stamped = plain.slice();
       stamped.set(stamp, header + cut);
-      // Fewer bytes than are ever compared; the window after them has a stamp of its own, which this file does not hold.
+      // Fewer bytes than are ever compared; the window after them has a stamp of its own, which this file does not
+      // hold.
       assert.equal(admission.step(from(stamped)), 8);
       assert.equal(admission.position, header + cut + 8);
       assert.equal(admission.step(from(stamped)), 4096 - cut - 8);
@@ -135,7 +139,12 @@ test('an empty window 16 bytes long, left as it was, is unwritten although it sh
 
 test('write asks onHeader before the data; a throw refuses and releases', async () => {
   const refusal = new Error('too big');
-  const admission = new Admission(guest, { onHeader: async report => { assert.equal(report.state, 'header_ready'); throw refusal; } });
+  const admission = new Admission(guest, {
+    onHeader: async report => {
+      assert.equal(report.state, 'header_ready');
+      throw refusal;
+    },
+  });
   assert.equal(await faultOf(admission.write(file)), refusal);
   assert.equal(admission.handle, 0);
   assert.equal((await faultOf(admission.write(file))).code, 'handle');
@@ -144,9 +153,19 @@ test('write asks onHeader before the data; a throw refuses and releases', async 
 
 test('writes that are not awaited go in in the order of the calls, whatever their lengths', async () => {
   const long = gguf({ tensors: [{ bytes: 5_000_000, fill: index => (index * 7919) >> 5 }] });
-  for (const cuts of [[2_500_000], [10, 70_000, 3_000_000], [100_000], [65_536, 1_114_112], Array.from({ length: 40 }, (_, index) => 120_000 * (index + 1))]) {
+  for (const cuts of [
+    [2_500_000],
+    [10, 70_000, 3_000_000],
+    [100_000],
+    [65_536, 1_114_112],
+    Array.from({ length: 40 }, (_, index) => 120_000 * (index + 1)),
+  ]) {
     for (const sink of /** @type {const} */ (['verify', 'resident'])) {
-      const admission = new Admission(guest, { sink, sha256: createHash('sha256').update(long).digest('hex'), onHeader: () => new Promise(resolve => setTimeout(resolve, 1)) });
+      const admission = new Admission(guest, {
+        sink,
+        sha256: createHash('sha256').update(long).digest('hex'),
+        onHeader: () => new Promise(resolve => setTimeout(resolve, 1)),
+      });
       const pieces = [0, ...cuts].map((start, index) => long.subarray(start, cuts[index] ?? long.length));
       await Promise.all(pieces.map(piece => admission.write(piece)));
       admission.finish().release();
@@ -160,7 +179,11 @@ test('step and finish while a write is under way are misuse, and the write goes 
   const admission = new Admission(guest);
   let misuses = 0;
   const writing = admission.write(long).then(() => 'written');
-  for (let over = false; !over; over = (await Promise.race([writing, new Promise(resolve => setImmediate(resolve))])) === 'written') {
+  for (
+    let over = false;
+    !over;
+    over = (await Promise.race([writing, new Promise(resolve => setImmediate(resolve))])) === 'written'
+  ) {
     for (const act of [() => admission.step(from(long)), () => admission.finish()]) {
       const fault = await faultOf(act);
       assert.deepEqual([fault.code, fault.kind], ['state', 'misuse']);
@@ -232,9 +255,25 @@ test('a budget is an answer: raise the limit and make the same step again', asyn
 });
 
 test('options that cannot be are misuse before a session is opened', async () => {
-  for (const options of [{ sink: 'disk' }, { length: 0 }, { length: -1 }, { length: 1.5 }, { length: NaN }, { length: 2 ** 53 }, { sha256: 'abc' }, { blake3: 5 },
-    { digests: ['md5'] }, { limits: { memroy: 5 } }, { limits: { memory: -1 } }, { limits: { __proto__: null, toString: 1 } }]) {
-    assert.equal((await faultOf(() => new Admission(guest, /** @type {any} */ (options)))).code, 'argument', JSON.stringify(options));
+  for (const options of [
+    { sink: 'disk' },
+    { length: 0 },
+    { length: -1 },
+    { length: 1.5 },
+    { length: NaN },
+    { length: 2 ** 53 },
+    { sha256: 'abc' },
+    { blake3: 5 },
+    { digests: ['md5'] },
+    { limits: { memroy: 5 } },
+    { limits: { memory: -1 } },
+    { limits: { __proto__: null, toString: 1 } },
+  ]) {
+    assert.equal(
+      (await faultOf(() => new Admission(guest, /** @type {any} */ (options)))).code,
+      'argument',
+      JSON.stringify(options),
+    );
   }
   assertNoSession(guest);
 });
@@ -249,7 +288,8 @@ test('a header that onHeader has not been asked about is not consented to', asyn
       return piece.length;
     };
     while (admission.state !== 'header_ready') admission.step(fill);
-    for (const call of [() => admission.step(fill), () => admission.finish()]) assert.equal((await faultOf(call)).code, 'state');
+    for (const call of [() => admission.step(fill), () => admission.finish()])
+      assert.equal((await faultOf(call)).code, 'state');
     assert.deepEqual([asked, admission.state], [0, 'header_ready']);
     await admission.decide().then(() => { while (admission.step(fill) > 0); admission.finish(); }, () => {});
     assert.equal(asked, 1);
@@ -278,14 +318,39 @@ test('a pipe that fails in write, in close, by its source, by onHeader or by a s
   const bad = file.slice();
   bad[0] = 0;
   const abort = new AbortController();
-  /** @type {[string, unknown, ReadableStream, import('../guest/settings.js').AdmissionOptions & { onHeader?: () => void }, AbortSignal?][]} */
+  /** @typedef {import('../guest/settings.js').AdmissionOptions & { onHeader?: () => void }} Options */
+  /** @type {[string, unknown, ReadableStream, Options, AbortSignal?][]} */
   const pipes = [
     ['write', 'magic', observed(bad).stream, {}],
     ['close', 'truncated', observed(file.slice(0, 5000)).stream, {}],
-    ['source', refusal, observed(file, { at: offset => { if (offset > 4000) throw refusal; } }).stream, {}],
-    ['onHeader', refusal, observed(file).stream, { onHeader: () => { throw refusal; } }],
+    [
+      'source',
+      refusal,
+      observed(file, {
+        at: offset => {
+          if (offset > 4000) throw refusal;
+        },
+      }).stream,
+      {},
+    ],
+    [
+      'onHeader',
+      refusal,
+      observed(file).stream,
+      {
+        onHeader: () => {
+          throw refusal;
+        },
+      },
+    ],
     ['chunk', 'source', new ReadableStream({ start: controller => controller.enqueue('text') }), {}],
-    ['signal', refusal, observed(file, { at: offset => offset > 4000 && abort.abort(refusal) }).stream, {}, abort.signal],
+    [
+      'signal',
+      refusal,
+      observed(file, { at: offset => offset > 4000 && abort.abort(refusal) }).stream,
+      {},
+      abort.signal,
+    ],
   ];
   for (const [name, expected, stream, options, signal] of pipes) {
     const { writable } = new Admission(guest, options);

@@ -17,13 +17,21 @@ test('options reach the guest: sink, length, digests, limits', async () => {
   const plain = await admit(guest, file);
   assert.equal(plain.report.sink, 'verify');
   assert.deepEqual(plain.report.digests, { sha256 });
-  const both = await admit(guest, [file], { sink: 'resident', length: file.length, digests: ['sha256', 'blake3'], limits: { memory: 1 << 20 } });
+  const both = await admit(guest, [file], {
+    sink: 'resident',
+    length: file.length,
+    digests: ['sha256', 'blake3'],
+    limits: { memory: 1 << 20 },
+  });
   assert.equal(both.report.sink, 'resident');
   assert.equal(both.report.memory.limit, 1 << 20);
   const { blake3 } = /** @type {{ blake3: string }} */ (both.report.digests);
   assert.match(blake3, /^[0-9a-f]{64}$/);
   assert.deepEqual((await admit(guest, file, { blake3 })).report.digests, { blake3 });
-  assert.deepEqual((await admit(guest, file, { sha256: sha256.toUpperCase(), digests: ['blake3'] })).report.digests, { sha256, blake3 });
+  assert.deepEqual((await admit(guest, file, { sha256: sha256.toUpperCase(), digests: ['blake3'] })).report.digests, {
+    sha256,
+    blake3,
+  });
   assert.deepEqual((await admit(guest, file, { digests: [] })).report.digests, {});
   assertNoSession(guest, 5);
 });
@@ -66,7 +74,10 @@ test('a length that is a lie is told: by size, by a short stream, by a long one'
     const known = await faultOf(admit(guest, new Blob([file]), { length }));
     assert.deepEqual([known.code, known.expected, known.found], ['length', String(length), String(file.length)]);
   }
-  assert.equal((await faultOf(admit(guest, observed(file).stream, { length: file.length - 20_000 }))).code, 'truncated');
+  assert.equal(
+    (await faultOf(admit(guest, observed(file).stream, { length: file.length - 20_000 }))).code,
+    'truncated',
+  );
   assert.equal((await faultOf(admit(guest, observed(file).stream, { length: file.length + 1 }))).code, 'trailing');
   const short = observed(file.slice(0, -40));
   assert.equal((await faultOf(admit(guest, short.stream, { length: file.length }))).code, 'truncated');
@@ -107,7 +118,10 @@ test('onProgress: bytes, total, rate, phase; seldom, and once at the end', async
   /** @type {import('../index.js').AdmissionProgress[]} */
   const events = [];
   const began = performance.now();
-  await admit(guest, observed(file, { at: () => delay(1) }).stream, { length: file.length, onProgress: event => void events.push(event) });
+  await admit(guest, observed(file, { at: () => delay(1) }).stream, {
+    length: file.length,
+    onProgress: event => void events.push(event),
+  });
   const seconds = (performance.now() - began) / 1000;
   assert.ok(events.length <= seconds * 10 + 2, `${events.length} in ${seconds} s`);
   const last = /** @type {import('../index.js').AdmissionProgress} */ (events.at(-1));
@@ -120,7 +134,9 @@ test('onProgress: bytes, total, rate, phase; seldom, and once at the end', async
     assert.ok(Number.isFinite(rate));
     assert.equal(total, file.length);
   }
-  await admit(guest, observed(file).stream, { onProgress: ({ total, phase }) => assert.ok(phase === 'done' || total === undefined) });
+  await admit(guest, observed(file).stream, {
+    onProgress: ({ total, phase }) => assert.ok(phase === 'done' || total === undefined),
+  });
 });
 
 test('what came too soon to be told is told when the source goes silent', async () => {
@@ -148,7 +164,14 @@ test('a throw of onProgress, at the first call or the last, ends the admission',
   for (const at of ['data', 'done']) {
     for (const how of [() => { throw mine; }, () => Promise.reject(mine)]) {
       const source = observed(file);
-      assert.equal(await faultOf(admit(guest, source.stream, { onProgress: ({ phase }) => (phase === at || at === 'data' ? how() : undefined) })), mine);
+      assert.equal(
+        await faultOf(
+          admit(guest, source.stream, {
+            onProgress: ({ phase }) => (phase === at || at === 'data' ? how() : undefined),
+          }),
+        ),
+        mine,
+      );
       assert.equal(source.stream.locked, false);
       assertNoSession(guest);
     }
@@ -174,7 +197,12 @@ test('a slow tee holds the source back', async () => {
 
 test('bytes stay as they are until the tee is done with them', async () => {
   const seen = Buffer.alloc(file.length);
-  const tee = { async write(/** @type {Uint8Array} */ bytes, /** @type {number} */ offset) { await delay(1); seen.set(bytes, offset); } };
+  const tee = {
+    async write(/** @type {Uint8Array} */ bytes, /** @type {number} */ offset) {
+      await delay(1);
+      seen.set(bytes, offset);
+    },
+  };
   await admit(guest, observed(file, { type: 'bytes', piece: 5000 }).stream, { tee });
   assert.equal(seen.compare(file), 0);
 });
@@ -182,7 +210,16 @@ test('bytes stay as they are until the tee is done with them', async () => {
 test('a tee that fails in write or close ends the admission, and every tee is told', async () => {
   const mine = new Error('quota');
   const fail = () => { throw mine; };
-  for (const on of [{ write: fail }, { write: (/** @type {number} */ offset) => { if (offset > 0) fail(); } }, { close: fail }, { close: fail, abort: fail }]) {
+  for (const on of [
+    { write: fail },
+    {
+      write: (/** @type {number} */ offset) => {
+        if (offset > 0) fail();
+      },
+    },
+    { close: fail },
+    { close: fail, abort: fail },
+  ]) {
     const source = observed(file);
     const [bad, good] = [recorder(on), recorder()];
     assert.equal(await faultOf(admit(guest, source.stream, { tee: [bad, good] })), mine);
@@ -235,13 +272,29 @@ test('a source that breaks is an error with the offset and the cause', async () 
   const cause = new Error('generator');
   const fault = await faultOf(admit(guest, (async function* () { yield file.subarray(0, 50); throw cause; })()));
   assert.deepEqual([fault.cause, fault.offset], [cause, 50]);
-  const noIterator = await faultOf(admit(guest, { [Symbol.asyncIterator]: () => ({ next: async () => { throw cause; } }) }));
+  const noIterator = await faultOf(
+    admit(guest, {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          throw cause;
+        },
+      }),
+    }),
+  );
   assert.equal(noIterator.cause, cause);
 });
 
 test('a refused generator runs its finally', async () => {
   let closed = false;
-  const source = (async function* () { try { yield new Uint8Array(100); yield file; } finally { await delay(1); closed = true; } })();
+  const source = (async function* () {
+    try {
+      yield new Uint8Array(100);
+      yield file;
+    } finally {
+      await delay(1);
+      closed = true;
+    }
+  })();
   assert.equal((await faultOf(admit(guest, source))).code, 'magic');
   assert.equal(closed, true);
 });
@@ -259,79 +312,11 @@ test('other models stay as they were, whatever fails', async () => {
 });
 
 test('two admissions into one guest at once do not disturb each other', async () => {
-  const models = await Promise.all([1000, 7777, 70_000].map(piece => admit(guest, observed(file, { piece }).stream, { sink: 'resident' })));
+  const models = await Promise.all(
+    [1000, 7777, 70_000].map(piece => admit(guest, observed(file, { piece }).stream, { sink: 'resident' })),
+  );
   for (const model of models) assert.equal(model.report.digests?.sha256, sha256);
   assertNoSession(guest, 3);
 });
 
 // Abort: `points` names each place where a signal may fire, as a run without one passes them.
-
-/** @param {(point: string) => unknown} reached  @param {AbortSignal} [signal]  @param {'bytes'} [type] */
-function run(reached, signal, type) {
-  const source = observed(file, { type, piece: 20_000, at: offset => reached(`read ${offset}`) });
-  const tee = recorder({ write: offset => reached(`tee ${offset}`), close: () => reached('tee close') });
-  const admitted = admit(guest, source.stream, {
-    signal, tee, sink: 'resident',
-    onHeader: () => reached('header'),
-    onProgress: ({ phase }) => reached(`progress ${phase}`),
-  });
-  return { source, tee, admitted };
-}
-
-test('an abort at any point, also one that waits for ever, leaves nothing', async () => {
-  for (const type of [undefined, /** @type {const} */ ('bytes')]) {
-    /** @type {string[]} */
-    const points = [];
-    (await run(point => void points.push(point), undefined, type).admitted).release();
-    assert.ok(points.length > 15);
-    for (const wait of [false, true]) {
-      for (let at = 0; at < points.length; at++) {
-        const abort = new AbortController();
-        const reason = new Error(points[at]);
-        let count = 0;
-        const { source, tee, admitted } = run(() => {
-          if (count++ !== at) return;
-          if (wait) setImmediate(() => abort.abort(reason));
-          else abort.abort(reason);
-          return wait ? never() : undefined;
-        }, abort.signal, type);
-        assert.equal(await faultOf(admitted), reason, points[at]);
-        assert.equal(source.stream.locked, false);
-        assert.ok(source.isCancelled || source.given === file.length, points[at]);
-        assert.ok(tee.aborted[0] === reason || tee.closed.length === 1, points[at]);
-        assertNoSession(guest);
-      }
-    }
-  }
-});
-
-test('a signal that fired before cancels the source at once', async () => {
-  const source = observed(file);
-  const reason = new Error('before');
-  assert.equal(await faultOf(admit(guest, source.stream, { signal: AbortSignal.abort(reason) })), reason);
-  assert.equal(source.cancelled, reason);
-  assert.equal(source.given, 0);
-  assertNoSession(guest);
-});
-
-test('an abort is heard while a generator hangs, and while bytes come without waiting', async () => {
-  const hanging = new AbortController();
-  setTimeout(() => hanging.abort(), 2);
-  const started = performance.now();
-  assert.equal((await faultOf(admit(guest, (async function* () { yield file.subarray(0, 9); await never(); })(), { signal: hanging.signal }))).name, 'AbortError');
-  assert.ok(performance.now() - started < 500);
-  const endless = new AbortController();
-  setTimeout(() => endless.abort(), 5);
-  const big = gguf({ tensors: [{ bytes: 2_000_000, fill: () => 0 }] });
-  await faultOf((async () => {
-    for (;;) (await admit(guest, big, { signal: endless.signal })).release();
-  })());
-  assert.equal(endless.signal.aborted, true);
-  assertNoSession(guest);
-});
-
-test('the same guest admits the same file after an abort', async () => {
-  const abort = new AbortController();
-  await faultOf(admit(guest, observed(file, { at: offset => offset > 90_000 && abort.abort() }).stream, { signal: abort.signal, sink: 'resident' }));
-  assert.equal((await admit(guest, file, { sink: 'resident', sha256 })).report.state, 'admitted');
-});

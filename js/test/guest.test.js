@@ -8,7 +8,35 @@ import { gguf } from './support/gguf.js';
 
 const wasm = () => readFileSync(new URL('../guest.wasm', import.meta.url));
 /** A module that imports `env.log`. */
-const importing = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 2, 11, 1, 3, 101, 110, 118, 3, 108, 111, 103, 0, 0);
+const importing = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  4,
+  1,
+  96,
+  0,
+  0,
+  2,
+  11,
+  1,
+  3,
+  101,
+  110,
+  118,
+  3,
+  108,
+  111,
+  103,
+  0,
+  0,
+);
 
 test('loadGuest takes nothing, bytes, a module, a response with and without its type', async () => {
   const typed = (/** @type {string} */ type) => new Response(wasm(), { headers: { 'content-type': type } });
@@ -78,7 +106,14 @@ test('numbers that WebAssembly would take for others are misuse, and nothing is 
   const handle = guest.begin(undefined, 'verify');
   guest.window(handle).fill(0).set(file.subarray(0, 20));
   const no = [NaN, Infinity, -Infinity, 1.5, -1, 2 ** 53, 2 ** 64];
-  const words = [...no, 2 ** 32, handle + 2 ** 32, /** @type {any} */ ('1'), /** @type {any} */ (1n), /** @type {any} */ (null)];
+  const words = [
+    ...no,
+    2 ** 32,
+    handle + 2 ** 32,
+    /** @type {any} */ ('1'),
+    /** @type {any} */ (1n),
+    /** @type {any} */ (null),
+  ];
   /** @type {[string, (value: any) => unknown, readonly unknown[]][]} */
   const calls = [
     ['begin', value => guest.begin(value, 'verify'), no],

@@ -10,7 +10,8 @@ import { never, observed, recorder } from './support/streams.js';
 const file = gguf({ metadata: { 'general.architecture': 'test', n: 7 }, tensors: [{ name: 'a', bytes: 200_000 }] });
 const next = gguf({ metadata: { 'general.architecture': 'next' } });
 const sha256 = createHash('sha256').update(file).digest('hex');
-const combined = () => new WebAssembly.Instance(new WebAssembly.Module(readFileSync(new URL('../guest.wasm', import.meta.url))), {});
+const combined = () =>
+  new WebAssembly.Instance(new WebAssembly.Module(readFileSync(new URL('../guest.wasm', import.meta.url))), {});
 
 /** @type {Record<string, () => any>} */
 const guests = { 'ABI v1': v1Exports, 'ABI v2': () => combined().exports };
@@ -20,7 +21,13 @@ for (const [name, exports] of Object.entries(guests)) {
     const host = hostFor(exports());
     assert.equal(host.abi, Number(name.at(-1)));
     assert.equal(host.model, null);
-    for (const source of [file, new Blob([file]), new Response(file), observed(file).stream, observed(file, { type: 'bytes' }).stream]) {
+    for (const source of [
+      file,
+      new Blob([file]),
+      new Response(file),
+      observed(file).stream,
+      observed(file, { type: 'bytes' }).stream,
+    ]) {
       /** @type {string[]} */ const phases = [];
       const tee = recorder();
       const model = await host.load(source, { sha256, tee, onProgress: ({ phase }) => void phases.push(phase) });
@@ -75,14 +82,20 @@ test('what fails after the file is loaded: ABI v2 keeps the model of before, ABI
   const mine = new Error('mine');
   const fail = () => { throw mine; };
   for (const [name, exports] of Object.entries(guests)) {
-    for (const late of [{ tee: recorder({ close: fail }) }, { onProgress: (/** @type {any} */ { phase }) => phase === 'done' && fail() }]) {
+    for (const late of [
+      { tee: recorder({ close: fail }) },
+      { onProgress: (/** @type {any} */ { phase }) => phase === 'done' && fail() },
+    ]) {
       const guest = new Guest(exports());
       const host = hostFor(guest);
       const model = await host.load(file);
       assert.equal(await faultOf(host.load(next, late)), mine);
       assert.equal(host.model, name === 'ABI v2' ? model : null);
       assert.equal(model.isActive, name === 'ABI v2');
-      assert.equal(JSON.parse(guest.diagnostics()).model?.gguf.dataBytes, name === 'ABI v2' ? model.report.gguf.dataBytes : undefined);
+      assert.equal(
+        JSON.parse(guest.diagnostics()).model?.gguf.dataBytes,
+        name === 'ABI v2' ? model.report.gguf.dataBytes : undefined,
+      );
     }
   }
 });

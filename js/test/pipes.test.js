@@ -1,4 +1,5 @@
-// Pipes and devices of Node: read as streams, without a thread that waits, and never closed where they are the caller's.
+// Pipes and devices of Node: read as streams, without a thread that waits, and never closed where they are the
+// caller's.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -83,7 +84,7 @@ test('pipes that nobody writes to, opened and given up, take no thread and stay 
   assertNoSession(guest);
 });
 
-test('a pipe or a device of the caller\'s stays open, whatever comes of the admission, and no thread waits in it', async () => {
+test('a pipe or a device of the caller\'s stays open whatever comes of it, and no thread waits in it', async () => {
   const isOpen = (/** @type {number} */ fd) => Boolean(fs.fstatSync(fd));
   const device = fs.openSync('/dev/zero', 'r');
   const handle = await open('/dev/zero');
@@ -129,7 +130,9 @@ test('what is piped into a program is admitted from its descriptor 0, and by its
   for (const from of ['{ fd: 0 }', "{ path: '/dev/stdin' }", 'process.stdin']) {
     const script = `import { admit, loadGuest } from ${JSON.stringify(new URL('../index.js', import.meta.url).href)};
       console.log((await admit(await loadGuest(), ${from})).report.position);`;
-    const said = execFileSync('sh', ['-c', `cat ${onDisk} | ${process.execPath} --input-type=module -e "$SCRIPT"`], { env: { ...process.env, SCRIPT: script } });
+    const said = execFileSync('sh', ['-c', `cat ${onDisk} | ${process.execPath} --input-type=module -e "$SCRIPT"`], {
+      env: { ...process.env, SCRIPT: script },
+    });
     assert.equal(Number(said.toString()), file.length, from);
   }
 });

@@ -7,13 +7,16 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Admission, admit } from '../index.js';
+import { admit } from '../index.js';
 import { SliceSource } from '../sources/blob.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { observed, recorder } from './support/streams.js';
 
-const file = gguf({ metadata: { 'general.architecture': 'test', words: Array.from({ length: 9000 }, (_, i) => `word ${i}`) }, tensors: [{ bytes: 3_000_001 }, { bytes: 7 }] });
+const file = gguf({
+  metadata: { 'general.architecture': 'test', words: Array.from({ length: 9000 }, (_, i) => `word ${i}`) },
+  tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
+});
 const tensorAt = file.length - 32 - 3_000_032;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gguf-admission-'));
 const onDisk = path.join(folder, 'model.gguf');
@@ -56,9 +59,14 @@ function syncHandle() {
 /** @type {Record<string, () => any>} */
 const sources = {
   Uint8Array: () => file,
-  'a view in the middle of a buffer': () => new Uint8Array(Buffer.concat([Buffer.alloc(5), file, Buffer.alloc(3)]).buffer.slice(0), 5).subarray(0, file.length),
+  'a view in the middle of a buffer': () =>
+    new Uint8Array(Buffer.concat([Buffer.alloc(5), file, Buffer.alloc(3)]).buffer.slice(0), 5).subarray(0, file.length),
   ArrayBuffer: () => file.buffer,
-  SharedArrayBuffer: () => { const shared = new SharedArrayBuffer(file.length); new Uint8Array(shared).set(file); return shared; },
+  SharedArrayBuffer: () => {
+    const shared = new SharedArrayBuffer(file.length);
+    new Uint8Array(shared).set(file);
+    return shared;
+  },
   Buffer: () => Buffer.from(file),
   Blob: () => new Blob([file]),
   File: () => new File([file], 'model.gguf'),
@@ -67,7 +75,10 @@ const sources = {
   'a byte stream of one piece': () => observed(file, { type: 'bytes', piece: 1e9 }).stream,
   'a default stream': () => observed(file, { piece: 2500 }).stream,
   'a default stream of one piece': () => observed(file, { piece: 1e9 }).stream,
-  'an async generator': () => (async function* () { yield* pieces(file, 99_999); })(),
+  'an async generator': () =>
+    (async function* () {
+      yield* pieces(file, 99_999);
+    })(),
   'a generator': () => pieces(file, 1e6),
   'an array of chunks': () => [...pieces(file, 500_000), new Uint8Array(0)],
   'a Node stream': () => fs.createReadStream(onDisk),
@@ -77,8 +88,18 @@ const sources = {
   'a file URL': () => pathToFileURL(onDisk),
   'a file URL as text': () => pathToFileURL(onDisk).href,
   'a synchronous handle': syncHandle,
-  'a file handle with synchronous access': () => ({ kind: 'file', getFile: () => assert.fail(), createSyncAccessHandle: async () => syncHandle() }),
-  'a file handle that is in use elsewhere': () => ({ kind: 'file', getFile: async () => new File([file], 'x'), createSyncAccessHandle: async () => { throw new Error('in use'); } }),
+  'a file handle with synchronous access': () => ({
+    kind: 'file',
+    getFile: () => assert.fail(),
+    createSyncAccessHandle: async () => syncHandle(),
+  }),
+  'a file handle that is in use elsewhere': () => ({
+    kind: 'file',
+    getFile: async () => new File([file], 'x'),
+    createSyncAccessHandle: async () => {
+      throw new Error('in use');
+    },
+  }),
   'a file handle on the main thread': () => ({ kind: 'file', getFile: async () => new File([file], 'x') }),
   'a blob: URL': () => URL.createObjectURL(new Blob([file])),
   'a data: URL': () => `data:application/octet-stream;base64,${Buffer.from(file).toString('base64')}`,
@@ -166,7 +187,13 @@ test('what is no source is misuse', async () => {
     }
     *[Symbol.iterator]() {}
   }
-  for (const from of [[part], [part, part], new FileList(part), new FileList(), [{ kind: 'file', getFile: () => part }]]) {
+  for (const from of [
+    [part],
+    [part, part],
+    new FileList(part),
+    new FileList(),
+    [{ kind: 'file', getFile: () => part }],
+  ]) {
     const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
     assert.deepEqual([fault.code, fault.kind], ['unsupported', 'misuse']);
     assert.match(fault.message, /a list of files \(\d\)/);
@@ -202,8 +229,12 @@ test('an upload is admitted on a server, and a broken one is an error', async ()
   await fetch(url, { method: 'POST', body: file });
   assert.equal(await outcomes[0], file.length);
   const abort = new AbortController();
-  const { stream } = observed(file, { at: offset => (offset > 0 ? new Promise(() => setTimeout(() => abort.abort(), 5)) : undefined) });
-  await faultOf(fetch(url, /** @type {RequestInit} */ ({ method: 'POST', body: stream, duplex: 'half', signal: abort.signal })));
+  const { stream } = observed(file, {
+    at: offset => (offset > 0 ? new Promise(() => setTimeout(() => abort.abort(), 5)) : undefined),
+  });
+  await faultOf(
+    fetch(url, /** @type {RequestInit} */ ({ method: 'POST', body: stream, duplex: 'half', signal: abort.signal })),
+  );
   while (outcomes.length < 2) await new Promise(resolve => setTimeout(resolve, 2));
   assert.equal((await outcomes[1]).kind, 'source');
   server.close();
@@ -215,7 +246,16 @@ test('an empty source of any kind is a truncated file', async () => {
   const none = new Uint8Array(0);
   const empty = path.join(folder, 'empty.gguf');
   fs.writeFileSync(empty, none);
-  for (const from of [none, new Blob([]), new Response(null), new Response(''), [], observed(none).stream, observed(none, { type: 'bytes' }).stream, { path: empty }]) {
+  for (const from of [
+    none,
+    new Blob([]),
+    new Response(null),
+    new Response(''),
+    [],
+    observed(none).stream,
+    observed(none, { type: 'bytes' }).stream,
+    { path: empty },
+  ]) {
     const fault = await faultOf(admit(guest, from));
     assert.deepEqual([fault.code, fault.path, fault.offset], ['truncated', 'magic', 0]);
   }
@@ -224,109 +264,15 @@ test('an empty source of any kind is a truncated file', async () => {
 
 test('a file with a wrong beginning costs at most 64 KiB of any source', async () => {
   const wrong = new Uint8Array(5_000_000);
-  for (const [piece, type] of /** @type {[number, 'bytes' | undefined][]} */ ([[1000, undefined], [1000, 'bytes'], [65_536, 'bytes']])) {
+  for (const [piece, type] of /** @type {[number, 'bytes' | undefined][]} */ ([
+    [1000, undefined],
+    [1000, 'bytes'],
+    [65_536, 'bytes'],
+  ])) {
     const source = observed(wrong, { piece, type });
     assert.equal((await faultOf(admit(guest, source.stream))).code, 'magic');
     assert.ok(source.given <= 65_536);
     assert.equal(source.isCancelled, true);
     assert.equal(source.stream.locked, false);
   }
-});
-
-test('a chunk that was transferred away before it is read is an error, not a hole', async () => {
-  for (const sort of [Uint8Array, Uint16Array, DataView, (/** @type {ArrayBuffer} */ buffer) => buffer]) {
-    const { buffer } = file.slice(0, file.length & -2);
-    const chunk = sort.prototype ? new /** @type {any} */ (sort)(buffer) : /** @type {any} */ (sort)(buffer);
-    structuredClone(undefined, { transfer: [buffer] });
-    const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); controller.close(); } });
-    const fault = await faultOf(admit(guest, stream));
-    assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
-    assert.match(fault.message, /transferred away/);
-    assertNoSession(guest);
-  }
-});
-
-test('a chunk whose buffer shrank before it is read is an error, not a hole', async () => {
-  const at = tensorAt + 1000;
-  const follower = (/** @type {ArrayBuffer} */ buffer) => new Uint8Array(buffer);
-  /** @type {((buffer: ArrayBuffer) => any)[]} */
-  const sorts = [buffer => new Uint8Array(buffer, 0, 50_000), follower, buffer => new Uint16Array(buffer, 0, 25_000), buffer => new DataView(buffer, 0, 50_000), buffer => buffer];
-  for (const sort of sorts) {
-    for (const left of [0, 100]) {
-      const buffer = /** @type {any} */ (new /** @type {any} */ (ArrayBuffer)(50_000, { maxByteLength: 50_000 }));
-      const chunk = sort(buffer);
-      const follows = chunk === buffer || sort === follower;
-      const chunks = [file.subarray(0, at), chunk, file.subarray(at + 50_000), new Uint8Array(100_000)];
-      const streams = [new ReadableStream({ start(controller) { for (const each of chunks) controller.enqueue(each); controller.close(); } }), chunks];
-      buffer.resize(left);
-      // A view that follows its buffer, or the buffer itself, is what it is when it is read.
-      if (left > 0 && follows) continue;
-      for (const from of streams) {
-        const fault = await faultOf(admit(guest, from, { limits: { trailingBytes: 1 << 20 } }));
-        assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
-      }
-      const admission = new Admission(guest);
-      assert.equal((await faultOf(admission.write(chunk))).code, 'source');
-      admission.release();
-    }
-  }
-  assertNoSession(guest);
-});
-
-test('undefined and null are no bytes, of a stream or of an iterator', async () => {
-  for (const chunk of [undefined, null]) {
-    const chunks = [file.subarray(0, 1000), chunk, file.subarray(1000)];
-    const stream = new ReadableStream({ start(controller) { for (const each of chunks) controller.enqueue(each); controller.close(); } });
-    for (const from of [stream, (async function* () { yield* chunks; })(), chunks]) {
-      const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
-      assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
-      assert.match(fault.message, /must be bytes/);
-    }
-  }
-  assertNoSession(guest);
-});
-
-test('empty chunks without end leave the thread to timers, and end with an abort', async () => {
-  const empty = new Uint8Array(0);
-  for (const from of [
-    (async function* () { for (;;) yield empty; })(),
-    { [Symbol.iterator]: () => ({ next: () => ({ value: empty, done: false }) }) },
-    new ReadableStream({ pull(controller) { controller.enqueue(empty); } }),
-  ]) {
-    const abort = new AbortController();
-    setTimeout(() => abort.abort(new Error('enough')), 30);
-    assert.equal((await faultOf(admit(guest, /** @type {any} */ (from), { signal: abort.signal }))).message, 'enough');
-  }
-  assertNoSession(guest);
-});
-
-test('a Node stream whose destroy throws does not hide the error', async () => {
-  const wrong = Readable.from([Buffer.alloc(100_000)]);
-  wrong.destroy = () => { throw new Error('boo'); };
-  assert.equal((await faultOf(admit(guest, wrong))).code, 'magic');
-  assertNoSession(guest);
-});
-
-test('a source that somebody aborted passes that on as it is, of whatever realm', async () => {
-  for (const stop of [new DOMException('stop', 'AbortError'), Object.assign(Object.create(null), { name: 'AbortError' })]) {
-    const stream = new ReadableStream({ pull(controller) { controller.error(stop); } });
-    assert.equal(await faultOf(admit(guest, stream)), stop);
-    assert.equal(stream.locked, false);
-  }
-  const other = new DOMException('gone', 'NotReadableError');
-  const fault = await faultOf(admit(guest, new ReadableStream({ pull(controller) { controller.error(other); } })));
-  assert.deepEqual([fault.code, fault.cause], ['source', other]);
-});
-
-test('a synchronous handle that is closed is a source error', async () => {
-  const closed = { read: () => 0, close() {}, getSize() { throw new DOMException('closed', 'InvalidStateError'); } };
-  const fault = await faultOf(admit(guest, /** @type {any} */ (closed)));
-  assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
-});
-
-test('a chunk that a tee transfers away is an error, not a hole', async () => {
-  const steal = { write: (/** @type {Uint8Array} */ bytes) => void structuredClone(bytes, { transfer: [/** @type {ArrayBuffer} */ (bytes.buffer)] }) };
-  const fault = await faultOf(admit(guest, observed(file, { piece: 1e9 }).stream, { tee: steal }));
-  assert.match(fault.message, /detached/);
-  assertNoSession(guest);
 });

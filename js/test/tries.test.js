@@ -55,21 +55,30 @@ async function refused(options, ...manners) {
   return fault;
 }
 
-test('a line that breaks again and again, each time after some bytes, brings the file, whatever the number of tries', async () => {
+test('a line that breaks again and again, each time after some bytes, brings the file all the same', async () => {
   await admitted({ retries: 1 }, { breakAfter: 20_000 });
   assert.ok(server.requests.length > 10, String(server.requests.length));
 });
 
-test('tries without progress are counted: the first request and the bytes that were there before are none', async () => {
+test('tries without progress are counted; the first request and earlier bytes are none', async () => {
   const nothing = { breakAfter: 0 };
-  for (const [retries, requests] of [[0, 1], [2, 3], [undefined, 4]]) {
+  for (const [retries, requests] of [
+    [0, 1],
+    [2, 3],
+    [undefined, 4],
+  ]) {
     const fault = await refused({ retries }, nothing);
     assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
     assert.match(fault.message, /no tries are left/);
     assert.equal(server.requests.length, requests);
 
     const later = await refused({ retries }, { breakAfter: 50_000 }, { cut: true });
-    assert.match(later.message, retries === 0 ? /broke at byte \d+: .*no tries are left/ : /broke at byte \d+: .*could not fetch.*no tries are left/);
+    assert.match(
+      later.message,
+      retries === 0
+        ? /broke at byte \d+: .*no tries are left/
+        : /broke at byte \d+: .*could not fetch.*no tries are left/,
+    );
     assert.equal(server.requests.length, requests);
 
     // Each answer begins with bytes that were there, and breaks before a new one.
@@ -108,7 +117,11 @@ test('the first request heeds Retry-After, and does not wait for a server that s
 
 test('a wait before the first answer is aborted at once', async () => {
   const reason = new Error('enough');
-  for (const manner of /** @type {Manner[]} */ ([{ status: 503 }, { cut: true }, { status: 503, headers: { 'retry-after': '20' } }])) {
+  for (const manner of /** @type {Manner[]} */ ([
+    { status: 503 },
+    { cut: true },
+    { status: 503, headers: { 'retry-after': '20' } },
+  ])) {
     const abort = new AbortController();
     const url = await at(manner);
     setTimeout(() => abort.abort(reason), 50);
@@ -117,9 +130,12 @@ test('a wait before the first answer is aborted at once', async () => {
   }
 });
 
-test('a request that is not GET, an address that no server answers for and a Response that was given are not asked again', async () => {
+test('not asked again: a request that is not GET, an address without a server, a Response that was given', async () => {
   const url = await at({ status: 503 });
-  assert.equal((await faultOf(admit(guest, new Request(url, { method: 'POST', body: 'x' }), { retryDelay }))).status, 503);
+  assert.equal(
+    (await faultOf(admit(guest, new Request(url, { method: 'POST', body: 'x' }), { retryDelay }))).status,
+    503,
+  );
   assert.equal(server.requests.length, 1);
   assert.equal((await faultOf(admit(guest, await fetch(url), { retryDelay }))).status, 503);
   assert.equal(server.requests.length, 2);
@@ -127,7 +143,7 @@ test('a request that is not GET, an address that no server answers for and a Res
   assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
 });
 
-test('a server that goes silent is a broken line, in the header, in the data, in the rest and for a Response', async () => {
+test('a server that goes silent is a broken line: in the header, the data, the rest, of a Response', async () => {
   const silent = (/** @type {number} */ breakAfter) => ({ breakAfter, hang: true });
   for (const first of [10, 90_000]) await admitted({ stallTimeout: 80 }, silent(first), {});
   await admitted({ stallTimeout: 80 }, silent(90_000), silent(50_000), { wait: new Promise(() => {}) }, {});
@@ -137,13 +153,23 @@ test('a server that goes silent is a broken line, in the header, in the data, in
   assert.equal(server.requests.length, 2);
 
   const fault = await refused({ stallTimeout: 80, retries: 1 }, silent(90_000), { wait: new Promise(() => {}) });
-  assert.match(fault.message, /broke at byte \d+: no byte came for 0.08 s; .*no answer came for 0.08 s; no tries are left/);
+  assert.match(
+    fault.message,
+    /broke at byte \d+: no byte came for 0.08 s; .*no answer came for 0.08 s; no tries are left/,
+  );
 });
 
 test('silence without an end is borne where stallTimeout is 0, and by default only as long as it says', async () => {
   const waits = /** @type {number[]} */ ([]);
   const { setTimeout: real } = globalThis;
-  mock.method(globalThis, 'setTimeout', (/** @type {() => void} */ act, /** @type {number} */ milliseconds) => (waits.push(milliseconds), real(act, milliseconds)));
+  mock.method(
+    globalThis,
+    'setTimeout',
+    (/** @type {() => void} */ act, /** @type {number} */ milliseconds) => (
+      waits.push(milliseconds),
+      real(act, milliseconds)
+    ),
+  );
   (await admit(guest, await at())).release();
   assert.ok(waits.includes(30_000), 'nothing was timed');
   waits.length = 0;
@@ -151,16 +177,19 @@ test('silence without an end is borne where stallTimeout is 0, and by default on
   assert.ok(!waits.includes(30_000) && !waits.includes(0), waits.join());
 });
 
-test('what takes its time and is no server is waited for: onHeader, a tee, a Response that was made by hand', async () => {
+test('what takes its time and is no server is waited for: onHeader, a tee, a Response made by hand', async () => {
   const slowly = () => new Promise(resolve => setTimeout(resolve, 150));
   await admitted({ stallTimeout: 50, onHeader: slowly, retries: 0 }, {});
-  const stream = new ReadableStream({
-    async pull(controller) {
-      await slowly();
-      controller.enqueue(file);
-      controller.close();
+  const stream = new ReadableStream(
+    {
+      async pull(controller) {
+        await slowly();
+        controller.enqueue(file);
+        controller.close();
+      },
     },
-  }, { highWaterMark: 0 });
+    { highWaterMark: 0 },
+  );
   (await admit(guest, new Response(stream), { stallTimeout: 50 })).release();
 });
 
@@ -176,7 +205,7 @@ test('times that no timer can hold are misuse', async () => {
   (await admit(guest, url, { retryDelay: 2 ** 31 - 1, stallTimeout: 2 ** 31 - 1, retries: Infinity })).release();
 });
 
-test('a rest that begins before the byte that was asked for is used from that byte on, if it is proven to be of the same file', async () => {
+test('a rest that begins too early is used from the byte asked for on, if it is proven of the same file', async () => {
   await admitted({}, { breakAfter: 90_000 }, { overlap: 30_000 });
   await admitted({}, { breakAfter: 90_000 }, { overlap: Infinity, breakAfter: 120_000 }, { overlap: 1 });
 
@@ -184,7 +213,11 @@ test('a rest that begins before the byte that was asked for is used from that by
   await admitted({}, { breakAfter: 90_000, headers: old }, { overlap: 30_000, headers: old });
   // A digest alone would find a wrong file at its end only.
   for (const body of [file, other]) {
-    const fault = await refused({ sha256 }, { breakAfter: 90_000, headers: { etag: undefined } }, { overlap: 30_000, headers: { etag: undefined }, body });
+    const fault = await refused(
+      { sha256 },
+      { breakAfter: 90_000, headers: { etag: undefined } },
+      { overlap: 30_000, headers: { etag: undefined }, body },
+    );
     assert.equal(fault.code, 'range');
   }
   // Bytes are missing.
@@ -206,13 +239,23 @@ test('tags that are no tags are none: nothing is made of two versions', async ()
 test('a page instead of the rest is told as such, whatever version it has', async () => {
   const body = new TextEncoder().encode('<html>sign in</html>');
   for (const etag of [undefined, '"page"', '"one"']) {
-    const fault = await refused({}, { breakAfter: 90_000 }, { body, range: false, headers: { etag, 'content-type': 'text/html; charset=utf-8' } });
-    assert.deepEqual([fault.code, fault.kind, fault.found, fault.expected], ['html', 'source', 'text/html; charset=utf-8', 'GGUF']);
+    const fault = await refused(
+      {},
+      { breakAfter: 90_000 },
+      { body, range: false, headers: { etag, 'content-type': 'text/html; charset=utf-8' } },
+    );
+    assert.deepEqual(
+      [fault.code, fault.kind, fault.found, fault.expected],
+      ['html', 'source', 'text/html; charset=utf-8', 'GGUF'],
+    );
     assert.ok(fault.offset > 0 && fault.offset <= 90_000);
   }
   // Whose models are called pages is not said to send a page.
   const headers = { 'content-type': 'text/html' };
-  assert.equal((await refused({}, { breakAfter: 90_000, headers }, { body: other, headers: { ...headers, etag: '"two"' } })).code, 'changed');
+  assert.equal(
+    (await refused({}, { breakAfter: 90_000, headers }, { body: other, headers: { ...headers, etag: '"two"' } })).code,
+    'changed',
+  );
 });
 
 test('the package\'s own requests are not kept in the HTTP cache; a Request keeps its mode', async () => {
@@ -237,10 +280,19 @@ test('the package\'s own requests are not kept in the HTTP cache; a Request keep
  */
 async function raw(texts, use) {
   const answers = [...texts];
-  const all = createServer(socket => void socket.on('error', () => {}).once('data', () => socket.end(Buffer.from((answers.length > 1 ? answers.shift() : answers[0]) ?? '', 'latin1'))));
+  const all = createServer(
+    socket =>
+      void socket
+        .on('error', () => {})
+        .once('data', () =>
+          socket.end(Buffer.from((answers.length > 1 ? answers.shift() : answers[0]) ?? '', 'latin1')),
+        ),
+  );
   await new Promise(resolve => all.listen(0, '127.0.0.1', () => resolve(undefined)));
   try {
-    return await use(`http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (all.address()).port}/m?key=SECRET`);
+    return await use(
+      `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (all.address()).port}/m?key=SECRET`,
+    );
   } finally {
     all.close();
   }
@@ -263,7 +315,9 @@ test('what a server says is escaped and cut, in the message and in the fields', 
   const file = gguf({ tensors: [{ bytes: 3000 }] });
   const half = Buffer.from(file.subarray(0, 1000)).toString('latin1');
   const first = `HTTP/1.1 200 OK\r\netag: "\x9b31m${long}"\r\ncontent-length: ${file.length}\r\n\r\n${half}`;
-  const changed = await raw([first, `HTTP/1.1 200 OK\r\netag: "\x9c${long}"\r\ncontent-length: 0\r\n\r\n`], url => faultOf(admit(guest, url, { retryDelay })));
+  const changed = await raw([first, `HTTP/1.1 200 OK\r\netag: "\x9c${long}"\r\ncontent-length: 0\r\n\r\n`], url =>
+    faultOf(admit(guest, url, { retryDelay })),
+  );
   assert.equal(changed.code, 'changed');
   for (const told of [changed.message, changed.expected, changed.found]) {
     assert.ok(told.length < 500);
@@ -274,11 +328,18 @@ test('what a server says is escaped and cut, in the message and in the fields', 
 test('no query of an address is told, neither the one that was given nor one that a redirect led to', async () => {
   const moved = 'HTTP/1.1 302 Found\r\nlocation: /signed?X-Amz-Signature=SECRET#SECRET\r\ncontent-length: 0\r\n\r\n';
   /** @type {(error: any) => string} */
-  const everything = error => [error.message, error.found, error.expected, error.path, error.stack, error.cause && everything(error.cause)].join(' ');
-  const denied = await raw([moved, 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'], url => faultOf(admit(guest, url, { retries: 0 })));
+  const everything = error =>
+    [error.message, error.found, error.expected, error.path, error.stack, error.cause && everything(error.cause)].join(
+      ' ',
+    );
+  const denied = await raw([moved, 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'], url =>
+    faultOf(admit(guest, url, { retries: 0 })),
+  );
   assert.match(denied.message, /403 Forbidden for http:\/\/127\.0\.0\.1:\d+\/signed$/);
   const broken = await raw([''], url => faultOf(admit(guest, url, { retries: 0 })));
   assert.match(broken.message, /could not fetch http:\/\/127\.0\.0\.1:\d+\/m: /);
-  const [relative, scheme] = await Promise.all(['./model.gguf?key=SECRET', 'hf://model?key=SECRET'].map(url => faultOf(admit(guest, url, { retries: 0 }))));
+  const [relative, scheme] = await Promise.all(
+    ['./model.gguf?key=SECRET', 'hf://model?key=SECRET'].map(url => faultOf(admit(guest, url, { retries: 0 }))),
+  );
   for (const fault of [denied, broken, relative, scheme]) assert.doesNotMatch(everything(fault), /SECRET/);
 });

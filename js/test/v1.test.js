@@ -6,7 +6,8 @@ import { faultOf, v1Exports } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 
 const file = gguf({ tensors: [{ bytes: 5000 }] });
-const combined = () => new WebAssembly.Instance(new WebAssembly.Module(readFileSync(new URL('../guest.wasm', import.meta.url))), {}).exports;
+const combined = () =>
+  new WebAssembly.Instance(new WebAssembly.Module(readFileSync(new URL('../guest.wasm', import.meta.url))), {}).exports;
 
 for (const [name, instantiate] of Object.entries({ 'the v1 module': v1Exports, 'the combined module': combined })) {
   test(`${name}: allocCopy copies exactly the bytes, release gives them back`, () => {
@@ -27,7 +28,10 @@ for (const [name, instantiate] of Object.entries({ 'the v1 module': v1Exports, '
     assert.equal(model?.length, file.length);
     assert.equal(error, null);
     const fault = await faultOf(() => loadModel(guest, new Uint8Array(50)));
-    assert.deepEqual([fault.code, fault.kind, fault.status, fault.offset, fault.path], ['magic', 'rejected', -32, 0, 'magic']);
+    assert.deepEqual(
+      [fault.code, fault.kind, fault.status, fault.offset, fault.path],
+      ['magic', 'rejected', -32, 0, 'magic'],
+    );
     assert.deepEqual(JSON.parse(guest.diagnostics()).model, model);
     assert.equal(guest.freeModel(), 0);
     assert.equal(guest.freeModel(), 2);
@@ -37,7 +41,10 @@ for (const [name, instantiate] of Object.entries({ 'the v1 module': v1Exports, '
     const exports = instantiate();
     assert.equal((await faultOf(() => allocCopy(exports, new Uint8Array(0)))).code, 'argument');
     const fault = await faultOf(() => allocCopy(exports, new Uint8Array(134_217_729)));
-    assert.deepEqual([fault.code, fault.kind, fault.expected, fault.found], ['ceiling', 'rejected', '134217728', '134217729']);
+    assert.deepEqual(
+      [fault.code, fault.kind, fault.expected, fault.found],
+      ['ceiling', 'rejected', '134217728', '134217729'],
+    );
   });
 }
 
@@ -47,8 +54,15 @@ test('a guest whose texts are its own is refused with its status and its words',
   new Uint8Array(memory.buffer).set(words, 100);
   const nothing = () => 0;
   const exports = {
-    memory, alloc: () => 1000, dealloc() {}, load_model: () => 40, free_model: nothing,
-    last_result_ptr: () => 100, last_result_len: () => words.length, get_diagnostics_ptr: nothing, get_diagnostics_len: nothing,
+    memory,
+    alloc: () => 1000,
+    dealloc() {},
+    load_model: () => 40,
+    free_model: nothing,
+    last_result_ptr: () => 100,
+    last_result_len: () => words.length,
+    get_diagnostics_ptr: nothing,
+    get_diagnostics_len: nothing,
   };
   const fault = await faultOf(() => loadModel(exports, new Uint8Array(4)));
   assert.deepEqual([fault.message, fault.status, fault.kind], ['out of cheese', -40, 'rejected']);

@@ -4,15 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { AdmissionError, admit, loadGuestWorker } from '../index.js';
+import { AdmissionError, admit } from '../index.js';
 import { Line } from '../worker/line.js';
 import { admitRemotely } from '../worker/remote-admission.js';
 import { faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { never, observed, recorder } from './support/streams.js';
-import { Thread, withGuestWorker } from './support/thread.js';
+import { iterated, never, observed, recorder } from './support/streams.js';
+import { withGuestWorker } from './support/thread.js';
 
-const file = gguf({ metadata: { 'general.architecture': 'test', list: ['a', 'b'] }, tensors: [{ name: 'a', bytes: 2_500_000 }, { name: 'b', bytes: 100 }] });
+const file = gguf({
+  metadata: { 'general.architecture': 'test', list: ['a', 'b'] },
+  tensors: [
+    { name: 'a', bytes: 2_500_000 },
+    { name: 'b', bytes: 100 },
+  ],
+});
 const expected = await (async () => {
   const model = await admit(await freshGuest(), file, { digests: ['sha256', 'blake3'] });
   return model.report;
@@ -91,25 +97,30 @@ test('an error of the guest crosses with all its fields', () => withGuestWorker(
   assert.deepEqual({ ...there }, { ...here });
 }));
 
-test('options that cannot be, and sources of no sort, are misuse, and the source is given up', () => withGuestWorker(async guest => {
-  const { stream, ...seen } = observed(file);
-  assert.equal((await faultOf(guest.admit(stream, /** @type {any} */ ({ sink: 'disk' })))).code, 'argument');
-  assert.equal(seen.given, 0);
-  assert.equal((await faultOf(guest.admit(/** @type {any} */ (5)))).code, 'unsupported');
-  assert.equal((await faultOf(guest.admit('not a URL'))).code, 'argument');
-  const locked = observed(file).stream;
-  locked.getReader();
-  assert.equal((await faultOf(guest.admit(locked))).code, 'locked');
-}));
+test('options that cannot be, and sources of no sort, are misuse, and the source is given up', () =>
+  withGuestWorker(async guest => {
+    const { stream, ...seen } = observed(file);
+    assert.equal((await faultOf(guest.admit(stream, /** @type {any} */ ({ sink: 'disk' })))).code, 'argument');
+    assert.equal(seen.given, 0);
+    assert.equal((await faultOf(guest.admit(/** @type {any} */ (5)))).code, 'unsupported');
+    assert.equal((await faultOf(guest.admit('not a URL'))).code, 'argument');
+    const locked = observed(file).stream;
+    locked.getReader();
+    assert.equal((await faultOf(guest.admit(locked))).code, 'locked');
+  }));
 
 test('every option but those that stay on the page crosses to the worker, one of tomorrow too', async () => {
   const crossing = { length: 1000, sink: 'verify', limits: { tensors: 3 }, retries: 7, added: { later: [1] } };
   /** @type {any} */ let order;
   /** @type {Line | undefined} */ let page;
-  await admitRemotely(new Blob([file]), /** @type {any} */ ({ ...crossing, onHeader: () => {}, tee: recorder() }), (port, line) => {
-    page = line;
-    new Line(port, () => ({ admit: (/** @type {any} */ given) => ((order = given), { report: {}, found: false }) }));
-  });
+  await admitRemotely(
+    new Blob([file]),
+    /** @type {any} */ ({ ...crossing, onHeader: () => {}, tee: recorder() }),
+    (port, line) => {
+      page = line;
+      new Line(port, () => ({ admit: (/** @type {any} */ given) => ((order = given), { report: {}, found: false }) }));
+    },
+  );
   page?.end(undefined);
   assert.deepEqual(order.settings, crossing);
 });
@@ -124,21 +135,43 @@ test('onHeader is awaited, on the page; what it throws comes back as it is', () 
   } });
   assert.deepEqual(seen, ['header_ready', 70_000, 70_000]);
   await model.release();
-  for (const refusal of [new Error('too big'), Object.assign(new TypeError('typed'), { extra: () => {} }), 'a string', undefined, { an: 'object' }]) {
-    const fault = await faultOf(guest.admit(new Blob([file]), { onHeader: () => { throw refusal; } }));
+  for (const refusal of [
+    new Error('too big'),
+    Object.assign(new TypeError('typed'), { extra: () => {} }),
+    'a string',
+    undefined,
+    { an: 'object' },
+  ]) {
+    const fault = await faultOf(
+      guest.admit(new Blob([file]), {
+        onHeader: () => {
+          throw refusal;
+        },
+      }),
+    );
     assert.equal(fault, refusal);
   }
 }));
 
-test('onProgress is told now and then and at the end; what it throws ends the admission', () => withGuestWorker(async guest => {
-  /** @type {import('../index.js').AdmissionProgress[]} */ const events = [];
-  const model = await guest.admit(new Blob([file]), { onProgress: event => void events.push(event) });
-  assert.deepEqual(events.map(({ phase }) => phase).at(-1), 'done');
-  assert.equal(events.at(-1)?.bytes, file.length);
-  await model.release();
-  const refusal = new Error('enough');
-  assert.equal(await faultOf(guest.admit(new Blob([file]), { onProgress: () => { throw refusal; } })), refusal);
-}));
+test('onProgress is told now and then and at the end; what it throws ends the admission', () =>
+  withGuestWorker(async guest => {
+    /** @type {import('../index.js').AdmissionProgress[]} */ const events = [];
+    const model = await guest.admit(new Blob([file]), { onProgress: event => void events.push(event) });
+    assert.deepEqual(events.map(({ phase }) => phase).at(-1), 'done');
+    assert.equal(events.at(-1)?.bytes, file.length);
+    await model.release();
+    const refusal = new Error('enough');
+    assert.equal(
+      await faultOf(
+        guest.admit(new Blob([file]), {
+          onProgress: () => {
+            throw refusal;
+          },
+        }),
+      ),
+      refusal,
+    );
+  }));
 
 test('what a callback answers does not have to cross', () => withGuestWorker(async guest => {
   const answer = () => () => {};
@@ -157,22 +190,26 @@ test('an onProgress that never answers holds up nothing but the end', () => with
   assert.equal(calls, 1);
 }));
 
-test('an abort, before and at many points, comes back as its reason; all is given up and the next try works', () => withGuestWorker(async guest => {
-  for (const at of [-1, 0, 1000, 66_000, 1_200_000, file.length - 1]) {
-    const abort = new AbortController();
-    const reason = new Error(`at ${at}`);
-    if (at < 0) abort.abort(reason);
-    const source = observed(file, { piece: 50_000, at: offset => void (at >= 0 && offset >= at && abort.abort(reason)) });
-    const tee = recorder();
-    assert.equal(await faultOf(guest.admit(iterated(source), { signal: abort.signal, tee })), reason);
-    assert.deepEqual(tee.aborted, [reason]);
-    assert.deepEqual(tee.closed, []);
-    // What was never read is not even asked for, and what ended cannot be cancelled; a generator ends after its step.
-    const isOpen = source.given > 0 && source.given < file.length;
-    while (source.stream.locked || (isOpen && !source.isCancelled)) await new Promise(resolve => setTimeout(resolve));
-  }
-  await (await guest.admit(new Blob([file]))).release();
-}));
+test('an abort, before and at many points, comes back as its reason; all is given up and the next try works', () =>
+  withGuestWorker(async guest => {
+    for (const at of [-1, 0, 1000, 66_000, 1_200_000, file.length - 1]) {
+      const abort = new AbortController();
+      const reason = new Error(`at ${at}`);
+      if (at < 0) abort.abort(reason);
+      const source = observed(file, {
+        piece: 50_000,
+        at: offset => void (at >= 0 && offset >= at && abort.abort(reason)),
+      });
+      const tee = recorder();
+      assert.equal(await faultOf(guest.admit(iterated(source), { signal: abort.signal, tee })), reason);
+      assert.deepEqual(tee.aborted, [reason]);
+      assert.deepEqual(tee.closed, []);
+      // What was never read is not even asked for, and what ended cannot be cancelled; a generator ends after its step.
+      const isOpen = source.given > 0 && source.given < file.length;
+      while (source.stream.locked || (isOpen && !source.isCancelled)) await new Promise(resolve => setTimeout(resolve));
+    }
+    await (await guest.admit(new Blob([file]))).release();
+  }));
 
 test('an abort while onHeader, a tee or the source never answers is heard', () => withGuestWorker(async guest => {
   const hanging = [
@@ -203,19 +240,55 @@ test('tees of the page see every byte, one piece at a time, and the report', () 
   }
 }));
 
-test('a tee that fails in write or in close ends the admission with its own error; the others are told', () => withGuestWorker(async guest => {
-  const broken = new Error('disk');
-  const inWrite = [recorder({ write: offset => { if (offset > 100_000) throw broken; } }), recorder()];
-  assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inWrite })), broken);
-  assert.deepEqual(inWrite.map(tee => tee.aborted), [[broken], [broken]]);
-  // A store among the page's tees is closed last there too.
-  const store = Object.assign(recorder(), { isStore: true });
-  assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: [store, recorder({ close: () => { throw broken; } })] })), broken);
-  assert.deepEqual([store.closed, store.aborted], [[], [broken]]);
-  const inClose = [recorder(), recorder({ close: () => { throw broken; } }), recorder()];
-  assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inClose })), broken);
-  assert.deepEqual(inClose.map(tee => tee.aborted), [[], [broken], [broken]]);
-}));
+test('a tee that fails in write or in close ends the admission with its own error; the others are told', () =>
+  withGuestWorker(async guest => {
+    const broken = new Error('disk');
+    const inWrite = [
+      recorder({
+        write: offset => {
+          if (offset > 100_000) throw broken;
+        },
+      }),
+      recorder(),
+    ];
+    assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inWrite })), broken);
+    assert.deepEqual(
+      inWrite.map(tee => tee.aborted),
+      [[broken], [broken]],
+    );
+    // A store among the page's tees is closed last there too.
+    const store = Object.assign(recorder(), { isStore: true });
+    assert.equal(
+      await faultOf(
+        guest.admit(new Blob([file]), {
+          tee: [
+            store,
+            recorder({
+              close: () => {
+                throw broken;
+              },
+            }),
+          ],
+        }),
+      ),
+      broken,
+    );
+    assert.deepEqual([store.closed, store.aborted], [[], [broken]]);
+    const inClose = [
+      recorder(),
+      recorder({
+        close: () => {
+          throw broken;
+        },
+      }),
+      recorder(),
+    ];
+    assert.equal(await faultOf(guest.admit(new Blob([file]), { tee: inClose })), broken);
+    assert.deepEqual(
+      inClose.map(tee => tee.aborted),
+      [[], [broken], [broken]],
+    );
+  }));
 
 test('a stream is cancelled, and unlocked, when the file is wrong', () => withGuestWorker(async guest => {
   const bad = file.slice();
@@ -225,19 +298,33 @@ test('a stream is cancelled, and unlocked, when the file is wrong', () => withGu
   assert.deepEqual([source.isCancelled, source.stream.locked, source.given], [true, false, 10_000]);
 }));
 
-test('a source of the page that breaks is an error of the source, with the cause that was thrown', () => withGuestWorker(async guest => {
-  const cable = new TypeError('the cable was pulled');
-  const fault = await faultOf(guest.admit(iterated(observed(file, { at: offset => { if (offset > 90_000) throw cable; } }))));
-  assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
-  assert.equal(fault.cause, cable);
-}));
+test('a source of the page that breaks is an error of the source, with the cause that was thrown', () =>
+  withGuestWorker(async guest => {
+    const cable = new TypeError('the cable was pulled');
+    const fault = await faultOf(
+      guest.admit(
+        iterated(
+          observed(file, {
+            at: offset => {
+              if (offset > 90_000) throw cable;
+            },
+          }),
+        ),
+      ),
+    );
+    assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+    assert.equal(fault.cause, cable);
+  }));
 
-test('a web page instead of a model is named as such, to the caller and to the tees', () => withGuestWorker(async guest => {
-  const tee = recorder();
-  const fault = await faultOf(guest.admit(new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }), { tee }));
-  assert.equal(fault.code, 'html');
-  assert.deepEqual(tee.aborted, [fault]);
-}));
+test('a web page instead of a model is named as such, to the caller and to the tees', () =>
+  withGuestWorker(async guest => {
+    const tee = recorder();
+    const fault = await faultOf(
+      guest.admit(new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }), { tee }),
+    );
+    assert.equal(fault.code, 'html');
+    assert.deepEqual(tee.aborted, [fault]);
+  }));
 
 test('no session is left by admissions that failed', () => withGuestWorker(async guest => {
   const bad = gguf();
@@ -248,70 +335,3 @@ test('no session is left by admissions that failed', () => withGuestWorker(async
   await Promise.all(models.map(model => model.release()));
   await (await guest.admit(gguf())).release();
 }));
-
-test('a tee of the page whose abort never ends does not hold up what a crash of the worker ends', t => withGuestWorker(async (guest, thread) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  let isTold = false;
-  const hanging = { write: () => void thread.crash(), abort: () => ((isTold = true), never()) };
-  const fault = faultOf(guest.admit(observed(file, { piece: 1000 }).stream, { tee: hanging }));
-  while (!isTold) await new Promise(resolve => setImmediate(resolve));
-  t.mock.timers.tick(10_000);
-  assert.equal((await fault).code, 'worker');
-}));
-
-test('a worker that crashes: what waits, and all that follows, is dead; tees and sources of the page are told', () => withGuestWorker(async (guest, thread) => {
-  const model = await guest.admit(gguf());
-  const source = observed(file, { at: offset => (offset > 500_000 ? void thread.crash() : undefined) });
-  const tee = recorder();
-  const fault = await faultOf(guest.admit(iterated(source), { tee }));
-  assert.deepEqual([fault.code, fault.kind], ['worker', 'dead']);
-  assert.deepEqual(tee.aborted, [fault]);
-  assert.equal(source.isCancelled, true);
-  for (const call of [() => model.metadata(0), () => model.activate(), () => guest.memoryBytes(), () => guest.admit(gguf())]) {
-    assert.equal((await faultOf(call)).kind, 'dead');
-  }
-  await model.release();
-}));
-
-test('close ends admissions that are under way, with their clean-up', async () => {
-  const guest = await loadGuestWorker({ worker: new Thread() });
-  const tee = recorder();
-  const source = observed(file, { at: offset => (offset > 500_000 ? never() : undefined) });
-  const admitted = guest.admit(iterated(source), { tee });
-  admitted.catch(() => {});
-  while (source.given < 500_000) await new Promise(resolve => setTimeout(resolve, 10));
-  await guest.close();
-  const fault = await faultOf(admitted);
-  assert.deepEqual([fault.code, fault.kind], ['worker', 'dead']);
-  assert.deepEqual(tee.aborted, [fault]);
-  await guest.close();
-});
-
-test('a guest that cannot be loaded, or a worker that cannot be started, is an error', async () => {
-  const foreign = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
-  assert.equal((await faultOf(loadGuestWorker({ worker: new Thread(), guest: foreign }))).code, 'guest');
-  assert.equal((await faultOf(loadGuestWorker({ guest: 'http://[' }))).name, 'TypeError'); // and no worker was started: Node has none
-  const thread = new Thread();
-  const loading = loadGuestWorker({ worker: thread });
-  void thread.crash();
-  assert.equal((await faultOf(loading)).kind, 'dead');
-});
-
-/**
- * The source as an iterable, which the page reads for the worker; `observed` still sees what becomes of it.
- *
- * @param {import('./support/streams.js').Observed} source
- */
-async function* iterated(source) {
-  const reader = source.stream.getReader();
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-    reader.releaseLock();
-  }
-}

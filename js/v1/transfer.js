@@ -11,7 +11,7 @@ import { placeIn, places } from '../guest/model.js';
 
 /**
  * @implements {Host}
- * @typedef {import('./host.js').Host} Host
+ * @typedef {import('./loaded.js').Host} Host
  */
 export class V1Host {
   abi = /** @type {const} */ (1);
@@ -44,14 +44,15 @@ export class V1Host {
 function supported(options) {
   settingsOf({ ...options, sink: 'resident' });
   for (const name of /** @type {const} */ (['onHeader', 'limits', 'digests', 'blake3'])) {
-    if (options[name] !== undefined) throw misuse(`a guest of ABI v1 cannot do ${name}`, { code: 'unsupported', path: name });
+    if (options[name] !== undefined)
+      throw misuse(`a guest of ABI v1 cannot do ${name}`, { code: 'unsupported', path: name });
   }
   return options;
 }
 
 /** A whole file on its way into a v1 guest: an `Intake` of delivery.js. */
 class Transfer {
-  /** @type {import('../guest/admission.js').State} */ state = 'open';
+  /** @type {import('../guest/report.js').State} */ state = 'open';
   position = 0;
   #host;
   #guest;
@@ -99,7 +100,8 @@ class Transfer {
     if (this.#sha256) await checkDigest(file, this.#sha256);
     if (this.#isReleased) throw misuse('the transfer was given up', { code: 'state' });
     const { model } = loadModel(this.#guest, file);
-    if (!model) throw new AdmissionError('the guest loaded the file and shows no model', { code: 'guest', kind: 'dead' });
+    if (!model)
+      throw new AdmissionError('the guest loaded the file and shows no model', { code: 'guest', kind: 'dead' });
     return (this.#model = this.#host.model = new V1Model(this.#host, this.#guest, model));
   }
 
@@ -110,7 +112,7 @@ class Transfer {
   }
 }
 
-/** A `LoadedModel` of host.js. */
+/** A `LoadedModel` of loaded.js. */
 class V1Model {
   #host;
   #guest;
@@ -159,7 +161,12 @@ class V1Model {
  */
 const otherLength = (code, declared, actual) =>
   new AdmissionError(`the file has ${actual} bytes, ${declared} were declared`, {
-    code, kind: 'rejected', path: 'length', offset: Math.min(actual, declared), expected: String(declared), found: String(actual),
+    code,
+    kind: 'rejected',
+    path: 'length',
+    offset: Math.min(actual, declared),
+    expected: String(declared),
+    found: String(actual),
   });
 
 /**
@@ -167,9 +174,17 @@ const otherLength = (code, declared, actual) =>
  * @param {string} expected
  */
 async function checkDigest(file, expected) {
-  if (!globalThis.crypto?.subtle) throw misuse('sha256 with a guest of ABI v1 needs a secure context', { code: 'unsupported', path: 'sha256' });
+  if (!globalThis.crypto?.subtle)
+    throw misuse('sha256 with a guest of ABI v1 needs a secure context', { code: 'unsupported', path: 'sha256' });
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', file));
   const found = Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join('');
   if (found === expected) return;
-  throw new AdmissionError('the SHA-256 is not the one required', { code: 'digest', kind: 'rejected', status: -39, path: 'digests.sha256', expected, found });
+  throw new AdmissionError('the SHA-256 is not the one required', {
+    code: 'digest',
+    kind: 'rejected',
+    status: -39,
+    path: 'digests.sha256',
+    expected,
+    found,
+  });
 }

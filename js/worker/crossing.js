@@ -1,7 +1,7 @@
-// Sources on their way into a worker. What the worker can read by itself crosses, so that its bytes never pass the page;
-// of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer them: a
-// transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream any more,
-// forgets what it failed with, and stays locked for ever when the worker crashes.
+// Sources on their way into a worker. What the worker can read by itself crosses, so that its bytes never pass the
+// page; of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer
+// them: a transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream
+// any more, forgets what it failed with, and stays locked for ever when the worker crashes.
 import { sourceOf } from '../sources/source-of.js';
 
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
@@ -81,5 +81,16 @@ function absolute(location) {
 
 /** @param {Request} request */
 function partsOf({ url, method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity }) {
-  return { url, method, headers: [...headers], mode, credentials, cache, redirect, referrer, referrerPolicy, integrity };
+  return {
+    url,
+    method,
+    headers: [...headers],
+    mode,
+    credentials,
+    cache,
+    redirect,
+    referrer,
+    referrerPolicy,
+    integrity,
+  };
 }

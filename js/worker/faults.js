@@ -1,6 +1,9 @@
 import { AdmissionError } from '../core/errors.js';
 
-/** @typedef {{ back: number } | { id?: number, class: string, error: any } | { id?: number, value: unknown }} PackedFault */
+/**
+ * @typedef {{ back: number } | { id?: number, class: string, error: any } | { id?: number, value: unknown }}
+ * PackedFault
+ */
 
 /** Errors behind an error that cross with it. */
 const DEPTH = 8;
@@ -22,7 +25,8 @@ export class Faults {
    * @returns {PackedFault}
    */
   pack(error, depth = DEPTH) {
-    if (typeof error !== 'object' || error === null) return { value: typeof error === 'symbol' || typeof error === 'function' ? String(error) : error };
+    if (typeof error !== 'object' || error === null)
+      return { value: typeof error === 'symbol' || typeof error === 'function' ? String(error) : error };
     const back = this.#theirs.get(error);
     if (back !== undefined) return { back };
     const id = this.#ours.size + 1;
@@ -33,9 +37,17 @@ export class Faults {
     const { name, message, stack } = error;
     if (error instanceof AdmissionError) {
       const { code, kind, status, offset, path, expected, found, state } = error;
-      return { id, class: 'admission', error: { message, stack, detail: { code, kind, status, offset, path, expected, found, state }, cause } };
+      return {
+        id,
+        class: 'admission',
+        error: { message, stack, detail: { code, kind, status, offset, path, expected, found, state }, cause },
+      };
     }
-    return { id, class: error instanceof Error && !isDomException(error) ? 'error' : 'dom', error: { name: String(name), message: String(message), stack, cause } };
+    return {
+      id,
+      class: error instanceof Error && !isDomException(error) ? 'error' : 'dom',
+      error: { name: String(name), message: String(message), stack, cause },
+    };
   }
 
   /**

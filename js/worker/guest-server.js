@@ -1,5 +1,5 @@
 // A guest in this worker, for the page that started it.
-import { loadGuest } from '../guest/guest.js';
+import { loadGuest } from '../guest/load.js';
 import { Line } from './line.js';
 import { ServedAdmission } from './served-admission.js';
 

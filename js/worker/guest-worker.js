@@ -9,7 +9,9 @@ import { admitRemotely } from './remote-admission.js';
 /** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
 
-/** How long admissions that are under way may take to clean up, in milliseconds: a little longer than a tee's `abort`. */
+/**
+ * How long admissions that are under way may take to clean up, in milliseconds: a little longer than a tee's `abort`.
+ */
 const PATIENCE = 12_000;
 
 /**
@@ -143,7 +145,10 @@ export class GuestWorker {
  * @returns {Promise<GuestWorker>}
  */
 export async function loadGuestWorker({ guest, worker } = {}) {
-  const from = typeof guest === 'string' || guest instanceof URL ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href : guest;
+  const from =
+    typeof guest === 'string' || guest instanceof URL
+      ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href
+      : guest;
   const importer = worker ? undefined : importerOfEntry();
   try {
     const guestWorker = new GuestWorker(worker ?? startWorker(importer));
@@ -161,7 +166,9 @@ function startWorker(importer) {
   return new Worker(new URL('./entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
 }
 
-/** A worker has to be of the page's own origin, but may import from another, a CDN say: where it does, a script of ours. */
+/**
+ * A worker has to be of the page's own origin, but may import from another, a CDN say: where it does, a script of ours.
+ */
 function importerOfEntry() {
   const here = import.meta.url;
   if (new URL(here).origin === globalThis.location?.origin) return undefined;

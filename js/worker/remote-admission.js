@@ -21,7 +21,8 @@ const PATIENCE = 10_000;
  * @property {Omit<AdmitOptions & StoreOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
  * @property {boolean} asksHeader
  * @property {boolean} tellsProgress
- * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name: one of the page's
+ * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name:
+ *   one of the page's
  * @property {string} [stored]  the name, for `admitStored`
  */
 
@@ -66,10 +67,14 @@ export async function admitRemotely(from, options, connect, stored) {
     }
     /** @type {Order} */
     const order = {
-      parcel, settings, stored,
+      parcel,
+      settings,
+      stored,
       asksHeader: onHeader !== undefined,
       tellsProgress: onProgress !== undefined,
-      tees: tees.map(tee => (tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: tee.isStore ?? false })),
+      tees: tees.map(tee =>
+        tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: tee.isStore ?? false },
+      ),
     };
     const { report, found } = await ours.ask('admit', [order]);
     const model = new RemoteModel(ours, report);
@@ -100,7 +105,10 @@ const isOver = error => error instanceof AdmissionError && error.code === 'worke
  * @param {StoreOptions} options
  */
 async function clearStores(tees, stored, { directory }) {
-  const stores = [...tees.filter(tee => tee instanceof OpfsTee), ...(stored === undefined ? [] : [{ name: stored, directory }])];
+  const stores = [
+    ...tees.filter(tee => tee instanceof OpfsTee),
+    ...(stored === undefined ? [] : [{ name: stored, directory }]),
+  ];
   await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE)));
 }
 
@@ -118,7 +126,11 @@ function sourceAnswers(source, line) {
     async sourceRead(most, buffer) {
       const bytes = await source?.read(most);
       if (!bytes) return null;
-      const copy = new Uint8Array(buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length), 0, bytes.length);
+      const copy = new Uint8Array(
+        buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length),
+        0,
+        bytes.length,
+      );
       copy.set(bytes);
       return new Freight(copy, [copy.buffer]);
     },

@@ -76,10 +76,13 @@ export class ServedAdmission {
     const { signal } = this.#abort;
     const line = this.#line;
     const options = {
-      ...settings, signal,
+      ...settings,
+      signal,
       onHeader: asksHeader ? (/** @type {unknown} */ report) => line.ask('header', [report]) : undefined,
       onProgress: tellsProgress ? this.#teller() : undefined,
-      tee: tees.map((tee, index) => ('name' in tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index, tee.isStore))),
+      tee: tees.map((tee, index) =>
+        'name' in tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index, tee.isStore),
+      ),
     };
     const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;

@@ -23,4 +23,5 @@ export async function download({ url, ...options }) {
   }
 }
 
-export const ranges = served => served.requests.map(({ range, ifRange }) => [range, ifRange].filter(Boolean).join(' if '));
+export const ranges = served =>
+  served.requests.map(({ range, ifRange }) => [range, ifRange].filter(Boolean).join(' if '));

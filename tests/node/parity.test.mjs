@@ -133,7 +133,8 @@ test('the texts of v1 and v2 agree byte for byte on gguf, metadata, tensors and 
 });
 
 for (const length of [MAX_TRANSFER - 1, MAX_TRANSFER, MAX_TRANSFER + 1]) {
-  test(`${length} good bytes: v1 ${length > MAX_TRANSFER ? 'refuses' : 'admits'} them, v2 too, both read the same`, () => {
+  const verdict = length > MAX_TRANSFER ? 'refuses' : 'admits';
+  test(`${length} good bytes: v1 ${verdict} them, v2 too, both read the same`, () => {
     const file = fileOf(length);
     const digest = sha256(file);
     const host = new Host();

@@ -1,7 +1,8 @@
 // What the headers of an answer say about its body.
 
 /** @param {Headers} headers */
-export const isEncoded = headers => !['', 'identity'].includes((headers.get('content-encoding') ?? '').trim().toLowerCase());
+export const isEncoded = headers =>
+  !['', 'identity'].includes((headers.get('content-encoding') ?? '').trim().toLowerCase());
 
 /**
  * Of what was sent, which is not the file when the body is compressed; in a 206 of the part.
@@ -13,7 +14,9 @@ export const contentLength = headers => wholeNumber(headers.get('content-length'
 /** @param {Headers} headers */
 export function contentRange(headers) {
   const found = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/i.exec(headers.get('content-range')?.trim() ?? '');
-  return found ? { start: Number(found[1]), end: Number(found[2]), total: found[3] === '*' ? undefined : Number(found[3]) } : undefined;
+  return found
+    ? { start: Number(found[1]), end: Number(found[2]), total: found[3] === '*' ? undefined : Number(found[3]) }
+    : undefined;
 }
 
 /**
@@ -45,4 +48,5 @@ export function retryAfter(headers) {
 }
 
 /** @param {string | null} text */
-const wholeNumber = text => (text !== null && /^\d+$/.test(text.trim()) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined);
+const wholeNumber = text =>
+  text !== null && /^\d+$/.test(text.trim()) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;

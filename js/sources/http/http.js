@@ -30,8 +30,8 @@ const CAUTIOUS_READ = 64 * 1024;
  *
  * A download that breaks, or is silent for `stallTimeout`, goes on by `Range` from the bytes that were given, under
  * `If-Range`, and only with a rest that names the version of the file that began, so that no model is ever made of two
- * files. Where the server names none that tells two files apart (a strong ETag, a Last-Modified that was old by then), a
- * required digest has to. `retries` are tries without progress; the first request has them too.
+ * files. Where the server names none that tells two files apart (a strong ETag, a Last-Modified that was old by then),
+ * a required digest has to. `retries` are tries without progress; the first request has them too.
  *
  * A Request is asked again as it is, with its headers (Authorization, say) and its cache mode. A Response knows neither
  * the headers nor the method that it answers: it goes on by a plain GET of its URL, the one that a redirect led to.
@@ -162,7 +162,10 @@ export class HttpSource {
     if (response.status === 206) {
       const range = contentRange(headers);
       if (range?.start !== 0 || range.end + 1 !== range.total) {
-        throw sourceFault('the response holds a part of a file', { code: 'range', found: shown(headers.get('content-range')) });
+        throw sourceFault('the response holds a part of a file', {
+          code: 'range',
+          found: shown(headers.get('content-range')),
+        });
       }
     }
   }
@@ -188,7 +191,8 @@ export class HttpSource {
   }
 
   /**
-   * What is no fault of the network is the reason of an abort, by the signal of the caller's own fetch: it ends the source.
+   * What is no fault of the network is the reason of an abort, by the signal of the caller's own fetch: it ends the
+   * source.
    *
    * @param {unknown} fault  of the body
    */
@@ -220,12 +224,18 @@ export class HttpSource {
     const offset = this.#position;
     /** @type {Broken} */
     const broken = (why, detail) =>
-      sourceFault(`the download broke at byte ${offset}: ${shown(messageOf(fault), 200)}; ${why}`, { offset, cause: fault, ...detail });
+      sourceFault(`the download broke at byte ${offset}: ${shown(messageOf(fault), 200)}; ${why}`, {
+        offset,
+        cause: fault,
+        ...detail,
+      });
     if (!this.#request || this.#request.method !== 'GET') throw broken('it cannot be asked for again');
     if (this.#isEncoded) throw broken('a compressed download cannot go on in the middle');
     if (!this.#version.validator && !this.#digestRequired) {
       const names = 'a strong ETag, or a Last-Modified that was old by then';
-      throw broken(`the server names no version of the file (${names}) and no digest is required: it cannot go on safely`);
+      throw broken(
+        `the server names no version of the file (${names}) and no digest is required: it cannot go on safely`,
+      );
     }
     if (!(await this.#tries.next(0, this.#over.signal))) throw broken('no tries are left');
     const response = await this.#answer(() => this.#askOn(), broken);
@@ -276,8 +286,8 @@ export class HttpSource {
   }
 
   /**
-   * Across origins a server has to allow If-Range, and one that does not lets nothing through. The Range alone it need not
-   * allow. That does as well: the rest has to name its version anyway, and one of another file is refused.
+   * Across origins a server has to allow If-Range, and one that does not lets nothing through. The Range alone it need
+   * not allow. That does as well: the rest has to name its version anyway, and one of another file is refused.
    *
    * @returns {Promise<Response>} to a request for the rest
    */
@@ -290,7 +300,8 @@ export class HttpSource {
     try {
       return await fetch({ range, 'if-range': validator });
     } catch (error) {
-      const isForbidden = this.#response?.type === 'cors' && error instanceof AdmissionError && isNetworkFault(error.cause);
+      const isForbidden =
+        this.#response?.type === 'cors' && error instanceof AdmissionError && isNetworkFault(error.cause);
       if (!isForbidden) throw error;
       const response = await fetch({ range });
       this.#asksIf = false;
@@ -312,8 +323,8 @@ export class HttpSource {
 }
 
 /**
- * The type tells a response that was fetched from one that was made by hand, of a stream perhaps. One without a body is an
- * empty file.
+ * The type tells a response that was fetched from one that was made by hand, of a stream perhaps. One without a body is
+ * an empty file.
  *
  * @param {Response} response
  */
@@ -333,7 +344,8 @@ const isNetworkFault = fault => nameOf(fault) === 'TypeError';
 function checkTimes({ retries = 0, retryDelay = 0, stallTimeout = 0 }) {
   if (!(retries >= 0)) throw misuse(`retries must be a number, 0 or above; found ${shown(retries)}`);
   for (const [name, value] of Object.entries({ retryDelay, stallTimeout })) {
-    if (!(value >= 0 && value <= LONGEST)) throw misuse(`${name} must be milliseconds, 0 to ${LONGEST}; found ${shown(value)}`);
+    if (!(value >= 0 && value <= LONGEST))
+      throw misuse(`${name} must be milliseconds, 0 to ${LONGEST}; found ${shown(value)}`);
   }
 }
 

@@ -3,8 +3,8 @@ import { misuse } from '../../core/errors.js';
 import { placeOf } from '../../core/text.js';
 
 /**
- * A request of the package's own. A model does not belong into the HTTP cache, where it may push out all else: who wants
- * it there gives a Request.
+ * A request of the package's own. A model does not belong into the HTTP cache, where it may push out all else: who
+ * wants it there gives a Request.
  *
  * @param {string | URL} location
  */

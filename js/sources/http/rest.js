@@ -64,8 +64,8 @@ export function judgedRest(response, begun, broken) {
     if (names || !first.validator || !begun.asksIf) throw noRange('it ignores Range');
     throw changed('it sent the whole file anew', 206, status);
   }
-  // A 206 names what a 200 would (RFC 9110 15.3.7). A server or a proxy that knows Range, but not If-Range, sends the rest
-  // of whatever file is there now.
+  // A 206 names what a 200 would (RFC 9110 15.3.7). A server or a proxy that knows Range, but not If-Range, sends the
+  // rest of whatever file is there now.
   const isSame = isProven(first, version);
   if (!digestRequired && !isSame) {
     throw noRange('it does not say which version of the file the rest is of, and no digest is required');

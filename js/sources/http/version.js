@@ -43,7 +43,8 @@ export function versionOf(headers) {
  * @param {Version} first
  * @param {Version} now
  */
-export const isProven = (first, now) => first.validator !== undefined && (now.etag === first.validator || now.modified === first.validator);
+export const isProven = (first, now) =>
+  first.validator !== undefined && (now.etag === first.validator || now.modified === first.validator);
 
 /**
  * By the strongest name that both have.

@@ -1,6 +1,9 @@
 // Makes small GGUF files: enough of the format for the tests of this package.
 
-/** @typedef {{ name?: string, bytes?: number, fill?: (index: number) => number }} TensorSpec  F32, or I8 when not in fours */
+/**
+ * @typedef {{ name?: string, bytes?: number, fill?: (index: number) => number }} TensorSpec F32, or I8 when not in
+ * fours
+ */
 
 /**
  * @param {object} [spec]
@@ -9,11 +12,19 @@
  * @param {number} [spec.alignment]
  * @returns {Uint8Array<ArrayBuffer>}
  */
-export function gguf({ metadata = { 'general.architecture': 'test' }, tensors = [{ bytes: 64 }], alignment = 32 } = {}) {
+export function gguf({
+  metadata = { 'general.architecture': 'test' },
+  tensors = [{ bytes: 64 }],
+  alignment = 32,
+} = {}) {
   /** @type {Uint8Array[]} */
   const parts = [];
   const entries = Object.entries(metadata);
-  const named = tensors.map(({ name, bytes = 64, fill = plain }, index) => ({ name: name ?? `tensor.${index}`, bytes, fill }));
+  const named = tensors.map(({ name, bytes = 64, fill = plain }, index) => ({
+    name: name ?? `tensor.${index}`,
+    bytes,
+    fill,
+  }));
   parts.push(text('GGUF'), u32(3), u64(named.length), u64(entries.length));
   for (const [key, value] of entries) {
     parts.push(string(key));

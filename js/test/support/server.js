@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
  * @typedef {object} Manner
  * @property {Uint8Array} [body]
  * @property {number} [status]
- * @property {Record<string, string | undefined>} [headers]   added to those that a good server sends (`date` too); undefined takes away
+ * @property {Record<string, string | undefined>} [headers]   added to those that a good server sends (`date` too);
+ *   undefined takes away
  * @property {boolean} [range]     honours Range (default)
  * @property {boolean} [ifRange]   honours If-Range (default)
  * @property {Promise<unknown>} [wait]  answers after that only
@@ -42,10 +43,18 @@ export async function serve(file, ...manners) {
     let start = 0;
     const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
     const condition = ifRange ? request.headers['if-range'] : undefined;
-    if (range && from && status === 200 && (!condition || condition === headers.etag || condition === headers['last-modified'])) {
+    if (
+      range &&
+      from &&
+      status === 200 &&
+      (!condition || condition === headers.etag || condition === headers['last-modified'])
+    ) {
       start = Math.max(0, Number(from[1]) - overlap);
       status = start < body.length ? 206 : 416;
-      Object.assign(headers, { 'content-range': status === 206 ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`, ...manner.headers });
+      Object.assign(headers, {
+        'content-range': status === 206 ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`,
+        ...manner.headers,
+      });
     }
     const all = status === 416 ? new Uint8Array(0) : body.subarray(start);
     const part = all.subarray(0, breakAfter ?? endAfter);

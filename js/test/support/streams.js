@@ -38,7 +38,12 @@ export function observed(bytes, { piece = 1000, type, at } = {}) {
     },
   };
   /** @type {Observed} */
-  const state = { stream: new ReadableStream(source, { highWaterMark: 0 }), given: 0, cancelled: undefined, isCancelled: false };
+  const state = {
+    stream: new ReadableStream(source, { highWaterMark: 0 }),
+    given: 0,
+    cancelled: undefined,
+    isCancelled: false,
+  };
   return state;
 }
 
@@ -78,4 +83,23 @@ export function recorder(on = {}) {
     },
   };
   return tee;
+}
+
+/**
+ * The source as an iterable, which the page reads for the worker; `observed` still sees what becomes of it.
+ *
+ * @param {Observed} source
+ */
+export async function* iterated(source) {
+  const reader = source.stream.getReader();
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+    reader.releaseLock();
+  }
 }

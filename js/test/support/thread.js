@@ -8,7 +8,8 @@ export class Thread extends EventTarget {
 
   constructor() {
     super();
-    const broke = (/** @type {string} */ message) => this.#isEnded || this.dispatchEvent(Object.assign(new Event('error'), { message }));
+    const broke = (/** @type {string} */ message) =>
+      this.#isEnded || this.dispatchEvent(Object.assign(new Event('error'), { message }));
     this.#worker.on('error', error => broke(error.message));
     this.#worker.on('exit', () => broke('it ended'));
   }

@@ -2,7 +2,8 @@
 const CHUNK = 1024 * 1024;
 const hex = bytes => Array.from(new Uint8Array(bytes), byte => byte.toString(16).padStart(2, '0')).join('');
 
-// Chromium lets the collector take a stream that is being read, and the read never ends, unless somebody holds on to it.
+// Chromium lets the collector take a stream that is being read, and the read never ends, unless somebody holds on to
+// it.
 let reader;
 
 /** Reads as the package does where it can: a byte stream, into one buffer that goes to and fro, filled each time. */

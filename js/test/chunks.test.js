@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { after, before, beforeEach, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { Admission, admit } from '../index.js';
+import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
+import { gguf } from './support/gguf.js';
+import { observed, recorder } from './support/streams.js';
+
+const file = gguf({
+  metadata: { 'general.architecture': 'test', words: Array.from({ length: 9000 }, (_, i) => `word ${i}`) },
+  tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
+});
+const tensorAt = file.length - 32 - 3_000_032;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gguf-admission-'));
+const onDisk = path.join(folder, 'model.gguf');
+before(() => fs.writeFileSync(onDisk, file));
+after(() => fs.rmSync(folder, { recursive: true }));
+
+/** @type {import('../index.js').Guest} */ let guest;
+beforeEach(async () => void (guest = await freshGuest()));
+
+const openFiles = () => fs.readdirSync('/proc/self/fd').filter(fd => {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+  } catch {
+    return false;
+  }
+}).length;
+
+/** @param {Uint8Array} bytes  @param {number} piece */
+function* pieces(bytes, piece) {
+  for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
+}
+
+/** A synchronous handle in the manner of the origin private file system. */
+function syncHandle() {
+  const handle = {
+    closed: 0,
+    reads: /** @type {number[]} */ ([]),
+    getSize: () => file.length,
+    read(/** @type {any} */ target, /** @type {any} */ { at }) {
+      handle.reads.push(target.length);
+      const piece = file.subarray(at, at + Math.min(target.length, 100_000));
+      target.set(piece);
+      return piece.length;
+    },
+    close: () => void handle.closed++,
+  };
+  return handle;
+}
+
+/** @type {Record<string, () => any>} */
+const sources = {
+  Uint8Array: () => file,
+  'a view in the middle of a buffer': () =>
+    new Uint8Array(Buffer.concat([Buffer.alloc(5), file, Buffer.alloc(3)]).buffer.slice(0), 5).subarray(0, file.length),
+  ArrayBuffer: () => file.buffer,
+  SharedArrayBuffer: () => {
+    const shared = new SharedArrayBuffer(file.length);
+    new Uint8Array(shared).set(file);
+    return shared;
+  },
+  Buffer: () => Buffer.from(file),
+  Blob: () => new Blob([file]),
+  File: () => new File([file], 'model.gguf'),
+  Response: () => new Response(file),
+  'a byte stream': () => observed(file, { type: 'bytes', piece: 70_000 }).stream,
+  'a byte stream of one piece': () => observed(file, { type: 'bytes', piece: 1e9 }).stream,
+  'a default stream': () => observed(file, { piece: 2500 }).stream,
+  'a default stream of one piece': () => observed(file, { piece: 1e9 }).stream,
+  'an async generator': () =>
+    (async function* () {
+      yield* pieces(file, 99_999);
+    })(),
+  'a generator': () => pieces(file, 1e6),
+  'an array of chunks': () => [...pieces(file, 500_000), new Uint8Array(0)],
+  'a Node stream': () => fs.createReadStream(onDisk),
+  'a Node stream from memory': () => Readable.from([Buffer.from(file)]),
+  'a path': () => ({ path: onDisk }),
+  'a path that is a URL': () => ({ path: pathToFileURL(onDisk) }),
+  'a file URL': () => pathToFileURL(onDisk),
+  'a file URL as text': () => pathToFileURL(onDisk).href,
+  'a synchronous handle': syncHandle,
+  'a file handle with synchronous access': () => ({
+    kind: 'file',
+    getFile: () => assert.fail(),
+    createSyncAccessHandle: async () => syncHandle(),
+  }),
+  'a file handle that is in use elsewhere': () => ({
+    kind: 'file',
+    getFile: async () => new File([file], 'x'),
+    createSyncAccessHandle: async () => {
+      throw new Error('in use');
+    },
+  }),
+  'a file handle on the main thread': () => ({ kind: 'file', getFile: async () => new File([file], 'x') }),
+  'a blob: URL': () => URL.createObjectURL(new Blob([file])),
+  'a data: URL': () => `data:application/octet-stream;base64,${Buffer.from(file).toString('base64')}`,
+};
+
+for (const [name, source] of Object.entries(sources)) {
+  test(`${name} is admitted, resident and through a tee`, async () => {
+    const model = await admit(guest, source(), { sink: 'resident' });
+    assert.equal(model.report.position, file.length);
+    assert.deepEqual(model.tensor(0), file.subarray(tensorAt, tensorAt + 3_000_001));
+    const tee = recorder();
+    const verified = await admit(guest, source(), { tee });
+    assert.equal(Buffer.compare(tee.bytes, file), 0);
+    assert.deepEqual(verified.report.digests, model.report.digests);
+    assert.deepEqual(verified.report.tensors, model.report.tensors);
+    assertNoSession(guest, 2);
+    assert.equal(openFiles(), 0);
+  });
+}
+
+test('a chunk that was transferred away before it is read is an error, not a hole', async () => {
+  for (const sort of [Uint8Array, Uint16Array, DataView, (/** @type {ArrayBuffer} */ buffer) => buffer]) {
+    const { buffer } = file.slice(0, file.length & -2);
+    const chunk = sort.prototype ? new /** @type {any} */ (sort)(buffer) : /** @type {any} */ (sort)(buffer);
+    structuredClone(undefined, { transfer: [buffer] });
+    const stream = new ReadableStream({ start(controller) { controller.enqueue(chunk); controller.close(); } });
+    const fault = await faultOf(admit(guest, stream));
+    assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+    assert.match(fault.message, /transferred away/);
+    assertNoSession(guest);
+  }
+});
+
+test('a chunk whose buffer shrank before it is read is an error, not a hole', async () => {
+  const at = tensorAt + 1000;
+  const follower = (/** @type {ArrayBuffer} */ buffer) => new Uint8Array(buffer);
+  /** @type {((buffer: ArrayBuffer) => any)[]} */
+  const sorts = [
+    buffer => new Uint8Array(buffer, 0, 50_000),
+    follower,
+    buffer => new Uint16Array(buffer, 0, 25_000),
+    buffer => new DataView(buffer, 0, 50_000),
+    buffer => buffer,
+  ];
+  for (const sort of sorts) {
+    for (const left of [0, 100]) {
+      const buffer = /** @type {any} */ (new /** @type {any} */ (ArrayBuffer)(50_000, { maxByteLength: 50_000 }));
+      const chunk = sort(buffer);
+      const follows = chunk === buffer || sort === follower;
+      const chunks = [file.subarray(0, at), chunk, file.subarray(at + 50_000), new Uint8Array(100_000)];
+      const streams = [
+        new ReadableStream({
+          start(controller) {
+            for (const each of chunks) controller.enqueue(each);
+            controller.close();
+          },
+        }),
+        chunks,
+      ];
+      buffer.resize(left);
+      // A view that follows its buffer, or the buffer itself, is what it is when it is read.
+      if (left > 0 && follows) continue;
+      for (const from of streams) {
+        const fault = await faultOf(admit(guest, from, { limits: { trailingBytes: 1 << 20 } }));
+        assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+      }
+      const admission = new Admission(guest);
+      assert.equal((await faultOf(admission.write(chunk))).code, 'source');
+      admission.release();
+    }
+  }
+  assertNoSession(guest);
+});
+
+test('undefined and null are no bytes, of a stream or of an iterator', async () => {
+  for (const chunk of [undefined, null]) {
+    const chunks = [file.subarray(0, 1000), chunk, file.subarray(1000)];
+    const stream = new ReadableStream({
+      start(controller) {
+        for (const each of chunks) controller.enqueue(each);
+        controller.close();
+      },
+    });
+    for (const from of [stream, (async function* () { yield* chunks; })(), chunks]) {
+      const fault = await faultOf(admit(guest, /** @type {any} */ (from)));
+      assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+      assert.match(fault.message, /must be bytes/);
+    }
+  }
+  assertNoSession(guest);
+});
+
+test('empty chunks without end leave the thread to timers, and end with an abort', async () => {
+  const empty = new Uint8Array(0);
+  for (const from of [
+    (async function* () { for (;;) yield empty; })(),
+    { [Symbol.iterator]: () => ({ next: () => ({ value: empty, done: false }) }) },
+    new ReadableStream({ pull(controller) { controller.enqueue(empty); } }),
+  ]) {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(new Error('enough')), 30);
+    assert.equal((await faultOf(admit(guest, /** @type {any} */ (from), { signal: abort.signal }))).message, 'enough');
+  }
+  assertNoSession(guest);
+});
+
+test('a Node stream whose destroy throws does not hide the error', async () => {
+  const wrong = Readable.from([Buffer.alloc(100_000)]);
+  wrong.destroy = () => { throw new Error('boo'); };
+  assert.equal((await faultOf(admit(guest, wrong))).code, 'magic');
+  assertNoSession(guest);
+});
+
+test('a source that somebody aborted passes that on as it is, of whatever realm', async () => {
+  for (const stop of [
+    new DOMException('stop', 'AbortError'),
+    Object.assign(Object.create(null), { name: 'AbortError' }),
+  ]) {
+    const stream = new ReadableStream({
+      pull(controller) {
+        controller.error(stop);
+      },
+    });
+    assert.equal(await faultOf(admit(guest, stream)), stop);
+    assert.equal(stream.locked, false);
+  }
+  const other = new DOMException('gone', 'NotReadableError');
+  const fault = await faultOf(admit(guest, new ReadableStream({ pull(controller) { controller.error(other); } })));
+  assert.deepEqual([fault.code, fault.cause], ['source', other]);
+});
+
+test('a synchronous handle that is closed is a source error', async () => {
+  const closed = { read: () => 0, close() {}, getSize() { throw new DOMException('closed', 'InvalidStateError'); } };
+  const fault = await faultOf(admit(guest, /** @type {any} */ (closed)));
+  assert.deepEqual([fault.code, fault.kind], ['source', 'source']);
+});
+
+test('a chunk that a tee transfers away is an error, not a hole', async () => {
+  const steal = {
+    write: (/** @type {Uint8Array} */ bytes) =>
+      void structuredClone(bytes, { transfer: [/** @type {ArrayBuffer} */ (bytes.buffer)] }),
+  };
+  const fault = await faultOf(admit(guest, observed(file, { piece: 1e9 }).stream, { tee: steal }));
+  assert.match(fault.message, /detached/);
+  assertNoSession(guest);
+});
