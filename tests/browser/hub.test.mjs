@@ -1,11 +1,14 @@
-// Downloads as from a model hub: redirects to signed addresses, files that may be cached for a year; and lines that fall
-// silent, or fail before the first byte.
+// Downloads as from a model hub: redirects to signed addresses, files that may be cached for a year; and lines that
+// fall silent, or fail before the first byte.
 import assert from 'node:assert/strict';
 import { BODY, ETAG, SHA256, SIZE, download } from './downloads.mjs';
 import { inEachBrowser } from './suite.mjs';
 
 /** What a hub lets a page of another origin see. */
-const EXPOSED = 'X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag';
+const EXPOSED = [
+  'X-Repo-Commit', 'X-Request-Id', 'X-Error-Code', 'X-Error-Message', 'X-Total-Count', 'ETag', 'Link', 'Accept-Ranges',
+  'Content-Range', 'X-Linked-Size', 'X-Linked-ETag',
+].join();
 const A_YEAR = 'public, max-age=31536000, immutable';
 /** Names of this machine that a browser takes for origins of their own. */
 const named = (server, name) => server.origin.replace('127.0.0.1', `${name}.localhost`);
@@ -24,7 +27,12 @@ function hub(server, manner) {
   const cdn = server.put(({ url, method }) => {
     if (method === 'OPTIONS') return { status: 403, headers: cors };
     if (!good.delete(url.searchParams.get('Signature'))) return { status: 403, headers: cors };
-    return { body: BODY, ...ETAG, ...manner(++given), headers: { ...cors, 'cache-control': A_YEAR, 'accept-ranges': 'bytes' } };
+    return {
+      body: BODY,
+      ...ETAG,
+      ...manner(++given),
+      headers: { ...cors, 'cache-control': A_YEAR, 'accept-ranges': 'bytes' },
+    };
   });
   const resolve = server.put(({ method }) => {
     if (method === 'OPTIONS') return { status: 403, headers: cors };
@@ -36,28 +44,43 @@ function hub(server, manner) {
 }
 
 inEachBrowser(test => {
-  test('a hub\'s download that breaks again and again is asked for anew at its own address, each time', async ({ page, server }) => {
+  test("a hub's download that breaks again and again is asked for anew at its own address, each time", async ({
+    page,
+    server,
+  }) => {
     const breaks = [400_000, 900_000, 1_500_000, 2_000_000, 2_600_000];
     const { url, cdn } = hub(server, count => ({ breakAt: breaks[count - 1] }));
     const result = await page.run(download, { url, sink: 'resident', retries: 2 });
     assert.deepEqual([result.sha256, result.length], [SHA256, SIZE], JSON.stringify(result));
     const gets = cdn.requests.filter(({ method }) => method === 'GET');
-    assert.ok(gets.length > breaks.length && gets.slice(1).every(({ range }) => range), gets.map(({ range }) => range).join());
+    assert.ok(
+      gets.length > breaks.length && gets.slice(1).every(({ range }) => range),
+      gets.map(({ range }) => range).join(),
+    );
   });
 
   test('a signed address that is not good any more is told without its signature', async ({ page, server }) => {
     const { url } = hub(server, () => ({ breakAt: 1_000_000 }));
-    const fault = await page.run(async url => kit.fault(kit.admit(await kit.guest(), await fetch(url), { retryDelay: 5 })), url);
+    const fault = await page.run(
+      async url => kit.fault(kit.admit(await kit.guest(), await fetch(url), { retryDelay: 5 })),
+      url,
+    );
     assert.deepEqual([fault.code, fault.status], ['http', 403], JSON.stringify(fault));
     assert.match(fault.message, /for http:\/\/cdn\.localhost:\d+\/made\/\d+$/);
   });
 
-  test('what the package fetches is not kept in the HTTP cache, what a Request fetches is', async ({ page, server }) => {
+  test('what the package fetches is not kept in the HTTP cache, what a Request fetches is', async ({
+    page,
+    server,
+  }) => {
     const served = server.put({ body: BODY, ...ETAG, headers: { 'cache-control': A_YEAR } });
     const asked = async make => {
       await page.run(make, served.url);
       const before = served.requests.length;
-      await page.run(async url => (await (await fetch(url, { cache: 'force-cache' })).arrayBuffer()).byteLength, served.url);
+      await page.run(
+        async url => (await (await fetch(url, { cache: 'force-cache' })).arrayBuffer()).byteLength,
+        served.url,
+      );
       return served.requests.length - before;
     };
     assert.equal(await asked(async url => kit.seen(await kit.admit(await kit.guest(), url))), 1);
@@ -97,6 +120,7 @@ inEachBrowser(test => {
       const guest = await kit.guest();
       return [await kit.fault(kit.admit(guest, list.files)), await kit.fault(guestWorker.admit(list.files))];
     });
-    for (const { code, kind, message } of faults) assert.deepEqual([code, kind, /list of files \(1\)/.test(message)], ['unsupported', 'misuse', true]);
+    for (const { code, kind, message } of faults)
+      assert.deepEqual([code, kind, /list of files \(1\)/.test(message)], ['unsupported', 'misuse', true]);
   });
 });

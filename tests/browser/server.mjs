@@ -122,7 +122,11 @@ export class Server {
     requests.push(record);
     response.on('close', () => (record.isOver = true));
     const url = new URL(request.url ?? '/', this.origin);
-    await send(made.answer({ count: requests.length, method: request.method, headers: request.headers, url }), record, response);
+    await send(
+      made.answer({ count: requests.length, method: request.method, headers: request.headers, url }),
+      record,
+      response,
+    );
   }
 
   /**
