@@ -70,10 +70,15 @@ impl Writer {
 
     /// A tensor of I8, whose size is its one dimension.
     pub fn tensor(&mut self, name: &[u8], size: u64, alignment: u64) -> &mut Self {
+        self.tensor_of(name, 24, &[size], size, alignment)
+    }
+
+    /// A tensor of type `ty` and these dimensions, the fastest running first, which takes `size` bytes.
+    pub fn tensor_of(&mut self, name: &[u8], ty: u32, dims: &[u64], size: u64, alignment: u64) -> &mut Self {
         self.string(name);
-        self.bytes.extend(1u32.to_le_bytes());
-        self.bytes.extend(size.to_le_bytes());
-        self.bytes.extend(24u32.to_le_bytes());
+        self.bytes.extend((dims.len() as u32).to_le_bytes());
+        self.bytes.extend(dims.iter().flat_map(|dim| dim.to_le_bytes()));
+        self.bytes.extend(ty.to_le_bytes());
         self.bytes.extend(self.data.to_le_bytes());
         self.data += size.next_multiple_of(alignment);
         self

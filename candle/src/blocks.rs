@@ -1,0 +1,117 @@
+//! The blocks of one tensor: candle's own vector of them, filled as bytes.
+
+use candle_core::quantized::QuantizedType;
+use candle_core::quantized::k_quants::{
+    BlockQ2K, BlockQ3K, BlockQ4_0, BlockQ4_1, BlockQ4K, BlockQ5_0, BlockQ5_1, BlockQ5K, BlockQ6K, BlockQ8_0, BlockQ8_1,
+    BlockQ8K, GgmlType,
+};
+use gguf_admission::{Error, TensorType};
+use half::{bf16, f16};
+
+use crate::memory;
+
+/// Types that are their bytes and nothing else.
+///
+/// # Safety
+///
+/// 1. The type has no padding and no niche: every byte of it is data, and every pattern of bits is a value.
+/// 2. Its bytes in memory are its bytes in the file, on a little-endian machine.
+unsafe trait Plain: GgmlType + 'static {}
+
+/// For each type of candle's: its number in the file and the bytes of its block there.
+///
+/// The fields of a block are `f16`, `f32` and arrays of integers, in C's order. As the sizes of its fields add up to
+/// the bytes of a block in the file, and the type has exactly that size, there is no room for padding.
+macro_rules! plain {
+    ($($number:literal $name:ident $block:ty, $bytes:literal;)*) => {
+        $(
+            const _: () = assert!(size_of::<$block>() == $bytes && $bytes % align_of::<$block>() == 0);
+
+            // SAFETY: see the macro; an `f16`, an `f32` and an integer have no invalid value.
+            unsafe impl Plain for $block {}
+        )*
+
+        /// A tensor's storage as candle reads it, which takes the tensor's bytes as they lie in the file.
+        pub(crate) enum Blocks {
+            $($name(Vec<$block>),)*
+        }
+
+        impl Blocks {
+            /// Whether candle has this type.
+            pub(crate) fn are_known(ty: TensorType) -> bool {
+                matches!((ty.number(), ty.block_bytes()), $(($number, $bytes))|*)
+            }
+
+            /// Room for `count` blocks. `None` for a type that candle does not have.
+            pub(crate) fn reserve(ty: TensorType, count: usize) -> Result<Option<Blocks>, Error> {
+                Ok(match ty.number() {
+                    $($number => Some(Blocks::$name(reserve(count)?)),)*
+                    _ => None,
+                })
+            }
+
+            /// The first `bytes` bytes, in room that was reserved: zeros where nothing was written yet. A last block is
+            /// whole, so there may be more.
+            pub(crate) fn grown(&mut self, bytes: usize) -> &mut [u8] {
+                match self {
+                    $(Blocks::$name(blocks) => grown(blocks, bytes),)*
+                }
+            }
+
+            /// As candle keeps them. Allocates the box of a vector, infallibly.
+            pub(crate) fn boxed(self) -> Box<dyn QuantizedType> {
+                match self {
+                    $(Blocks::$name(blocks) => boxed(blocks),)*
+                }
+            }
+        }
+    };
+}
+
+plain! {
+    0 F32 f32, 4;
+    1 F16 f16, 2;
+    2 Q4_0 BlockQ4_0, 18;
+    3 Q4_1 BlockQ4_1, 20;
+    6 Q5_0 BlockQ5_0, 22;
+    7 Q5_1 BlockQ5_1, 24;
+    8 Q8_0 BlockQ8_0, 34;
+    9 Q8_1 BlockQ8_1, 36;
+    10 Q2K BlockQ2K, 84;
+    11 Q3K BlockQ3K, 110;
+    12 Q4K BlockQ4K, 144;
+    13 Q5K BlockQ5K, 176;
+    14 Q6K BlockQ6K, 210;
+    15 Q8K BlockQ8K, 292;
+    30 BF16 bf16, 2;
+}
+
+#[cfg(target_endian = "big")]
+compile_error!("the bytes of a file are those of candle's blocks on little-endian machines only");
+
+fn reserve<T>(count: usize) -> Result<Vec<T>, Error> {
+    let mut blocks = Vec::new();
+    memory::reserve(&mut blocks, count)?;
+    Ok(blocks)
+}
+
+fn grown<T: Plain>(blocks: &mut Vec<T>, bytes: usize) -> &mut [u8] {
+    let count = bytes.div_ceil(size_of::<T>()).min(blocks.capacity());
+    memory::resize_reserved(blocks, count, T::zeros());
+    as_bytes(blocks)
+}
+
+fn as_bytes<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
+    let len = size_of_val(blocks);
+    // SAFETY:
+    // 1. The pointer is the slice's own, to `len` bytes of initialised blocks, aligned for them and so for bytes.
+    // 2. All of them are initialised bytes, since a block has no padding (`Plain`).
+    // 3. Whatever is written to them is a block again, since every pattern of bits is one (`Plain`).
+    // 4. The exclusive borrow of the blocks lasts as long as the bytes: nobody else reads, writes, moves or frees them.
+    unsafe { core::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast::<u8>(), len) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "room for candle's records was reserved, and given back before")]
+fn boxed<T: Plain>(blocks: Vec<T>) -> Box<dyn QuantizedType> {
+    Box::new(blocks)
+}
