@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::module::{self, Module};
-use crate::tools::{shell, wasm};
+use crate::tools::{npm, shell, wasm};
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
     let bless = match arguments {
@@ -18,7 +18,11 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         }
         check(project, module)?;
     }
-    if bless { write_api(project) } else { Ok(()) }
+    if bless {
+        write_api(project)?;
+        write_package(project)?;
+    }
+    Ok(())
 }
 
 /// Builds and checks every module.
@@ -81,6 +85,14 @@ fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
 }
 
 /// The lists of the Rust API, which their own test writes.
+/// The types of the npm package, and the codes of its errors.
+fn write_package(project: &Project) -> Result<(), Failure> {
+    npm::package(project, "js", "typescript")?;
+    let mut node = shell::command(project, "node");
+    node.arg("js/test/support/golden.js");
+    shell::run(&mut node)
+}
+
 fn write_api(project: &Project) -> Result<(), Failure> {
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["test", "--quiet", "--package", "gguf-tests", "--test", "api"]).env("BLESS", "1");
