@@ -148,15 +148,23 @@ test('what came too soon to be told is told when the source goes silent', async 
     if (bytes > 200_000 && bytes === source.given) abort.abort();
   };
   assert.equal((await faultOf(admit(guest, source.stream, { onProgress, signal: abort.signal }))).name, 'AbortError');
-  assert.ok(told.length >= 2 && told.length <= 3, String(told));
+  assert.ok(told.length >= 2, String(told));
+  assert.equal(told.at(-1), source.given);
 });
 
 test('the time that onHeader takes is not the source\'s: no rate counts it', async () => {
   /** @type {number[]} */ const rates = [];
   const source = observed(file, { at: offset => (offset > 100_000 ? delay(1) : undefined) });
-  await admit(guest, source.stream, { onHeader: () => delay(2000), onProgress: ({ rate }) => void rates.push(rate) });
+  const { now } = performance;
+  const onHeader = () => void (performance.now = () => now.call(performance) + 1e7);
+  try {
+    await admit(guest, source.stream, { onHeader, onProgress: ({ rate }) => void rates.push(rate) });
+  } finally {
+    performance.now = now;
+  }
   assert.ok(rates.length > 1);
-  for (const rate of rates) assert.ok(rate > file.length / 1.5, `${rates}`);
+  // Ten thousand seconds would count for more than any machine needs.
+  for (const rate of rates) assert.ok(rate > file.length / 5000, `${rates}`);
 });
 
 test('a throw of onProgress, at the first call or the last, ends the admission', async () => {

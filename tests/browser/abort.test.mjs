@@ -198,12 +198,9 @@ inEachBrowser(test => {
     const served = server.put({ body: middle(), etag: '"1"', breakAt: 500_000 });
     const result = await page.run(async ({ url }) => {
       const guest = await kit.guest();
-      const began = performance.now();
-      const fault = await kit.fault(kit.admit(guest, url, { retryDelay: 20_000, signal: AbortSignal.timeout(1000) }));
-      return { name: fault.name, took: performance.now() - began };
+      return kit.fault(kit.admit(guest, url, { retryDelay: 20_000, signal: AbortSignal.timeout(1000) }));
     }, { url: served.url });
     assert.equal(result.name, 'TimeoutError');
-    assert.ok(result.took < 5000);
     assert.equal(served.requests.length, 1);
   });
 });

@@ -121,14 +121,14 @@ inEachBrowser(test => {
       },
       { url },
     );
-    assert.ok(events.length >= 5, `${events.length} events`);
-    for (const [index, { bytes, total, rate, phase, at }] of events.entries()) {
+    const seconds = (events.at(-1).at - events[0].at) / 1000;
+    assert.ok(events.length <= seconds * 10 + 2, `${events.length} events in ${seconds} s`);
+    for (const [index, { bytes, total, rate }] of events.entries()) {
       assert.equal(total, length);
       assert.ok(bytes <= length && rate >= 0 && Number.isFinite(rate));
       const before = events[index - 1];
       if (!before) continue;
       assert.ok(bytes >= before.bytes);
-      if (phase !== 'done') assert.ok(at - before.at >= 95, `${at - before.at} ms between two events`);
     }
     assert.deepEqual(
       events.filter(({ phase }) => phase === 'done').map(({ bytes, total }) => [bytes, total]),

@@ -143,12 +143,14 @@ inEachBrowser(test => {
   });
 
   test('the time that a decision takes does not count in the rate', async given => {
-    await onDemoPage(given, 'index.html', async page => {
+    await onDemoPage(given, 'index.html?thread=page', async page => {
       const served = given.server.put({ body: large(8), rate: 1e6 });
       await page.load(served.url);
       await page.appears('#decision');
-      await sleep(2500);
       await page.run(() => {
+        // Ten thousand seconds pass while the page asks.
+        const now = performance.now.bind(performance);
+        performance.now = () => now() + 1e7;
         /** @type {any} */ (globalThis).numbers = [];
         new MutationObserver(() =>
           /** @type {any} */ (globalThis).numbers.push(
@@ -162,7 +164,7 @@ inEachBrowser(test => {
       await page.until('a rate', async () => (await numbers()).filter(text => text.includes('/s')).length > 3);
       await page.click('#cancel');
       for (const text of await numbers())
-        assert.doesNotMatch(text, /\D([\d.]+ B|\d{1,2}(\.\d+)? KiB|[123]\d\d KiB)\/s/);
+        assert.doesNotMatch(text, /\D([\d.]+ B|\d(\.\d+)? KiB)\/s/);
     });
   });
 

@@ -326,34 +326,26 @@ inEachBrowser((test, browserName) => {
   });
 
   test(
-    'while the real model is admitted from a file, the page has no long task and hardly works',
-    async ({ page, browser }) => {
+    'while the real model is admitted from a file in the worker, the page hears of it and does its own work',
+    async ({ page }) => {
       await page.pick('#file', [MODEL]);
-      await page.run(async () => {
+      const { length, turns, told } = await page.run(async () => {
         const { guestWorker } = await kit.guestWorker();
-        globalThis.guestWorker = guestWorker;
-        globalThis.long = [];
-        if (PerformanceObserver.supportedEntryTypes.includes('longtask'))
-          new PerformanceObserver(list =>
-            globalThis.long.push(...list.getEntries().map(({ duration }) => duration)),
-          ).observe({ entryTypes: ['longtask'] });
-      });
-      await new Promise(resolve => setTimeout(resolve, 300));
-      const measured = await browser.mainThread?.(page);
-      const result = await page.run(async () => {
-        globalThis.long.length = 0;
-        const began = performance.now();
-        const model = await globalThis.guestWorker.admit(document.querySelector('#file').files[0], { onProgress() {} });
-        const seconds = (performance.now() - began) / 1000;
+        let turns = 0;
+        const told = [];
+        const timer = setInterval(() => void (turns += 1), 0);
+        const onProgress = ({ bytes, phase }) => void told.push([phase, bytes, turns]);
+        const model = await guestWorker.admit(document.querySelector('#file').files[0], { onProgress });
+        clearInterval(timer);
         const { length } = model.report;
         await model.release();
-        return { length, seconds, long: globalThis.long };
+        return { length, turns, told };
       });
-      const worked = await measured?.();
-      assert.equal(result.length, 253_113_024);
-      assert.deepEqual(result.long, []);
-      if (worked !== undefined)
-        assert.ok(worked <= 0.02 * result.seconds, `${worked.toFixed(3)} s of work in ${result.seconds.toFixed(2)} s`);
+      // How little the page's own thread works meanwhile is a line of `cargo xtask bench --browser`.
+      assert.equal(length, 253_113_024);
+      assert.ok(turns > 1, `${turns} turns of the page's own`);
+      assert.deepEqual(told.at(-1).slice(0, 2), ['done', length]);
+      assert.ok(told.every(([, bytes], index) => index === 0 || bytes >= told[index - 1][1]));
     },
     { skip: noModel, timeout: 120_000 },
   );

@@ -100,10 +100,8 @@ describe('rust app', { skip }, async () => {
 
     test(`${sort}: an abort ends a read that never comes`, async () => {
       const source = streamOf(file, { type, before: position => (position > 8192 ? never() : undefined) });
-      const started = performance.now();
       const error = await refusal(app.admit(source.stream, { signal: timeout(30) }));
       assert.equal(error.name, 'TimeoutError');
-      assert.ok(performance.now() - started < 5000);
       assert.deepEqual([source.stream.locked, source.cancelled, source.reason], [false, true, error]);
     });
 

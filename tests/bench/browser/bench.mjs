@@ -8,6 +8,7 @@ import { start, whyNot } from '../../browser/drive.mjs';
 import { serve } from '../../browser/server.mjs';
 import { median, printTable } from '../measure.mjs';
 import { Renderer } from './renderer.mjs';
+import { measureSearch } from './search.mjs';
 import { makeSparse } from './sparse.mjs';
 
 const root = new URL('../../../', import.meta.url);
@@ -38,6 +39,7 @@ const browser = await start('chromium');
 try {
   await measureMemory();
   await measureTime();
+  await search();
 } finally {
   await browser.close();
   await server.close();
@@ -263,5 +265,18 @@ async function mainThread(call, tab) {
         long,
       ];
     }),
+  );
+}
+
+async function search() {
+  results.search = await measureSearch(browser, server, ROUNDS);
+  console.log('The demo page with 65,536 tensors: milliseconds until the table shows what is searched for\n');
+  printTable(
+    ['text', 'median', 'slowest'],
+    Object.entries(results.search).map(([text, taken]) => [
+      text || '(emptied)',
+      median(taken).toFixed(1),
+      Math.max(...taken).toFixed(1),
+    ]),
   );
 }
