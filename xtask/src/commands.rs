@@ -48,7 +48,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[--browser] [--only STEP]",
-        summary: "run every check and every test",
+        summary: "run every check and every test; --browser: all browser tests, not their short form",
         run: test::run,
     },
     Command {
