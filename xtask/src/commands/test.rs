@@ -3,6 +3,7 @@
 //! The last line counts: single tests where a step's tool reports them, one for each other step.
 
 mod counts;
+mod upload_server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,6 +45,7 @@ const STEPS: &[Step] = &[
     Step { name: "node tests: js", run: |project, log| node_tests(project, log, "js") },
     Step { name: "node tests: tests", run: |project, log| node_tests(project, log, "tests") },
     Step { name: "the real model through v1 and v2", run: real_model },
+    Step { name: "upload server", run: upload_server::run },
 ];
 
 /// What runs in browsers: all with `--browser`, else what is most telling in five minutes.

@@ -23,6 +23,17 @@ impl Outcome {
         Outcome { failed: 1, remark, ..Outcome::default() }
     }
 
+    /// Both, counted as one.
+    pub(super) fn and(self, other: Outcome) -> Outcome {
+        let remarks = [self.remark, other.remark];
+        Outcome {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+            remark: remarks.into_iter().filter(|remark| !remark.is_empty()).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
     pub(super) fn line(&self, name: &str, seconds: f64) -> String {
         let verdict = match self {
             Outcome { failed: 1.., .. } => "FAILED",
