@@ -1,29 +1,38 @@
 export { Admission } from './guest/admission.js';
 export { admit } from './admit/admit.js';
+export { readHeader } from './admit/read-header.js';
 export { AdmissionError } from './core/errors.js';
 export { Guest } from './guest/guest.js';
 export { loadGuest } from './guest/load.js';
 export { hostFor } from './v1/host.js';
+export { Header } from './guest/header.js';
 export { Model } from './guest/model.js';
 export { opfsTee } from './store/store-tee.js';
 export { admitStored, findStored, removeStored } from './store/stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
 export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 
-/** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
-/** @typedef {import('./v1/loaded.js').Host} Host */
-/** @typedef {import('./v1/loaded.js').LoadedModel} LoadedModel */
 /** @typedef {import('./admit/progress.js').ProgressEvent} AdmissionProgress */
-/** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
-/** @typedef {import('./core/errors.js').Kind} Kind */
-/** @typedef {import('./guest/admission.js').OnHeader} OnHeader */
-/** @typedef {import('./guest/report.js').Entry} Entry */
-/** @typedef {import('./guest/report.js').FileReport} FileReport */
-/** @typedef {import('./guest/report.js').Report} Report */
-/** @typedef {import('./guest/report.js').Tensor} Tensor */
-/** @typedef {import('./guest/settings.js').Algorithm} Algorithm */
-/** @typedef {import('./guest/settings.js').Limits} Limits */
 /** @typedef {import('./sources/source-of.js').Admissible} Admissible */
-/** @typedef {import('./store/stored-file.js').Stored} Stored */
+/** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('./guest/model.js').AdmittedModel} AdmittedModel */
+/** @typedef {import('./guest/settings.js').Algorithm} Algorithm */
+/** @typedef {import('./guest/report.js').Entry} Entry */
+/** @typedef {import('./core/errors.js').ErrorCode} ErrorCode */
+/** @typedef {import('./guest/report.js').FileReport} FileReport */
+/** @typedef {import('./admit/read-header.js').HeaderOptions} HeaderOptions */
+/** @typedef {import('./v1/loaded.js').Host} Host */
+/** @typedef {import('./core/errors.js').Kind} Kind */
+/** @typedef {import('./guest/settings.js').Limits} Limits */
+/** @typedef {import('./v1/loaded.js').LoadedModel} LoadedModel */
+/** @typedef {import('./guest/header.js').Metadata} Metadata */
+/** @typedef {import('./guest/report.js').ModelReport} ModelReport */
+/** @typedef {import('./guest/admission.js').OnHeader} OnHeader */
+/** @typedef {import('./admit/progress.js').OnProgress} OnProgress */
+/** @typedef {import('./worker/remote-model.js').RemoteHeader} RemoteHeader */
+/** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('./guest/report.js').Report} Report */
 /** @typedef {import('./store/store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./store/stored-file.js').Stored} Stored */
 /** @typedef {import('./admit/tees.js').Tee} Tee */
+/** @typedef {import('./guest/report.js').Tensor} Tensor */

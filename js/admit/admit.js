@@ -26,7 +26,7 @@ export function admit(guest, source, options = {}) {
     const { onHeader } = options;
     return (length, progress) => new Admission(guest, {
       ...options, length,
-      onHeader: onHeader && (report => progress.pausedFor(() => onHeader(report))),
+      onHeader: onHeader && ((report, header) => progress.pausedFor(() => onHeader(report, header))),
     });
   });
 }

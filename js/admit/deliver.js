@@ -6,7 +6,8 @@ import { sourceOf } from '../sources/source-of.js';
 import { Tees } from './tees.js';
 
 /** @typedef {import('../sources/source.js').Source} Source */
-/** @typedef {{ readonly report: import('../guest/report.js').FileReport, release(): void }} Admitted */
+/** @typedef {{ readonly report: FileReport | import('../guest/report.js').Report, release(): void }} Admitted */
+/** @typedef {import('../guest/report.js').FileReport} FileReport */
 
 /**
  * @typedef {object} DeliveryOptions
@@ -24,6 +25,7 @@ import { Tees } from './tees.js';
  * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<void>} write
  * @property {import('../guest/admission.js').Admission['step']} [step]
  * @property {(signal?: AbortSignal) => Promise<void>} [decide]
+ * @property {boolean} [isFull]  it takes no more, though the source may have more
  * @property {() => M | Promise<M>} finish
  * @property {() => void} release  lets go of all, of the model too that came of it
  */
@@ -68,7 +70,7 @@ export async function deliver(from, options, prepare) {
     const { position } = intake;
     await source.close();
     await progress.done(position);
-    await tees.close(() => admitted.report, signal);
+    await tees.close(() => /** @type {FileReport} */ (admitted.report), signal);
     return admitted;
   } catch (error) {
     intake?.release();
@@ -90,7 +92,7 @@ export async function deliver(from, options, prepare) {
 async function pump(source, intake, tees, progress, signal) {
   const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
   const turns = new Turns();
-  while (await carry(source, intake, signal, tees, progress)) {
+  while (!intake.isFull && (await carry(source, intake, signal, tees, progress))) {
     await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
     signal.throwIfAborted();

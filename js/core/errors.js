@@ -6,8 +6,28 @@
  */
 
 /**
+ * @typedef {
+ *   | 'handle' | 'state' | 'argument' | 'offset' | 'window' | 'unwritten' | 'sessions' | 'memory' | 'budget'
+ *   | 'magic' | 'version' | 'header' | 'limit' | 'layout' | 'truncated' | 'trailing' | 'digest' | 'poisoned'
+ *   } GuestCode  The guest's own: docs/abi-v2.md.
+ */
+
+/**
+ * @typedef {
+ *   | 'source' | 'http' | 'html' | 'range' | 'changed' | 'length' | 'locked' | 'unsupported' | 'guest' | 'worker'
+ *   | 'stored' | 'damaged' | 'store' | 'quota' | 'ceiling'
+ *   } PackageCode
+ */
+
+/**
+ * @typedef {GuestCode | PackageCode | (string & {})} ErrorCode
+ * What happened, as a stable word for programs: docs/errors.md says what to do about each. Codes may be added; then the
+ * kind still says what to do.
+ */
+
+/**
  * @typedef {object} Detail
- * @property {string} code         stable word for programs: `layout`, `truncated`, `digest`, `http`, `length`, ...
+ * @property {ErrorCode} code
  * @property {Kind} kind
  * @property {number | null} [status]   the guest's status (negative), or the HTTP status (positive) of code `http`
  * @property {number | null} [offset]   byte of the file that the error is about
@@ -30,7 +50,7 @@ export class AdmissionError extends Error {
   constructor(message, detail) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'AdmissionError';
-    this.code = detail.code;
+    /** @type {ErrorCode} */ this.code = detail.code;
     this.kind = detail.kind;
     this.status = detail.status ?? null;
     this.offset = detail.offset ?? null;

@@ -1,7 +1,9 @@
 // One admission, step by step. `admit` is the same with a source, progress and tees around it.
+import { DISPOSE } from '../core/disposal.js';
 import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
 import { AdmissionError, misuse } from '../core/errors.js';
+import { Header } from './header.js';
 import { Model } from './model.js';
 import { limitId, limitValue, settingsOf } from './settings.js';
 
@@ -13,6 +15,7 @@ import { limitId, limitValue, settingsOf } from './settings.js';
 /**
  * @callback OnHeader  Looks at the header before anything of tensor size is reserved or read. A throw refuses the file.
  * @param {Report} report
+ * @param {import('./header.js').Metadata} header  to look at metadata in full: arrays, long strings
  * @returns {unknown}
  */
 
@@ -231,6 +234,10 @@ export class Admission {
     else if (handle !== 0) this.#guest.release(handle);
   }
 
+  [DISPOSE]() {
+    this.release();
+  }
+
   /**
    * The session as a stream: `await response.body.pipeTo(admission.writable, { signal })`, then `admission.model`.
    * Closing it is `finish`. Whatever goes wrong, the session is released. A pipe waits for the write under way before
@@ -262,10 +269,11 @@ export class Admission {
 
   /** @param {OnHeader} ask */
   #answerOf(ask) {
-    const { report } = this;
+    const header = new Header(this.#guest, this.#handle);
+    const { report } = header;
     this.#asking = true;
     try {
-      return ask(report);
+      return ask(report, { metadata: key => header.metadata(key) });
     } finally {
       this.#asking = false;
     }

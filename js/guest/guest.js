@@ -364,8 +364,11 @@ function wide(value) {
   throw misuse(`expect_digest takes words of 64 bits, found ${shown(value)}`);
 }
 
-/** @param {string} why */
-export const notAGuest = why => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest' });
+/**
+ * @param {string} why
+ * @param {Partial<import('../core/errors.js').Detail>} [detail]
+ */
+export const notAGuest = (why, detail) => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest', ...detail });
 
 /** @param {WebAssembly.RuntimeError} cause */
 const trapped = cause =>

@@ -1,6 +1,10 @@
 // A guest, from wherever its module is.
+import { messageOf } from '../core/errors.js';
 import { nodeFs } from '../core/node.js';
+import { placeOf, shown } from '../core/text.js';
 import { Guest, notAGuest } from './guest.js';
+
+const README = 'see "Bundlers and CSP" in the README of gguf-admission';
 
 /**
  * Compiles and instantiates the guest.
@@ -23,18 +27,49 @@ export async function loadGuest(from = new URL('../guest.wasm', import.meta.url)
  */
 async function compile(from) {
   if (from instanceof WebAssembly.Module) return from;
-  if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return WebAssembly.compile(from);
+  if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return compiled(() => WebAssembly.compile(from));
   if (from instanceof URL && from.protocol === 'file:') {
-    return WebAssembly.compile(await nodeFs().promises.readFile(from));
+    const bytes = await nodeFs().promises.readFile(from);
+    return compiled(() => WebAssembly.compile(bytes), placeOf(from));
   }
-  const response = from instanceof Response ? from : await fetch(from);
-  if (!response.ok) {
+  const response = from instanceof Response ? from : await fetched(from);
+  const place = placeOf(response.url || (from instanceof Response ? 'a Response' : from));
+  const type = response.headers.get('content-type') ?? '';
+  const isPage = /^(text\/html|application\/xhtml)/i.test(type);
+  if (!response.ok || isPage) {
     await response.body?.cancel();
-    throw notAGuest(`the server answered ${response.status}`);
+    const found = response.ok ? shown(type) : String(response.status);
+    if (!response.ok) throw notAGuest(`the server answered ${found} for ${place}`, { found });
+    const why = 'perhaps a bundler has moved this package';
+    throw notAGuest(`at ${place} there is a web page (${found}): ${why}; ${README}`, { found });
   }
   // Streaming needs the type application/wasm, without parameters; any other server is served all the same.
-  const typed = response.headers.get('content-type') === 'application/wasm';
-  return typed && WebAssembly.compileStreaming
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer());
+  const isTyped = type === 'application/wasm' && WebAssembly.compileStreaming !== undefined;
+  return compiled(async () => {
+    return isTyped ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  }, place);
+}
+
+/** @param {string | URL} from */
+async function fetched(from) {
+  try {
+    return await fetch(from);
+  } catch (cause) {
+    throw notAGuest(`${placeOf(from)} could not be fetched: ${shown(messageOf(cause), 200)}`, { cause });
+  }
+}
+
+/**
+ * @param {() => Promise<WebAssembly.Module>} compile
+ * @param {string} [place]
+ */
+async function compiled(compile, place = 'the bytes given') {
+  try {
+    return await compile();
+  } catch (cause) {
+    const why = shown(messageOf(cause), 300);
+    const isForbidden = /content.security.policy|\bCSP\b/i.test(why);
+    const advice = isForbidden ? `; the page has to allow script-src 'wasm-unsafe-eval'; ${README}` : '';
+    throw notAGuest(`${place} could not be compiled: ${why}${advice}`, { cause });
+  }
 }

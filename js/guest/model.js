@@ -1,14 +1,27 @@
-import { misuse } from '../core/errors.js';
+import { ASYNC_DISPOSE } from '../core/disposal.js';
+import { Header, placeIn, places } from './header.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
-/** @typedef {import('./report.js').Report} Report */
+/** @typedef {import('./report.js').ModelReport} ModelReport */
 
-/** An admitted model. It lives in the guest until `release`. */
-export class Model {
+/**
+ * @typedef {object} AdmittedModel  What `Model` and `RemoteModel` have in common: with `await` one code serves both.
+ * @property {ModelReport} report  what the file is: facts, metadata, tensors, digests
+ * @property {(keyOrIndex: string | number) => any} metadata  one value in full; undefined when the file has no such key
+ * @property {(nameOrIndex: string | number) =>
+ *   Uint8Array<ArrayBuffer> | undefined | Promise<Uint8Array<ArrayBuffer> | undefined>} tensor
+ *   the bytes of a tensor of a resident model; undefined when the file has no such tensor
+ * @property {() => void | Promise<void>} activate  makes it the active model of its guest
+ * @property {() => void | Promise<void>} release   frees it; doing that twice is harmless
+ */
+
+/**
+ * An admitted model. It lives in the guest until `release`, or the end of its `using`.
+ *
+ * @implements {AdmittedModel}
+ */
+export class Model extends Header {
   #guest;
-  #handle;
-  /** @type {Report | undefined} */ #report;
-  /** @type {Map<string, number> | undefined} */ #keys;
   /** @type {Map<string, number> | undefined} */ #names;
 
   /**
@@ -16,30 +29,18 @@ export class Model {
    * @param {number} handle  of an admitted model
    */
   constructor(guest, handle) {
+    super(guest, handle);
     this.#guest = guest;
-    this.#handle = handle;
-  }
-
-  /** The model's handle in the guest; 0 once it is released. */
-  get handle() {
-    return this.#handle;
-  }
-
-  /** @returns {Report} what the file is: facts, metadata, tensors, digests */
-  get report() {
-    return (this.#report ??= this.#guest.report(this.#handle));
   }
 
   /**
-   * One metadata value in full, arrays too. 64-bit integers are strings.
+   * What the file is: facts, metadata, tensors, digests.
    *
-   * @param {string | number} keyOrIndex  an index is a whole number, 0 or above; anything else is misuse
-   * @returns {any} undefined when the file has no such key, or the index is past its last
+   * @override
+   * @returns {ModelReport}
    */
-  metadata(keyOrIndex) {
-    this.#keys ??= places(this.report.metadata.map(entry => entry.key));
-    const index = placeIn(this.#keys, keyOrIndex);
-    return index === undefined ? undefined : this.#guest.metadata(this.#handle, index);
+  get report() {
+    return /** @type {ModelReport} */ (super.report);
   }
 
   /**
@@ -53,39 +54,20 @@ export class Model {
   tensor(nameOrIndex) {
     this.#names ??= places(this.report.tensors.map(tensor => tensor.name));
     const index = placeIn(this.#names, nameOrIndex);
-    return index === undefined ? undefined : this.#guest.tensor(this.#handle, index);
+    return index === undefined ? undefined : this.#guest.tensor(this.handle, index);
   }
 
   /** Makes this the active model: the one that ABI v1's exports speak of. */
   activate() {
-    this.#guest.activate(this.#handle);
+    this.#guest.activate(this.handle);
   }
 
   /** @returns {boolean} */
   get isActive() {
-    return this.#handle !== 0 && this.#guest.active() === this.#handle;
+    return this.handle !== 0 && this.#guest.active() === this.handle;
   }
 
-  /** Frees the model. Doing it twice is harmless. */
-  release() {
-    const handle = this.#handle;
-    this.#handle = 0;
-    if (handle !== 0) this.#guest.release(handle);
+  async [ASYNC_DISPOSE]() {
+    this.release();
   }
 }
-
-/**
- * @param {Map<string, number>} places
- * @param {string | number} nameOrIndex
- * @returns {number | undefined}
- */
-export function placeIn(places, nameOrIndex) {
-  if (typeof nameOrIndex !== 'number') return places.get(nameOrIndex);
-  if (!Number.isSafeInteger(nameOrIndex) || nameOrIndex < 0) {
-    throw misuse(`an index must be a whole number, 0 or above; found ${nameOrIndex}`);
-  }
-  return nameOrIndex < places.size ? nameOrIndex : undefined;
-}
-
-/** @param {string[]} names */
-export const places = names => new Map(names.map((name, index) => [name, index]));

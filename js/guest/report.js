@@ -47,10 +47,12 @@
  * @property {any} [error]               of a failed session
  */
 
+/** @typedef {Report & { digests: { sha256?: string, blake3?: string } }} ModelReport  of an admitted model */
+
 /**
  * What a report says of an admitted file: the same for the same file, whatever the ABI, the sink and the chunks.
  *
- * @typedef {Pick<Report, 'length' | 'gguf' | 'metadata' | 'tensors' | 'digests'>} FileReport
+ * @typedef {Pick<ModelReport, 'length' | 'gguf' | 'metadata' | 'tensors' | 'digests'>} FileReport
  */
 
 export {};

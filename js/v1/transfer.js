@@ -3,7 +3,7 @@ import { deliver } from '../admit/deliver.js';
 import { AdmissionError, misuse } from '../core/errors.js';
 import { settingsOf } from '../guest/settings.js';
 import { TRANSFER_CEILING, aboveCeiling, loadModel } from '../v1.js';
-import { placeIn, places } from '../guest/model.js';
+import { placeIn, places } from '../guest/header.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../guest/guest.js').Guest} Guest */

@@ -1,12 +1,16 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
 import { patiently } from '../core/waiting.js';
+import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { AdmissionError } from '../core/errors.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
+import { notStarted, startedWorker } from './started-worker.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('./started-worker.js').Started} Started */
+/** @typedef {import('./remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
 
 /**
@@ -70,7 +74,18 @@ export class GuestWorker {
    * @returns {Promise<RemoteModel>}
    */
   async admit(source, options = {}) {
-    return (await this.#admit(source, options)).model;
+    return (await this.#admit(source, options, 'model')).model;
+  }
+
+  /**
+   * As `readHeader(guest, source, options)`, in the worker.
+   *
+   * @param {Admissible} source
+   * @param {import('../admit/read-header.js').HeaderOptions} [options]
+   * @returns {Promise<RemoteHeader>}
+   */
+  async readHeader(source, options = {}) {
+    return (await this.#admit(source, options, 'header')).model;
   }
 
   /**
@@ -82,7 +97,7 @@ export class GuestWorker {
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
   admitStored(name, source, options = {}) {
-    return this.#admit(source, options, name);
+    return this.#admit(source, options, { stored: name });
   }
 
   /** @returns {Promise<number>} size of the guest's memory, in bytes */
@@ -99,6 +114,10 @@ export class GuestWorker {
     return (this.#closed ??= this.#close());
   }
 
+  [ASYNC_DISPOSE]() {
+    return this.close();
+  }
+
   async #close() {
     const error = ended('was closed');
     if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]), PATIENCE);
@@ -109,13 +128,13 @@ export class GuestWorker {
   /**
    * @param {Admissible} source
    * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} options
-   * @param {string} [stored]  the name, for `admitStored`
+   * @param {import('./remote-admission.js').Wanted} wanted
    */
-  #admit(source, options, stored) {
+  #admit(source, options, wanted) {
     return admitRemotely(source, options, (port, line) => {
       this.#own(line);
       this.#line.ask('admit', [port], [port]).catch(() => {});
-    }, stored);
+    }, wanted);
   }
 
   /** @param {Line} line */
@@ -137,7 +156,8 @@ export class GuestWorker {
 }
 
 /**
- * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS).
+ * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS). Where the
+ * page asks for Trusted Types, the worker's address goes through the policy `gguf-admission`.
  *
  * @param {object} [options]
  * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` of this package
@@ -149,31 +169,17 @@ export async function loadGuestWorker({ guest, worker } = {}) {
     typeof guest === 'string' || guest instanceof URL
       ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href
       : guest;
-  const importer = worker ? undefined : importerOfEntry();
+  const started = worker ? undefined : startedWorker();
   try {
-    const guestWorker = new GuestWorker(worker ?? startWorker(importer));
+    const guestWorker = new GuestWorker(worker ?? /** @type {Started} */ (started).worker);
     await guestWorker.load(from);
     return guestWorker;
+  } catch (error) {
+    const isNoStart = started && error instanceof AdmissionError && error.code === 'worker';
+    throw isNoStart ? await notStarted(error) : error;
   } finally {
-    if (importer) URL.revokeObjectURL(importer);
+    started?.forget();
   }
-}
-
-/** @param {string} [importer]  address of a script to run instead, that imports ours */
-function startWorker(importer) {
-  if (importer) return new Worker(importer, { type: 'module', name: 'gguf-admission' });
-  // Written so that bundlers see it.
-  return new Worker(new URL('./entry.js', import.meta.url), { type: 'module', name: 'gguf-admission' });
-}
-
-/**
- * A worker has to be of the page's own origin, but may import from another, a CDN say: where it does, a script of ours.
- */
-function importerOfEntry() {
-  const here = import.meta.url;
-  if (new URL(here).origin === globalThis.location?.origin) return undefined;
-  const entry = new URL('entry.js', here).href;
-  return URL.createObjectURL(new Blob([`import ${JSON.stringify(entry)};`], { type: 'text/javascript' }));
 }
 
 /** @param {string} how */

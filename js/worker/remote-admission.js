@@ -5,7 +5,7 @@ import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
 import { settingsOf } from '../guest/settings.js';
 import { packed } from './crossing.js';
 import { Freight, Line } from './line.js';
-import { RemoteModel } from './remote-model.js';
+import { RemoteHeader, RemoteModel } from './remote-model.js';
 import { LocalTees } from './remote-tee.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
@@ -23,17 +23,19 @@ const PATIENCE = 10_000;
  * @property {boolean} tellsProgress
  * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name:
  *   one of the page's
- * @property {string} [stored]  the name, for `admitStored`
+ * @property {Wanted} wanted
  */
+
+/** @typedef {'model' | 'header' | { stored: string }} Wanted  a name: for `admitStored` */
 
 /**
  * @param {import('../sources/source-of.js').Admissible} from
  * @param {AdmitOptions & StoreOptions} options
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
- * @param {string} [stored]  the name, for `admitStored`
- * @returns {Promise<{ model: RemoteModel, found: boolean }>}
+ * @param {Wanted} [wanted]
+ * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`
  */
-export async function admitRemotely(from, options, connect, stored) {
+export async function admitRemotely(from, options, connect, wanted = 'model') {
   // All but these four crosses: an option that is forgotten here would be dropped in silence.
   const { signal, onHeader, onProgress, tee, ...settings } = options;
   /** @type {readonly import('../admit/tees.js').Tee[]} */
@@ -52,7 +54,7 @@ export async function admitRemotely(from, options, connect, stored) {
     const { port1, port2 } = new MessageChannel();
     const ours = (line = new Line(port1, line => ({
       // What they answer is nobody's business, and may be nothing that can cross.
-      header: async report => void (await onHeader?.(report)),
+      header: async report => void (await onHeader?.(report, { metadata: key => line.ask('metadata', [key]) })),
       progress: async event => void (await onProgress?.(event)),
       ...local.answers(line, explained),
       ...sourceAnswers(source, line),
@@ -69,7 +71,7 @@ export async function admitRemotely(from, options, connect, stored) {
     const order = {
       parcel,
       settings,
-      stored,
+      wanted,
       asksHeader: onHeader !== undefined,
       tellsProgress: onProgress !== undefined,
       tees: tees.map(tee =>
@@ -77,15 +79,15 @@ export async function admitRemotely(from, options, connect, stored) {
       ),
     };
     const { report, found } = await ours.ask('admit', [order]);
-    const model = new RemoteModel(ours, report);
-    if (!signal?.aborted) return { model, found };
+    const model = wanted === 'header' ? new RemoteHeader(ours, report) : new RemoteModel(ours, report);
+    if (!signal?.aborted) return { model: /** @type {RemoteModel} */ (model), found };
     await model.release();
     throw signal.reason;
   } catch (fault) {
     const error = explained(fault);
     // The worker has told all of them, unless it could not.
     line?.end(error);
-    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, stored, options)]);
+    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, wanted, options)]);
     throw error;
   } finally {
     for (const stop of unhear) stop();
@@ -101,13 +103,13 @@ const isOver = error => error instanceof AdmissionError && error.code === 'worke
 
 /**
  * @param {readonly import('../admit/tees.js').Tee[]} tees
- * @param {string | undefined} stored
+ * @param {Wanted} wanted
  * @param {StoreOptions} options
  */
-async function clearStores(tees, stored, { directory }) {
+async function clearStores(tees, wanted, { directory }) {
   const stores = [
     ...tees.filter(tee => tee instanceof OpfsTee),
-    ...(stored === undefined ? [] : [{ name: stored, directory }]),
+    ...(typeof wanted === 'string' ? [] : [{ name: wanted.stored, directory }]),
   ];
   await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE)));
 }

@@ -1,20 +1,23 @@
+import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { misuse } from '../core/errors.js';
 
 /**
- * An admitted model in a worker's guest. It lives there until `release`, or until the worker ends.
+ * A header in a worker's guest: a `Header`, with the answers as promises.
  *
  * Every call but `report` is answered by the worker. After `release` it is misuse, after the worker's end `dead`.
+ *
+ * @template {import('../guest/report.js').Report} [R=import('../guest/report.js').Report]
  */
-export class RemoteModel {
+export class RemoteHeader {
   #line;
 
   /**
-   * @param {import('./line.js').Line} line  the model's own
-   * @param {import('../guest/report.js').Report} report
+   * @param {import('./line.js').Line} line  its own
+   * @param {R} report
    */
   constructor(line, report) {
     this.#line = line;
-    /** What the file is: facts, metadata, tensors, digests. */
+    /** What the file is: facts, metadata, tensors; of an admitted one digests. */
     this.report = report;
   }
 
@@ -26,6 +29,39 @@ export class RemoteModel {
    */
   metadata(keyOrIndex) {
     return this.#line.ask('metadata', [keyOrIndex]);
+  }
+
+  /** Frees it. Doing that twice, or after the worker's end, is harmless. */
+  async release() {
+    if (this.#line.isOver) return;
+    const released = this.#line.ask('release');
+    await released.catch(() => {}); // a worker that ended has freed all
+    this.#line.end(misuse('the model is released', { code: 'handle' }));
+  }
+
+  [ASYNC_DISPOSE]() {
+    return this.release();
+  }
+}
+
+/**
+ * An admitted model in a worker's guest. It lives there until `release`, the end of its `await using`, or until the
+ * worker ends.
+ *
+ * @extends {RemoteHeader<import('../guest/report.js').ModelReport>}
+ * @implements {AdmittedModel}
+ * @typedef {import('../guest/model.js').AdmittedModel} AdmittedModel
+ */
+export class RemoteModel extends RemoteHeader {
+  #line;
+
+  /**
+   * @param {import('./line.js').Line} line  the model's own
+   * @param {import('../guest/report.js').ModelReport} report
+   */
+  constructor(line, report) {
+    super(line, report);
+    this.#line = line;
   }
 
   /**
@@ -46,13 +82,5 @@ export class RemoteModel {
   /** @returns {Promise<boolean>} */
   isActive() {
     return this.#line.ask('isActive');
-  }
-
-  /** Frees the model. Doing it twice, or after the worker's end, is harmless. */
-  async release() {
-    if (this.#line.isOver) return;
-    const released = this.#line.ask('release');
-    await released.catch(() => {}); // a worker that ended has freed all
-    this.#line.end(misuse('the model is released', { code: 'handle' }));
   }
 }

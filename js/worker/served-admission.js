@@ -1,5 +1,6 @@
 // The worker's side of one admission, and of the model that comes of it.
 import { admit } from '../admit/admit.js';
+import { readHeader } from '../admit/read-header.js';
 import { misuse } from '../core/errors.js';
 import { OpfsTee } from '../store/store-tee.js';
 import { PulledSource } from '../sources/pulled.js';
@@ -16,7 +17,8 @@ export class ServedAdmission {
   #line;
   #onOver;
   #abort = new AbortController();
-  /** @type {import('../guest/model.js').Model | undefined} */ #model;
+  /** @type {import('../guest/header.js').Header | undefined} what was asked for */ #made;
+  /** @type {import('../guest/header.js').Metadata | undefined} while `onHeader` is asked */ #looked;
   /** @type {Promise<unknown>} */ #admitted = Promise.resolve();
 
   /**
@@ -30,15 +32,15 @@ export class ServedAdmission {
     this.#line = new Line(port, line => ({
       admit: order => (this.#admitted = this.#admit(order)),
       abort: reason => this.#abort.abort(line.faults.unpack(reason)),
-      metadata: key => this.#living.metadata(key),
+      metadata: key => (this.#looked ?? this.#living).metadata(key),
       tensor: key => {
-        const bytes = this.#living.tensor(key)?.slice();
+        const bytes = this.#model.tensor(key)?.slice();
         return bytes && new Freight(bytes, [bytes.buffer]);
       },
-      activate: () => this.#living.activate(),
-      isActive: () => this.#living.isActive,
+      activate: () => this.#model.activate(),
+      isActive: () => this.#model.isActive,
       release: () => {
-        this.#model?.release();
+        this.#made?.release();
         onOver();
       },
     }));
@@ -55,15 +57,19 @@ export class ServedAdmission {
   }
 
   get #living() {
-    if (!this.#model) throw misuse('the file is not admitted', { code: 'state' });
-    return this.#model;
+    if (!this.#made) throw misuse('the file is not admitted', { code: 'state' });
+    return this.#made;
+  }
+
+  get #model() {
+    return /** @type {import('../guest/model.js').Model} */ (this.#living);
   }
 
   /** @param {Order} order */
   async #admit(order) {
     try {
-      const { model, found } = await this.#made(order);
-      this.#model = model;
+      const { model, found } = await this.#make(order);
+      this.#made = model;
       return { report: model.report, found };
     } catch (error) {
       this.#onOver();
@@ -72,13 +78,13 @@ export class ServedAdmission {
   }
 
   /** @param {Order} order */
-  async #made({ parcel, settings, asksHeader, tellsProgress, tees, stored }) {
+  async #make({ parcel, settings, asksHeader, tellsProgress, tees, wanted }) {
     const { signal } = this.#abort;
     const line = this.#line;
     const options = {
       ...settings,
       signal,
-      onHeader: asksHeader ? (/** @type {unknown} */ report) => line.ask('header', [report]) : undefined,
+      onHeader: asksHeader ? this.#asker() : undefined,
       onProgress: tellsProgress ? this.#teller() : undefined,
       tee: tees.map((tee, index) =>
         'name' in tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index, tee.isStore),
@@ -86,9 +92,22 @@ export class ServedAdmission {
     };
     const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;
-    return stored !== undefined
-      ? admitStored(guest, stored, source, options)
-      : { model: await admit(guest, source, options), found: false };
+    if (wanted === 'header') return { model: await readHeader(guest, source, options), found: false };
+    if (wanted === 'model') return { model: await admit(guest, source, options), found: false };
+    return admitStored(guest, wanted.stored, source, options);
+  }
+
+  /** The page's `onHeader`, that may ask for metadata meanwhile. */
+  #asker() {
+    /** @type {import('../guest/admission.js').OnHeader} */
+    return async (report, header) => {
+      this.#looked = header;
+      try {
+        await this.#line.ask('header', [report]);
+      } finally {
+        this.#looked = undefined;
+      }
+    };
   }
 
   /** Progress is told without waiting, one event at a time: a page that is busy holds up no download. */

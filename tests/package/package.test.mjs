@@ -79,7 +79,7 @@ test('both entries can be imported, and a file that is not exported cannot', { s
     import { TRANSFER_CEILING } from 'gguf-admission/v1';
     import { existsSync } from 'node:fs';
     const hidden = await import('gguf-admission/settings.js').catch(error => error.code);
-    const isThere = existsSync(new URL(import.meta.resolve('gguf-admission/guest.wasm')));
+    const isThere = ['guest.wasm', 'worker/entry.js'].every(name => existsSync(new URL(import.meta.resolve(\`gguf-admission/\${name}\`))));
     console.log(JSON.stringify([Object.keys(all).sort(), TRANSFER_CEILING, isThere, hidden]));
   `,
   );
@@ -115,8 +115,10 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
       files: ['use.ts'],
     });
   const use = `
-    import { admit, AdmissionError, hostFor, loadGuest, loadGuestWorker, opfsTee } from 'gguf-admission';
-    import type { AdmitOptions, Model, Report, Tee } from 'gguf-admission';
+    import { admit, AdmissionError, Header, hostFor, loadGuest, loadGuestWorker, opfsTee } from 'gguf-admission';
+    import { readHeader } from 'gguf-admission';
+    import type { AdmitOptions, AdmittedModel, Algorithm, Entry, ErrorCode, FileReport } from 'gguf-admission';
+    import type { Kind, Model, OnHeader, Report, Tee, Tensor } from 'gguf-admission';
     import { allocCopy, TRANSFER_CEILING } from 'gguf-admission/v1';
 
     const tee: Tee = { write: (bytes: Uint8Array, offset: number) => void (bytes.length + offset) };
@@ -131,7 +133,7 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
           onProgress: ({ bytes, total }) => bytes / (total ?? 1),
         });
         const bytes: Uint8Array | undefined = model.tensor('output.weight');
-        return bytes && model.report.digests?.sha256;
+        return bytes && model.report.digests.sha256;
       } catch (error) {
         if (error instanceof AdmissionError) {
           return \`\${error.code} \${error.kind} \${error.offset ?? 0} \${error.path ?? ''}\`;
@@ -141,6 +143,31 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
     }
     export const remote = async (url: URL) => (await (await loadGuestWorker()).admit(url)).report.length;
     export const host = (exports: WebAssembly.Exports) => hostFor(exports).load(new Blob([]));
+    export async function either(model: AdmittedModel) {
+      const sha256: string | undefined = model.report.digests.sha256;
+      return [sha256, await model.metadata('general.name'), (await model.tensor(0))?.length, await model.release()];
+    }
+    export const both = async (file: File) => [
+      await either(await admit(await loadGuest(), file)),
+      await either(await (await loadGuestWorker()).admit(file)),
+    ];
+    export async function header(url: string) {
+      const found: Header = await readHeader(await loadGuest(), url, { stallTimeout: 5000, limits: { tensors: 10 } });
+      const tensors: readonly Tensor[] = found.report.tensors;
+      const entries: readonly Entry[] = found.report.metadata;
+      found[Symbol.dispose]();
+      return [tensors.length, entries.length];
+    }
+    const algorithms: readonly Algorithm[] = ['sha256', 'blake3'];
+    const look: OnHeader = async (report, whole) => void (await whole.metadata('tokenizer.chat_template'), report);
+    const stored = (report: FileReport) => report.digests.blake3 ?? algorithms.length;
+    export function advice(error: AdmissionError): [Kind, unknown] {
+      const code: ErrorCode = error.code;
+      switch (code) {
+        case 'layout': case 'html': case 'one of tomorrow': return [error.kind, look];
+        default: return ['retry', stored];
+      }
+    }
     export const old = (exports: WebAssembly.Exports) => allocCopy(exports, new Uint8Array(1)).ptr + TRANSFER_CEILING;
   `;
   const tsc = () => shell(process.execPath, [join(JS, 'node_modules/typescript/bin/tsc')], project.folder);
