@@ -79,7 +79,8 @@ test('both entries can be imported, and a file that is not exported cannot', { s
     import { TRANSFER_CEILING } from 'gguf-admission/v1';
     import { existsSync } from 'node:fs';
     const hidden = await import('gguf-admission/settings.js').catch(error => error.code);
-    const isThere = ['guest.wasm', 'worker/entry.js'].every(name => existsSync(new URL(import.meta.resolve(\`gguf-admission/\${name}\`))));
+    const paths = ['gguf-admission/guest.wasm', 'gguf-admission/worker/entry.js'];
+    const isThere = paths.every(path => existsSync(new URL(import.meta.resolve(path))));
     console.log(JSON.stringify([Object.keys(all).sort(), TRANSFER_CEILING, isThere, hidden]));
   `,
   );
