@@ -19,6 +19,10 @@ test('poisoned comes before handle, state, argument and every other answer', () 
     assert.equal(e.limit(any, 99, -7n), -64n);
     assert.equal(e.digests(any, 99), -64);
     assert.equal(e.expect_digest(any, 99, 0n, 0n, 0n, 0n), -64);
+    assert.equal(e.evidence(any), -64n);
+    assert.equal(e.expect_evidence(any, -5), -64n);
+    assert.equal(e.lend_group(any, -5), -64n);
+    assert.equal(e.check_group(any, -5, -5), -64);
     assert.equal(e.window(any), -64n);
     assert.equal(e.push_chunk(any, -5n, -5), -64);
     assert.equal(e.finish(any), -64);
@@ -71,6 +75,10 @@ test('handle comes before state, argument and offset', () => {
   assert.equal(e.limit(STALE, 99, -7n), -1n);
   assert.equal(e.digests(STALE, 99), -1);
   assert.equal(e.expect_digest(STALE, 99, 0n, 0n, 0n, 0n), -1);
+  assert.equal(e.evidence(STALE), -1n);
+  assert.equal(e.expect_evidence(STALE, -5), -1n);
+  assert.equal(e.lend_group(STALE, -5), -1n);
+  assert.equal(e.check_group(STALE, -5, -5), -1);
   assert.equal(e.push_chunk(STALE, -5n, 0), -1);
   assert.equal(e.metadata(STALE, -1), -1n);
   assert.equal(e.tensor(STALE, -1), -1n);
@@ -86,6 +94,10 @@ test('state comes before argument', () => {
   assert.equal(e.expect_digest(failed.handle, 99, 0n, 0n, 0n, 0n), -2);
   assert.equal(e.metadata(failed.handle, -1), -2n);
   assert.equal(e.tensor(failed.handle, -1), -2n);
+  assert.equal(e.evidence(failed.handle), -2n);
+  assert.equal(e.expect_evidence(failed.handle, -5), -2n);
+  assert.equal(e.lend_group(failed.handle, -5), -2n);
+  assert.equal(e.check_group(failed.handle, -5, -5), -2);
   failed.assertUnchanged();
   const begun = new World('open begun');
   assert.equal(begun.host.exports.digests(begun.handle, 99), -2);

@@ -6,6 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use gguf_admission::{Code, Error, Kind};
+
 /// The allocator.
 pub struct Counting;
 
@@ -66,6 +68,17 @@ pub fn rearm(failed: usize) {
         let missed: Result<(), _> = Vec::<u8>::new().try_reserve_exact(1);
         assert!(missed.is_err());
     }
+}
+
+/// Runs one call as often as it says `memory`, which is at most as often as an allocation fails.
+pub fn again<T>(failures: usize, mut call: impl FnMut() -> Result<T, Error>) -> T {
+    for _ in 0..=failures {
+        match call() {
+            Ok(value) => return value,
+            Err(error) => assert_eq!((error.code(), error.code().kind()), (Code::Memory, Kind::Retry), "{error}"),
+        }
+    }
+    panic!("a call says `memory` although there is some");
 }
 
 fn may_allocate() -> bool {

@@ -59,8 +59,15 @@ pub struct Naive {
     pub evidence: Evidence,
 }
 
+/// A file of each length, and what the naive BLAKE3 says of it. `scratch` is a folder for them.
+pub fn files_of(scratch: &str, lengths: impl IntoIterator<Item = usize>) -> Vec<(Vec<u8>, Naive)> {
+    let files: Vec<Vec<u8>> = lengths.into_iter().map(file).collect();
+    let told = naive(scratch, files.iter().map(|file| &file[..]));
+    files.into_iter().zip(told).collect()
+}
+
 /// The BLAKE3 and the evidence of files, by the naive implementation. `scratch` is a folder for them.
-pub fn naive<'a>(scratch: &str, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Naive> {
+fn naive<'a>(scratch: &str, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Naive> {
     let folder = fresh(scratch, "blake3");
     std::fs::create_dir_all(&folder).expect("a scratch folder");
     let paths: Vec<_> = files

@@ -2,25 +2,14 @@
 //! there stays as it was; and the same call, made again with memory, goes on.
 
 use gguf_admission::abi::Registry;
-use gguf_admission::{Builtin, Code, Error, Kind, Limits, State, Storage};
-use gguf_tests::allocator::{self, Counting, each_fault, rearm};
+use gguf_admission::{Builtin, Code, Error, Limits, State, Storage};
+use gguf_tests::allocator::{self, Counting, again, each_fault, rearm};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::files::{admitted, large, small};
 use gguf_tests::verdict::{parsed, sections_of};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Runs one call as often as it says `memory`, which is at most as often as an allocation fails.
-fn again<T>(failures: usize, mut call: impl FnMut() -> Result<T, Error>) -> T {
-    for _ in 0..=failures {
-        match call() {
-            Ok(value) => return value,
-            Err(error) => assert_eq!((error.code(), error.code().kind()), (Code::Memory, Kind::Retry), "{error}"),
-        }
-    }
-    panic!("a call says `memory` although there is some");
-}
 
 /// What others see of a model: they must not see a difference.
 fn others(registry: &mut Registry, handles: &[i32]) -> Vec<(Vec<u8>, Vec<u8>)> {
