@@ -1,5 +1,5 @@
 // `demo.mjs FILE [REMARK]`: the file through ABI v1, v2 verify and v2 resident, as a table. Every row is a Node process
-// of its own. Exit 1 when the ways in do not agree.
+// of its own. Exit 1 when the file is rejected, 2 when the ways in do not agree.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
@@ -34,7 +34,8 @@ for (const { kind, message, offset, path } of rows.filter(row => row.message)) {
   console.log(`${name(kind)}: ${message}${path ? ` (${path}, offset ${offset})` : ''}`);
 }
 console.log();
-process.exitCode = agree() ? 0 : 1;
+const isRejected = rows.some(row => row.verdict === 'rejected');
+process.exitCode = !agree() ? 2 : isRejected ? 1 : 0;
 
 function run(kind) {
   return execFileSync(process.execPath, [ROW, kind, file], {

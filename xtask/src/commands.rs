@@ -27,7 +27,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "build",
         arguments: "[--bless | --web]",
-        summary: "build js/guest.wasm and target/wasm/abi-v1.wasm and check them; --web: the Rust example app",
+        summary: "build the modules (js/guest.wasm and others) and check them; --web: the Rust app",
         run: |project, arguments| match arguments {
             [only] if only == "--web" => build_web::build(project),
             _ => build::run(project, arguments),
@@ -48,7 +48,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[--browser] [--only STEP]",
-        summary: "run every check and every test; --browser: all browser tests, not their short form",
+        summary: "run every check and every test; --browser: all browser tests, not the short form",
         run: test::run,
     },
     Command {
@@ -66,7 +66,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "[--quick] [--sizes] | --browser [--quick] | --native",
-        summary: "measure admission against copying and hashing alone, v1 against v2, and draw docs/memory.svg",
+        summary: "measure admission against copying and hashing; draw docs/memory.svg",
         run: |project, arguments| match arguments {
             [only] if only == "--native" => bench_native::run(project),
             _ => bench::run(project, arguments),
@@ -75,7 +75,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "conformance",
         arguments: "",
-        summary: "read the corpus and the real files with other readers too, and write docs/conformance.md",
+        summary: "read corpus and real files with other readers too; write docs/conformance.md",
         run: conformance::run,
     },
     Command {

@@ -4,10 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::commands::{build, model};
+use crate::commands::model;
 use crate::failure::Failure;
 use crate::project::{Project, is_newer};
-use crate::tools::shell;
+use crate::tools::{module, shell};
 
 const GENERATOR: &str = "tests/corpus/generate.py";
 /// What the generated file depends on.
@@ -27,7 +27,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     if let Some(file) = &file {
         std::fs::File::open(file).map_err(|error| Failure::io("opening", file, &error))?;
     }
-    build::ensure(project)?;
+    module::build(project, &module::COMBINED)?;
     if let Some(file) = file {
         let file = std::path::absolute(&file).map_err(|error| Failure::io("locating", &file, &error))?;
         return show(project, &file, "");
@@ -66,5 +66,9 @@ fn show(project: &Project, file: &Path, remark: &str) -> Result<(), Failure> {
     let mut node = shell::command(project, "node");
     node.arg(SCRIPT).arg(file).arg(remark);
     let status = node.status().map_err(|error| Failure::Unavailable(format!("node cannot be started: {error}")))?;
-    if status.success() { Ok(()) } else { Err(Failure::Failed("the demo did not come out as it should".into())) }
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(1) => Err(Failure::Failed(format!("{} is rejected", project.shown(file)))),
+        _ => Err(Failure::Failed("the demo did not come out as it should".into())),
+    }
 }

@@ -11,9 +11,12 @@ use crate::project::Project;
 use crate::tools::module;
 
 const FOLDER: &str = "js";
+/// Where `/` leads.
+const START: &str = "/demo/";
 /// What is below this path of the server is in a folder of its own.
 const APP: &str = "/rust-app";
 const APP_FOLDER: &str = "examples/rust-app";
+const NO_APP: &str = "examples/rust-app is not built: cargo xtask build --web";
 const PORT: u16 = 8080;
 const HEAD_LIMIT: u64 = 16 * 1024;
 
@@ -40,11 +43,11 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     let refused = |error| Failure::Unavailable(format!("cannot listen on 127.0.0.1:{port}: {error}"));
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    println!("{FOLDER}/ at http://{address}/demo/  (Ctrl-C ends it)");
-    if roots.app.join("pkg").is_dir() {
+    println!("{FOLDER}/ at http://{address}{START}  (Ctrl-C ends it)");
+    if roots.has_app() {
         println!("{APP_FOLDER} at http://{address}{APP}/");
     } else {
-        println!("{APP_FOLDER} is not built: cargo xtask build --web");
+        println!("{NO_APP}");
     }
     for stream in listener.incoming().flatten() {
         let roots = roots.clone();
@@ -76,6 +79,16 @@ fn serve(roots: &Roots, stream: &TcpStream) -> std::io::Result<()> {
     let mut out = stream;
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return refuse(out, "405 Method Not Allowed");
+    }
+    if request.path == "/" {
+        return write!(
+            out,
+            "HTTP/1.1 302 Found\r\nLocation: {START}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
+    if is_of_app(&request.path) && !roots.has_app() {
+        let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8";
+        return write!(out, "{head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{NO_APP}", NO_APP.len());
     }
     let Some(path) = roots.locate(&request.path) else { return refuse(out, "404 Not Found") };
     let Ok(mut file) = File::open(&path) else { return refuse(out, "404 Not Found") };
@@ -120,9 +133,23 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
     Ok(Request { method, path, range })
 }
 
+fn is_of_app(path: &str) -> bool {
+    below_app(path).is_some()
+}
+
+/// The rest of a path that lies below the app's, from its `/` on.
+fn below_app(path: &str) -> Option<&str> {
+    path.strip_prefix(APP).filter(|rest| rest.starts_with('/'))
+}
+
 impl Roots {
+    /// Whether the app was built: its page alone can do nothing.
+    fn has_app(&self) -> bool {
+        self.app.join("pkg").is_dir()
+    }
+
     fn locate(&self, path: &str) -> Option<PathBuf> {
-        match path.strip_prefix(APP).filter(|rest| rest.starts_with('/')) {
+        match below_app(path) {
             Some(rest) => locate(&self.app, rest),
             None => locate(&self.main, path),
         }
@@ -181,6 +208,36 @@ mod tests {
         for whole in ["bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b"] {
             assert_eq!(part(whole, 1000), Part::Whole, "{whole}");
         }
+    }
+
+    /// What the server sends for a GET of `path`.
+    fn get(roots: &Roots, path: &str) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("a request");
+        let (stream, _) = listener.accept().expect("the client");
+        serve(roots, &stream).expect("an answer");
+        drop(stream);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer in UTF-8");
+        answer
+    }
+
+    #[test]
+    fn the_root_leads_to_the_demo_and_an_app_that_is_not_built_says_so() {
+        let folder = std::env::temp_dir().join(format!("xtask-serve-{}", std::process::id()));
+        let roots = Roots { main: folder.join("main"), app: folder.join("app") };
+        for folder in [roots.main.join("demo"), roots.app.clone()] {
+            std::fs::create_dir_all(&folder).expect("a folder");
+            std::fs::write(folder.join("index.html"), "here").expect("a page");
+        }
+        assert!(get(&roots, "/").starts_with("HTTP/1.1 302 Found\r\nLocation: /demo/\r\n"));
+        assert!(get(&roots, START).ends_with("\r\n\r\nhere"));
+        let answer = get(&roots, "/rust-app/");
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with(NO_APP), "{answer}");
+        std::fs::create_dir(roots.app.join("pkg")).expect("a folder");
+        assert!(get(&roots, "/rust-app/").ends_with("\r\n\r\nhere"));
+        std::fs::remove_dir_all(folder).expect("what this test made");
     }
 
     #[test]
