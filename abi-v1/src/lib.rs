@@ -1,12 +1,12 @@
-//! Version 1 of the WebAssembly interface: the host copies a whole file into memory that the guest allocated, and has it
-//! checked and kept.
+//! Version 1 of the WebAssembly interface: the host copies a whole file into memory that the guest allocated, and has
+//! it checked and kept.
 //!
-//! A host calls, for each file: [`alloc`]; then it copies the file there; then [`load_model`] and [`dealloc`]. Texts about the
-//! latest result and about the active model are read by address and length. The full contract is the page `docs/abi-v1.md` of
-//! the repository.
+//! A host calls, for each file: [`alloc`]; then it copies the file there; then [`load_model`] and [`dealloc`]. Texts
+//! about the latest result and about the active model are read by address and length. The full contract is the page
+//! `docs/abi-v1.md` of the repository.
 //!
-//! [`load_model`] and [`dealloc`] are `unsafe`: a pointer goes out to the host and comes back, so what it points to is the host's
-//! promise. Version 2 of the interface takes no pointers.
+//! [`load_model`] and [`dealloc`] are `unsafe`: a pointer goes out to the host and comes back, so what it points to is
+//! the host's promise. Version 2 of the interface takes no pointers.
 
 #[cfg(feature = "fault")]
 mod fault;

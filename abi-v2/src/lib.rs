@@ -1,12 +1,13 @@
-//! Version 2 of the WebAssembly interface: the guest lends a piece of its memory (a *window*), the host fills it with the next
-//! bytes of the file and says how many.
+//! Version 2 of the WebAssembly interface: the guest lends a piece of its memory (a *window*), the host fills it with
+//! the next bytes of the file and says how many.
 //!
-//! Built as a module, this crate exports both versions of the interface. Linked as a library, its functions are the same calls
-//! on the one instance of the thread, so that a runtime can export functions of its own beside them. No call takes a pointer.
+//! Built as a module, this crate exports both versions of the interface. Linked as a library, its functions are the
+//! same calls on the one instance of the thread, so that a runtime can export functions of its own beside them. No call
+//! takes a pointer.
 //!
-//! A host calls, for each file: [`begin`]; then [`window`] and [`push_chunk`] until the file has ended; then [`finish`]. A
-//! negative result means that the call was refused; [`last_error`] says why. The full contract is the page `docs/abi-v2.md` of
-//! the repository.
+//! A host calls, for each file: [`begin`]; then [`window`] and [`push_chunk`] until the file has ended; then
+//! [`finish`]. A negative result means that the call was refused; [`last_error`] says why. The full contract is the
+//! page `docs/abi-v2.md` of the repository.
 
 use gguf_abi_v1::{Instance, enter};
 use gguf_admission::abi::{Registry, Text};

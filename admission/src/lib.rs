@@ -45,10 +45,12 @@
 //!
 //! # Guarantees
 //!
-//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there twice.
-//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how the
-//!   file was cut into chunks.
-//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the file.
+//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there
+//!   twice.
+//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how
+//!   the file was cut into chunks.
+//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the
+//!   file.
 //! * No `unsafe`; nothing panics on data.
 
 #![forbid(unsafe_code)]

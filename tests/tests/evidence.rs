@@ -1,5 +1,5 @@
-//! Evidence: the values are those of BLAKE3's tree, however the file comes in; and a value that is expected is compared in
-//! the order of the bytes that show what is wrong.
+//! Evidence: the values are those of BLAKE3's tree, however the file comes in; and a value that is expected is compared
+//! in the order of the bytes that show what is wrong.
 
 use std::sync::OnceLock;
 

@@ -12,7 +12,8 @@ use crate::sink::Builtin;
 
 /// All sessions and models.
 ///
-/// Invariants: `active` is 0 or names an admitted model; a model that was loaded whole is there exactly while it is active.
+/// Invariants: `active` is 0 or names an admitted model; a model that was loaded whole is there exactly while it is
+/// active.
 pub struct Registry {
     slots: Slots,
     active: i32,

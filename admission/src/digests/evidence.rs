@@ -55,7 +55,8 @@ impl Evidence {
         self.values.is_empty()
     }
 
-    /// The BLAKE3 of the file that has these values and this length; `None` where such a file has another number of them.
+    /// The BLAKE3 of the file that has these values and this length; `None` where such a file has another number of
+    /// them.
     pub fn root(&self, length: u64) -> Option<Digest> {
         if self.values.len() as u64 == groups_of(length) { root(&self.values) } else { None }
     }

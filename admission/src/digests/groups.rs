@@ -11,8 +11,8 @@ pub(crate) type Values = Vec<Value>;
 
 /// Values under way.
 ///
-/// Invariants: `values[..whole]` are those of the groups that are whole; behind them, up to `expected`, stand those that
-/// are expected. `hasher` has the bytes of group `whole`, up to `taken`.
+/// Invariants: `values[..whole]` are those of the groups that are whole; behind them, up to `expected`, stand those
+/// that are expected. `hasher` has the bytes of group `whole`, up to `taken`.
 pub(crate) struct Groups {
     /// The declared length of the file.
     length: Option<u64>,
@@ -129,8 +129,8 @@ impl Groups {
         })
     }
 
-    /// How many bytes may be taken at once: to the group's border, so that its value is compared before a byte behind it
-    /// is looked at. Behind a group 0 of unknown length, 1: that byte shows that the group is not the whole file.
+    /// How many bytes may be taken at once: to the group's border, so that its value is compared before a byte behind
+    /// it is looked at. Behind a group 0 of unknown length, 1: that byte shows that the group is not the whole file.
     pub(super) fn room(&self) -> u64 {
         if self.waits() {
             return 1;

@@ -96,8 +96,8 @@ impl TensorType {
         TYPES.iter().find(|known| known.number == number).copied()
     }
 
-    /// The size of a tensor in bytes; `None` when it is above 2^63 - 1. Whether the first dimension is a multiple of the
-    /// block is the caller's to test.
+    /// The size of a tensor in bytes; `None` when it is above 2^63 - 1. Whether the first dimension is a multiple of
+    /// the block is the caller's to test.
     pub(crate) fn byte_size(self, dims: &[u64]) -> Option<u64> {
         let (first, rest) = dims.split_first().unwrap_or((&1, &[]));
         let row = first.checked_div(self.block_elements)?;

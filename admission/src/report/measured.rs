@@ -5,8 +5,8 @@ use core::fmt::{self, Write};
 use crate::error::Error;
 use crate::memory;
 
-/// Runs `write` twice: once to count the bytes, once into a buffer of exactly that size. A text of more than `most` bytes
-/// is refused with the error that `over` makes of its length.
+/// Runs `write` twice: once to count the bytes, once into a buffer of exactly that size. A text of more than `most`
+/// bytes is refused with the error that `over` makes of its length.
 pub fn text(
     most: u64,
     over: impl FnOnce(u64) -> Error,

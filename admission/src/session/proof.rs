@@ -18,16 +18,16 @@ impl<S: Sink> Session<S> {
         values.ok_or_else(not_computed)
     }
 
-    /// Requires these values of the file's first groups; before the first byte, once. Each is compared when its group is
-    /// whole. Where they are those of all groups and a BLAKE3 is expected too, the first push holds them against it.
+    /// Requires these values of the file's first groups; before the first byte, once. Each is compared when its group
+    /// is whole. Where they are those of all groups and a BLAKE3 is expected too, the first push holds them against it.
     pub fn expect_evidence(&mut self, evidence: Evidence) -> Result<(), Error> {
         let groups = self.expectable(evidence.len() as u64)?;
         groups.expect_these(evidence);
         Ok(())
     }
 
-    /// Lends room for the values that are expected of the first `groups` groups, for the caller to fill before the first
-    /// push. Its address holds until then.
+    /// Lends room for the values that are expected of the first `groups` groups, for the caller to fill before the
+    /// first push. Its address holds until then.
     pub(crate) fn lend_evidence(&mut self, groups: u64) -> Result<&mut [u8], Error> {
         self.expectable(groups)?;
         let room = groups.saturating_mul(size_of::<[u8; 32]>() as u64);

@@ -17,8 +17,8 @@ use crate::format::{Header, Zone};
 /// 4. [`commit`](Sink::commit), when every check has passed.
 ///
 /// [`rollback`](Sink::rollback) ends it instead: on a rejection, a failure, or a drop of the session, also before
-/// `reserve` and before `check`. Bytes count as checked only at `commit`. `requires` and [`held`](Sink::held) may be asked
-/// at any time: `requires` from step 1 to step 2, `held` always.
+/// `reserve` and before `check`. Bytes count as checked only at `commit`. `requires` and [`held`](Sink::held) may be
+/// asked at any time: `requires` from step 1 to step 2, `held` always.
 pub trait Sink {
     /// Bytes that it will hold once reserved: part of what limit MEMORY is compared with.
     fn requires(&self, plan: &Plan<'_>) -> u64 {
@@ -42,8 +42,8 @@ pub trait Sink {
     /// [`Retry`](crate::Kind::Retry) may be tried again, anything else rejects the file.
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error>;
 
-    /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file, whatever its code: bytes
-    /// that were taken cannot be given again.
+    /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file, whatever its code:
+    /// bytes that were taken cannot be given again.
     fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error>;
 
     /// Every byte of tensor `index` is in. Also told of tensors without bytes.

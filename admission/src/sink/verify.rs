@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::format::Zone;
 use crate::memory;
 
-/// Proves a file good while the host stores it elsewhere. Memory is the header and one window, whatever the file's size.
+/// Proves a file good while the host stores it elsewhere. Memory is the header and one window, whatever the file's
+/// size.
 #[derive(Default)]
 pub struct Verify {
     /// Empty, or the whole window; all initialised.

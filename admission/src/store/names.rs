@@ -1,7 +1,7 @@
 //! The records of one kind (entries or tensors): where each starts, and which name it has.
 //!
-//! Names are kept in a crit-bit tree over the bytes where they lie. A duplicate is known when its last byte arrives, the
-//! depth is bounded by the name's own bits (a hash table without a secret key can be flooded; sorting at the end
+//! Names are kept in a crit-bit tree over the bytes where they lie. A duplicate is known when its last byte arrives,
+//! the depth is bounded by the name's own bits (a hash table without a secret key can be flooded; sorting at the end
 //! would find a duplicate after the faults behind it), and looking up costs no second index.
 
 use super::bytes::Bytes;
@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::memory;
 
 /// Invariants: record `i` starts with its name string at `starts[i]`; `nodes.len() + 1 == starts.len()`, or both are 0;
-/// along every path the tested bits stand ever later in the name; all names below a node agree in the bits before its own.
+/// along every path the tested bits stand ever later in the name; all names below a node agree in the bits before its
+/// own.
 #[derive(Default)]
 pub(crate) struct Names {
     starts: Vec<u32>,

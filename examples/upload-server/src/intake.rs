@@ -1,8 +1,8 @@
 //! One upload on its way in: checked, hashed, and written to the quarantine.
 //!
-//! [`receive`] runs on the executor's threads and waits for bytes. Each piece of them is worked on by a blocking thread,
-//! so that neither SHA-256 nor a slow disk holds up the other connections. A blocking thread is taken only while a
-//! piece is in work: a hundred slow clients cost no thread.
+//! [`receive`] runs on the executor's threads and waits for bytes. Each piece of them is worked on by a blocking
+//! thread, so that neither SHA-256 nor a slow disk holds up the other connections. A blocking thread is taken only
+//! while a piece is in work: a hundred slow clients cost no thread.
 
 use std::future::Future;
 use std::io;
