@@ -6,17 +6,13 @@
  */
 
 /**
- * @typedef {
- *   | 'handle' | 'state' | 'argument' | 'offset' | 'window' | 'unwritten' | 'sessions' | 'memory' | 'budget'
- *   | 'magic' | 'version' | 'header' | 'limit' | 'layout' | 'truncated' | 'trailing' | 'digest' | 'poisoned'
- *   } GuestCode  The guest's own: docs/abi-v2.md.
+ * @typedef {'handle' | 'state' | 'argument' | 'offset' | 'window' | 'unwritten' | 'sessions' | 'memory' | 'budget'
+ *   | 'magic' | 'version' | 'header' | 'limit' | 'layout' | 'truncated' | 'trailing' | 'digest' | 'poisoned'} GuestCode
  */
 
 /**
- * @typedef {
- *   | 'source' | 'http' | 'html' | 'range' | 'changed' | 'length' | 'locked' | 'unsupported' | 'guest' | 'worker'
- *   | 'stored' | 'damaged' | 'store' | 'quota' | 'ceiling'
- *   } PackageCode
+ * @typedef {'source' | 'http' | 'html' | 'range' | 'changed' | 'length' | 'locked' | 'unsupported' | 'guest' | 'worker'
+ *   | 'stored' | 'damaged' | 'store' | 'quota' | 'ceiling'} PackageCode
  */
 
 /**

@@ -11,7 +11,7 @@ const sorted = names => [...new Set(names)].sort();
 
 /** @param {string} type */
 const union = type => {
-  const [text = ''] = new RegExp(`@typedef \\{\\n[^}]*\\} ${type}\\b`).exec(textOf('js/core/errors.js')) ?? [];
+  const [text = ''] = new RegExp(`@typedef \\{'[^}]*\\} ${type}\\b`).exec(textOf('js/core/errors.js')) ?? [];
   return all(text, /'([a-z]+)'/g).map(([code]) => code);
 };
 const table = textOf('docs/errors.md');
