@@ -73,6 +73,13 @@ test("the README's first example runs in Node", { skip }, async () => {
   assert.match(said, /\d+ of \d+\nfresh [0-9a-f]{64}\na\.weight 300\n/);
 });
 
+test('its example of a header runs in Node', { skip }, async () => {
+  const metadata = { 'general.architecture': 'fresh', 'tokenizer.ggml.tokens': ['a', 'b', 'c'] };
+  const model = await project.write('model.gguf', gguf({ metadata, tensors: [{ bytes: 300 }, { bytes: 5 }] }));
+  await project.write('header.js', (await examples())[2]);
+  assert.equal(await shell(process.execPath, ['header.js', model], project.folder), '2 tensors\n3 tokens\n');
+});
+
 test('both entries can be imported, and a file that is not exported cannot', { skip }, async () => {
   await project.write('entries.js', `
     import * as all from 'gguf-admission';
