@@ -114,6 +114,18 @@ pub extern "C" fn tensor(handle: i32, index: i32) -> i64 {
     long(handle, |registry| registry.tensor(handle, index).map(slice))
 }
 
+/// Judges the header by a profile: `id` 1 `llama`; `level` 0 not at all, 1 report, 2 refuse. Gives the state.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "profile"))]
+pub extern "C" fn profile(handle: i32, id: i32, level: i32) -> i32 {
+    state(handle, |registry| registry.profile(handle, id, level))
+}
+
+/// Makes a session or model a shard of the set that `lead` leads. Gives the state.
+#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "join"))]
+pub extern "C" fn join(handle: i32, lead: i32) -> i32 {
+    state(handle, |registry| registry.join(handle, lead))
+}
+
 /// Makes an admitted model the active one. Gives the state.
 #[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "activate"))]
 pub extern "C" fn activate(handle: i32) -> i32 {

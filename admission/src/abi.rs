@@ -2,6 +2,7 @@
 //! shells over it; a program that admits files itself needs none of it.
 
 mod registry;
+mod sets;
 mod slots;
 mod stamp;
 

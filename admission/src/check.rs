@@ -1,7 +1,10 @@
-//! The rules of the format, in the order of the file: the records, the whole table, the data behind it.
+//! The rules of the format, in the order of the file: the records, the whole table, the data behind it. And what goes
+//! beyond one file or the format: sets of shards, profiles of readers.
 
 mod data;
 mod parser;
+pub(crate) mod profile;
+pub(crate) mod set;
 pub(crate) mod table;
 
 pub(crate) use self::data::Cursor;

@@ -71,6 +71,8 @@ mod store;
 mod text;
 
 pub use crate::admit::{AdmitError, Options, admit, admit_reader};
+pub use crate::check::profile::{Finding, Findings, Level, Profile, Rule, Severity};
+pub use crate::check::set::{SHARDS, Set};
 pub use crate::contract::{Code, Kind, LimitId, Limits, State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};

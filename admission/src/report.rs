@@ -1,5 +1,6 @@
 //! What hosts are told, as JSON.
 
+mod beyond;
 mod error;
 mod json;
 mod measured;

@@ -3,6 +3,7 @@
 mod data;
 mod lending;
 mod model;
+mod profile;
 mod proof;
 mod room;
 mod session;

@@ -2,9 +2,12 @@
 
 use super::slots::{Entry, Slots};
 use super::stamp::stamp;
+use crate::check::profile::{Level, Profile};
+use crate::check::set::Set;
 use crate::contract::{Code, LimitId, Limits, State, Storage};
 use crate::digests::{Algorithm, Digest};
 use crate::error::Error;
+use crate::format::Header;
 use crate::report;
 use crate::report::Json;
 use crate::session::{Model, Session};
@@ -51,7 +54,7 @@ impl Registry {
             _ => return Err(Error::argument("length is 1 to 2^53 - 1, or -1", length)),
         };
         let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
-        self.slots.insert(Entry { session, storage })
+        self.slots.insert(Entry::new(session, storage))
     }
 
     /// Sets a limit, or reads it with value -1; gives the value in effect.
@@ -155,8 +158,11 @@ impl Registry {
     /// The report, as JSON; good until the next call.
     pub fn report(&mut self, handle: i32) -> Result<&[u8], Error> {
         self.text = Vec::new();
-        let Entry { session, storage } = self.entry(handle)?;
-        let text = text(session, |out| report::write_report(session, *storage, out))?;
+        let Entry { session, storage, .. } = self.entry(handle)?;
+        let lead = self.slots.lead_of(handle);
+        let set = lead.and_then(|lead| Some((lead, self.slots.set(lead)?)));
+        let set = set.as_ref().map(|(lead, set)| (*lead, set));
+        let text = text(session, |out| report::write_report(session, *storage, set, out))?;
         self.text = text;
         Ok(&self.text)
     }
@@ -188,12 +194,96 @@ impl Registry {
         bytes.ok_or_else(|| past_the_end("tensors", i64::from(index), model.header().tensor_count()))
     }
 
-    /// Makes an admitted model the active one. A model that was loaded whole and is displaced ends.
-    pub fn activate(&mut self, handle: i32) -> Result<State, Error> {
+    /// Judges the header by profile `id` (1 `llama`): level 0 not at all, 1 findings stand in the report, 2 an error
+    /// rejects the file. Gives the state.
+    pub fn profile(&mut self, handle: i32, id: i32, level: i32) -> Result<State, Error> {
+        let session = self.session(handle)?;
+        let choice = match (Profile::from_number(id), level) {
+            // Where nothing may be chosen, that is the answer, whatever the arguments.
+            _ if session.state() != State::Open || session.position() > 0 => None,
+            (Some(_), 0) => None,
+            (Some(profile), 1) => Some((profile, Level::Report)),
+            (Some(profile), 2) => Some((profile, Level::Refuse)),
+            (Some(_), _) => {
+                return Err(Error::argument("a level is 0 (off), 1 (report) or 2 (refuse)", i64::from(level)));
+            }
+            (None, _) => return Err(Error::argument("a profile is 1 (llama)", i64::from(id))),
+        };
+        session.set_profile(choice)?;
+        Ok(session.state())
+    }
+
+    /// Makes a session or model a shard of the set that `lead` leads; the lead joins itself first. A shard that does not
+    /// fit is rejected, also an admitted one; nobody else is touched. Gives the state.
+    pub fn join(&mut self, handle: i32, lead: i32) -> Result<State, Error> {
         self.text = Vec::new();
+        let header = self.joinable(handle)?;
+        self.joinable(lead)?;
+        if self.slots.lead_of(handle).is_some() {
+            return Err(Error::new(Code::State, format_args!("handle {handle} has joined a set already")));
+        }
+        let fits = if handle == lead {
+            Set::new(header).map(|_| ())
+        } else {
+            let Some(mut set) = self.slots.set(lead) else {
+                return Err(Error::new(
+                    Code::State,
+                    format_args!("handle {lead} has not joined itself: it leads no set"),
+                ));
+            };
+            set.join(header)
+        };
+        let entry = self.slots.get_mut(handle).ok_or_else(|| unknown(handle))?;
+        match fits {
+            Ok(()) => {
+                entry.lead = Some(lead);
+                let state = entry.session.state();
+                self.check_active();
+                Ok(state)
+            }
+            Err(error) => {
+                let error = entry.session.fail(error);
+                self.check_active();
+                Err(error)
+            }
+        }
+    }
+
+    /// The header of a session or model that may join a set.
+    fn joinable(&self, handle: i32) -> Result<&Header, Error> {
+        let header = self.entry(handle)?.session.header().filter(|_| !self.slots.is_loaded(handle));
+        header.ok_or_else(|| {
+            let rule = "its header is known, it has not failed, and it was not loaded whole";
+            Error::new(Code::State, format_args!("a shard joins while {rule}"))
+        })
+    }
+
+    /// Makes no model active where the one that is can no longer be: it failed, or its set is not whole.
+    fn check_active(&mut self) {
+        if self.active != 0 && self.may_be_active(self.active).is_err() {
+            self.set_active(0);
+        }
+    }
+
+    fn may_be_active(&self, handle: i32) -> Result<(), Error> {
         if self.entry(handle)?.session.model().is_none() {
             return Err(Error::new(Code::State, format_args!("only an admitted model can be active")));
         }
+        match self.slots.lead_of(handle) {
+            Some(lead) if lead != handle => {
+                Err(Error::new(Code::State, format_args!("of a set, the lead is made active: handle {lead}")))
+            }
+            Some(lead) if !self.slots.is_whole(lead) => {
+                Err(Error::new(Code::State, format_args!("not every shard has joined and is admitted")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes an admitted model the active one; of a set, its lead, when every shard has joined and is admitted. A model that was loaded whole and is displaced ends.
+    pub fn activate(&mut self, handle: i32) -> Result<State, Error> {
+        self.text = Vec::new();
+        self.may_be_active(handle)?;
         if self.active != handle {
             self.slots.unload();
             self.set_active(handle);
@@ -227,9 +317,7 @@ impl Registry {
         if !self.slots.remove(handle) {
             return Err(unknown(handle));
         }
-        if self.active == handle {
-            self.set_active(0);
-        }
+        self.check_active();
         Ok(())
     }
 
@@ -241,7 +329,7 @@ impl Registry {
         let mut session = Session::new(Builtin::new(Storage::Resident), Some(file.len() as u64), limits)?;
         session.push_all(file)?;
         session.finish()?;
-        let handle = self.slots.load(Entry { session, storage: Storage::Resident })?;
+        let handle = self.slots.load(Entry::new(session, Storage::Resident))?;
         self.set_active(handle);
         Ok(())
     }

@@ -19,6 +19,14 @@ const LOAD_SLOTS: core::ops::RangeInclusive<u32> = SLOTS as u32..=255;
 pub(super) struct Entry {
     pub(super) session: Session<Builtin>,
     pub(super) storage: Storage,
+    /// The lead of the set that it has joined: its own handle, if it leads.
+    pub(super) lead: Option<i32>,
+}
+
+impl Entry {
+    pub(super) fn new(session: Session<Builtin>, storage: Storage) -> Self {
+        Entry { session, storage, lead: None }
+    }
 }
 
 /// Every entry under its handle.
@@ -62,6 +70,17 @@ impl Slots {
             Place::Opened(index) => self.opened.get_mut(index)?.entry.as_mut(),
             Place::Loaded => self.loaded.as_mut().map(|(_, entry)| entry),
         }
+    }
+
+    /// Whether a handle names the model that was loaded whole.
+    pub(super) fn is_loaded(&self, handle: i32) -> bool {
+        matches!(self.place(handle), Some(Place::Loaded))
+    }
+
+    /// Every session and model that was opened, with its handle.
+    pub(super) fn opened(&self) -> impl Iterator<Item = (i32, &Entry)> {
+        let handles = self.opened.iter().enumerate().map(|(index, slot)| (handle(slot.generation, index as u32), slot));
+        handles.filter_map(|(handle, slot)| Some((handle, slot.entry.as_ref()?)))
     }
 
     /// Drops the entry that a handle names; `false` when it names nothing.

@@ -82,6 +82,10 @@ codes! {
     Trailing = -38, "trailing";
     /// The bytes are not those of the expected digest.
     Digest = -39, "digest";
+    /// The shards do not belong together.
+    Set = -40, "set";
+    /// Well formed, and the readers of the chosen profile could not load it.
+    Profile = -41, "profile";
     /// An earlier call trapped.
     Poisoned = -64, "poisoned";
 }

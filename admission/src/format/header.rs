@@ -109,6 +109,11 @@ impl Header {
         Some(self.entry(self.entries.find(&self.pages, key.as_bytes())?)?.value())
     }
 
+    /// The index of the entry with this key.
+    pub fn entry_index(&self, key: &str) -> Option<usize> {
+        self.entries.find(&self.pages, key.as_bytes())
+    }
+
     /// How many tensors.
     pub fn tensor_count(&self) -> usize {
         self.tensors.len()
@@ -173,6 +178,29 @@ impl Header {
         Some(count_at.saturating_add(8).saturating_add(count.saturating_mul(8)))
     }
 
+    /// The name of tensor `index`.
+    pub(crate) fn tensor_name(&self, index: usize) -> Option<Bytes<'_>> {
+        Some(self.pages.string(self.tensors.start(index)?))
+    }
+
+    /// Whether a tensor has this name.
+    pub(crate) fn has_tensor(&self, name: Bytes<'_>) -> bool {
+        self.tensors.find_bytes(&self.pages, name).is_some()
+    }
+
+    /// File offset of the length field of tensor `index`'s name.
+    pub(crate) fn name_offset(&self, index: usize) -> Option<u64> {
+        self.tensors.start(index)
+    }
+
+    /// File offset of dimension `k` of tensor `index`, or of its type where it has fewer.
+    pub(crate) fn dim_offset(&self, index: usize, k: u64) -> Option<u64> {
+        let name = self.pages.string(self.tensors.start(index)?);
+        let count_at = name.offset().saturating_add(name.len());
+        let count = u64::from(self.pages.u32(count_at).min(4));
+        Some(count_at.saturating_add(4).saturating_add(k.min(count).saturating_mul(8)))
+    }
+
     /// Bytes requested from the allocator.
     pub(crate) fn held(&self) -> u64 {
         self.pages.held().saturating_add(self.entries.held()).saturating_add(self.tensors.held())
@@ -180,6 +208,11 @@ impl Header {
 }
 
 impl<'a> Entry<'a> {
+    /// File offset of the value's first byte: of a string's length field, of an array's element type.
+    pub(crate) fn value_offset(&self) -> u64 {
+        self.at.saturating_add(4)
+    }
+
     /// The type of the value.
     pub fn value_type(&self) -> ValueType {
         ValueType::from_number(self.pages.u32(self.at)).unwrap_or(ValueType::U8)

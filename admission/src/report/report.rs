@@ -2,7 +2,9 @@
 
 use core::fmt::{self, Write};
 
+use super::beyond::{write_findings, write_set};
 use super::json::{Float, Json};
+use crate::check::set::Set;
 use crate::contract::{LimitId, State, Storage};
 use crate::digests::{Digests, GROUP_BYTES};
 use crate::format::{Header, Value};
@@ -16,7 +18,13 @@ const SHOWN_BYTES: u64 = 4_096;
 const ABI: &str = "2.0";
 
 /// Writes the report of a session or a model as it is now.
-pub(crate) fn write_report(session: &Session<Builtin>, storage: Storage, out: &mut dyn Write) -> fmt::Result {
+/// `set`: the set that it has joined, with the handle of its lead.
+pub(crate) fn write_report(
+    session: &Session<Builtin>,
+    storage: Storage,
+    set: Option<(i32, &Set<'_>)>,
+    out: &mut dyn Write,
+) -> fmt::Result {
     let mut json = Json::new(out);
     json.open('{')?;
     json.key("abi")?;
@@ -59,6 +67,12 @@ pub(crate) fn write_report(session: &Session<Builtin>, storage: Storage, out: &m
             json.key("groups")?;
             json.u64(values.as_chunks::<32>().0.len() as u64)?;
             json.close('}')?;
+        }
+        if let Some(findings) = session.findings() {
+            write_findings(findings, &mut json)?;
+        }
+        if let Some((lead, set)) = set {
+            write_set(header, lead, set, &mut json)?;
         }
     }
     if let (State::Failed, Some(error)) = (session.state(), session.error()) {

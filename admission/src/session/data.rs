@@ -70,7 +70,7 @@ impl Data {
         &mut self,
         bytes: &[u8],
         bounds: Bounds<'_>,
-        judge: impl Fn(&Header) -> Result<(), Error>,
+        mut judge: impl FnMut(&Header) -> Result<(), Error>,
     ) -> Result<usize, Error> {
         let mut read = 0usize;
         while read < bytes.len() && !self.has_header() {

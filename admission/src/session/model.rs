@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::check::profile::Findings;
 use crate::digests::{Digests, Evidence};
 use crate::format::{Header, Tensor};
 use crate::sink::{Builtin, Resident};
@@ -12,6 +13,7 @@ pub struct Model<S = Builtin> {
     pub(crate) length: u64,
     pub(crate) digests: Digests,
     pub(crate) evidence: Option<Evidence>,
+    pub(crate) findings: Option<Findings>,
     pub(crate) sink: S,
 }
 
@@ -33,12 +35,19 @@ impl<S> Model<S> {
 
     /// Bytes requested from the allocator, beside those of the sink.
     pub(super) fn held(&self) -> u64 {
-        self.header.held().saturating_add(self.evidence.as_ref().map_or(0, Evidence::held))
+        let findings = self.findings.as_ref().map_or(0, Findings::held);
+        let evidence = self.evidence.as_ref().map_or(0, Evidence::held);
+        self.header.held().saturating_add(evidence).saturating_add(findings)
     }
 
     /// The evidence of the file, where it was asked for.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
+    }
+
+    /// What the profile found, where one was chosen.
+    pub fn findings(&self) -> Option<&Findings> {
+        self.findings.as_ref()
     }
 
     /// The sink, committed.

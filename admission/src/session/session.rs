@@ -5,6 +5,7 @@ use super::model::Model;
 use super::room::Room;
 use super::staging::Staging;
 use crate::check::Bounds;
+use crate::check::profile::Judge;
 use crate::contract::{Code, EXACT, Kind, LimitId, Limits, State};
 use crate::digests::{Algorithm, Digests, Evidence};
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub struct Session<S: Sink> {
     pub(super) lent: usize,
     /// Whether windows will be lent behind the header.
     lends: bool,
+    /// The profile that the header is judged by, and what it found.
+    pub(super) profile: Option<Judge>,
     pub(super) sink: Option<S>,
     pub(super) model: Option<Model<S>>,
     error: Option<Error>,
@@ -52,6 +55,7 @@ impl<S: Sink> Session<S> {
             room: None,
             lent: 0,
             lends: true,
+            profile: None,
             sink: Some(sink),
             model: None,
             error: None,
@@ -102,6 +106,11 @@ impl<S: Sink> Session<S> {
         self.model.as_ref()
     }
 
+    /// Rejects a file for what stands outside of it, also one that is admitted.
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        self.reject(error)
+    }
+
     /// Takes the model out, once admitted.
     pub fn into_model(mut self) -> Option<Model<S>> {
         self.model.take()
@@ -119,7 +128,7 @@ impl<S: Sink> Session<S> {
             None => (self.data.held(), self.sink.as_ref()),
         };
         let sink = sink.map_or(0, Sink::held);
-        data.saturating_add(self.staging.held()).saturating_add(sink)
+        data.saturating_add(self.staging.held()).saturating_add(sink).saturating_add(self.profile_held())
     }
 
     /// The most that `held` will be from here on, beside room for a group: known once the header is.
@@ -138,9 +147,10 @@ impl<S: Sink> Session<S> {
         held.max(after.saturating_sub(freed))
     }
 
-    /// Header bytes that the parser has looked at: at most about twice those it was given.
+    /// Header bytes that were looked at: by the parser at most about twice those it was given, by a profile at most
+    /// three times the header.
     pub fn work(&self) -> u64 {
-        self.data.work()
+        self.data.work().saturating_add(self.profile.as_ref().map_or(0, Judge::work))
     }
 
     /// Takes the next bytes of the file where they lie and tells how many: at least 1 of a chunk that is not empty, and
@@ -239,6 +249,7 @@ impl<S: Sink> Session<S> {
             length: self.data.position(),
             digests,
             evidence,
+            findings: self.profile.take().map(Judge::into_findings),
             sink,
         });
         self.staging = Staging::default();
@@ -266,14 +277,18 @@ impl<S: Sink> Session<S> {
 
     /// Reads a piece of the header, and tells how much of it is the header's. `staging` is held beside it.
     pub(super) fn read(&mut self, piece: &[u8], staging: u64) -> Result<usize, Error> {
-        self.afford(self.data.held_with(piece, &self.limits).saturating_add(staging))?;
+        let held = self.data.held_with(piece, &self.limits).saturating_add(self.profile_held());
+        self.afford(held.saturating_add(staging))?;
         self.data.reserve(piece, &self.limits)?;
         let bounds = Bounds { limits: &self.limits, length: self.length };
         let (sink, window) = (&self.sink, self.largest_window());
         let trailing = self.limits.get(LimitId::TrailingBytes);
-        let read = self.data.read(piece, bounds, |header| match sink {
-            Some(sink) => sink.check(&Plan { header, length: bounds.length, window, trailing }),
-            None => Ok(()),
+        let profile = &mut self.profile;
+        let read = self.data.read(piece, bounds, |header| {
+            if let Some(sink) = sink {
+                sink.check(&Plan { header, length: bounds.length, window, trailing })?;
+            }
+            profile.as_mut().map_or(Ok(()), |profile| profile.judge(header))
         });
         let read = self.settle(read)?;
         if self.data.has_header() {
@@ -339,6 +354,8 @@ impl<S: Sink> Session<S> {
     /// Fails the session: everything is freed at once but the reason.
     fn reject(&mut self, error: Error) -> Error {
         self.roll_back();
+        self.model = None;
+        self.profile = None;
         self.data.clear();
         self.room = None;
         self.staging = Staging::default();

@@ -84,6 +84,34 @@ impl<'a> Bytes<'a> {
         if other.is_empty() { Ordering::Equal } else { Ordering::Less }
     }
 
+    /// What follows `prefix`, where it begins with it.
+    pub(crate) fn after(&self, prefix: Bytes<'_>) -> Option<Bytes<'a>> {
+        let mut rest = *self;
+        for run in prefix.runs() {
+            rest = rest.after_bytes(run)?;
+        }
+        Some(rest)
+    }
+
+    /// What follows `prefix`, where it begins with it.
+    pub(crate) fn after_text(&self, prefix: &str) -> Option<Bytes<'a>> {
+        self.after_bytes(prefix.as_bytes())
+    }
+
+    #[inline(never)]
+    fn after_bytes(&self, prefix: &[u8]) -> Option<Bytes<'a>> {
+        let len = prefix.len() as u64;
+        let rest = Bytes { at: self.at.saturating_add(len), len: self.len.checked_sub(len)?, ..*self };
+        (self.first(len) == *prefix).then_some(rest)
+    }
+
+    /// What comes before `suffix`, where it ends with it.
+    pub(crate) fn before_text(&self, suffix: &str) -> Option<Bytes<'a>> {
+        let len = self.len.checked_sub(suffix.len() as u64)?;
+        let end = Bytes { at: self.at.saturating_add(len), len: suffix.len() as u64, ..*self };
+        (end == *suffix).then(|| self.first(len))
+    }
+
     pub(crate) fn byte(&self, index: u64) -> Option<u8> {
         (index < self.len).then(|| self.pages.byte(self.at.saturating_add(index)))
     }

@@ -204,19 +204,28 @@ impl Names {
 
     /// The record named `name`.
     pub(crate) fn find(&self, pages: &Pages, name: &[u8]) -> Option<usize> {
+        let byte = |at| usize::try_from(at).ok().and_then(|at| name.get(at)).copied();
+        self.candidate(byte).filter(|index| self.start(*index).is_some_and(|start| pages.string(start) == *name))
+    }
+
+    /// The record with a name that lies in other pages.
+    pub(crate) fn find_bytes(&self, pages: &Pages, name: Bytes<'_>) -> Option<usize> {
+        let is_name = |start| pages.string(start).after(name).is_some_and(|rest| rest.is_empty());
+        self.candidate(|at| name.byte(at)).filter(|index| self.start(*index).is_some_and(is_name))
+    }
+
+    /// The only record that can have the name of these bytes.
+    fn candidate(&self, byte: impl Fn(u64) -> Option<u8>) -> Option<usize> {
         if self.starts.is_empty() {
             return None;
         }
         let mut link = self.root;
         loop {
             match link.to() {
-                To::Record(index) => {
-                    return (pages.string(self.start(index)?) == *name).then_some(index);
-                }
+                To::Record(index) => return Some(index),
                 To::Node(index) => {
                     let node = self.nodes.get(index)?;
-                    let byte = usize::try_from(node.index()).ok().and_then(|at| name.get(at)).copied();
-                    link = *node.children.get(node.side(byte.unwrap_or(0)))?;
+                    link = *node.children.get(node.side(byte(node.index()).unwrap_or(0)))?;
                 }
             }
         }
