@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::contract::Code;
+use crate::contract::{Code, LimitId};
 use crate::text::Text;
 
 /// Why a call was refused or a file rejected: the code, where in the file, and what was expected there.
@@ -129,14 +129,14 @@ impl Error {
 
     /// Limit MEMORY is `limit`, and `needed` is needed.
     pub(crate) fn budget(needed: u64, limit: u64) -> Self {
-        Error::new(Code::Budget, format_args!("{needed} bytes are needed, limit MEMORY is {limit}"))
+        Error::new(Code::Budget, format_args!("{needed} bytes are needed, limit {} is {limit}", LimitId::Memory.name()))
             .on(Path::Memory)
             .with(format_args!("{needed}"), format_args!("{limit}"))
     }
 
-    /// A field says `found` where `limit` allows `most`.
-    pub(crate) fn over(at: u64, path: Path, limit: &str, most: u64, found: u64) -> Self {
-        Error::at(Code::Limit, at, path, format_args!("{found} is above limit {limit}"))
+    /// A field says `found` where a limit allows `most`.
+    pub(crate) fn over(at: u64, path: Path, limit: LimitId, most: u64, found: u64) -> Self {
+        Error::at(Code::Limit, at, path, format_args!("{found} is above limit {}", limit.name()))
             .with(format_args!("at most {most}"), format_args!("{found}"))
     }
 

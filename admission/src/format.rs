@@ -2,8 +2,10 @@
 
 mod header;
 mod layout;
+mod rules;
 mod types;
 
 pub use self::header::{Array, Entry, Header, Tensor, Value};
 pub use self::layout::{Layout, Zone};
+pub(crate) use self::rules::*;
 pub use self::types::{TensorType, ValueType};

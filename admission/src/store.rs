@@ -5,5 +5,5 @@ mod names;
 mod pages;
 
 pub use self::bytes::Bytes;
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, RECORD_BYTES};
 pub(crate) use self::pages::Pages;

@@ -59,9 +59,8 @@ impl Registry {
 
     /// Sets a limit, or reads it with value -1; gives the value in effect.
     pub fn limit(&mut self, handle: i32, id: i32, value: i64) -> Result<i64, Error> {
-        let id = LimitId::from_number(id);
+        let (id, most) = (LimitId::from_number(id), LimitId::ALL.len());
         let session = self.session(handle)?;
-        let rule = "a limit id is 1 to 8, a value not below -1";
         match (id, session.state()) {
             (Some(id), _) if value == -1 => Ok(session.limits().get(id).cast_signed()),
             (Some(id), _) if value >= 0 => Ok(session.set_limit(id, value.cast_unsigned())?.cast_signed()),
@@ -69,7 +68,8 @@ impl Registry {
             (_, State::Receiving | State::Admitted | State::Failed) if value != -1 => {
                 Err(Error::new(Code::State, format_args!("no limit may be set any more")))
             }
-            _ => Err(Error::argument(rule, value)),
+            _ => Err(Error::new(Code::Argument, format_args!("a limit id is 1 to {most}, a value not below -1"))
+                .with(format_args!("a limit id is 1 to {most}, a value not below -1"), format_args!("{value}"))),
         }
     }
 

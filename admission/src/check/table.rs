@@ -1,6 +1,6 @@
 //! What the whole tensor table shows, and what a file lacks at its end.
 
-use super::parser::Bounds;
+use super::fields::Bounds;
 use crate::contract::{Code, EXACT, LimitId};
 use crate::error::{Error, Path};
 use crate::format::Header;

@@ -2,27 +2,6 @@
 
 use super::storage::Storage;
 
-/// Which limit: the number is the ABI's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitId {
-    /// Bytes from the file's start to the end of the last tensor record.
-    HeaderBytes = 1,
-    /// Metadata entries.
-    MetadataEntries = 2,
-    /// Tensors.
-    Tensors = 3,
-    /// Bytes of one string.
-    StringBytes = 4,
-    /// Elements of one array.
-    ArrayItems = 5,
-    /// Bytes that a session may hold.
-    Memory = 6,
-    /// Bytes of a window once the header is known.
-    Window = 7,
-    /// Bytes allowed after the last padding.
-    TrailingBytes = 8,
-}
-
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
@@ -32,70 +11,85 @@ pub(crate) const MEMORY_BOUND: u64 = 4096 * MIB - 16 * MIB;
 /// The largest integer that a JSON number carries exactly in JavaScript: 2^53 - 1.
 pub(crate) const EXACT: u64 = (1 << 53) - 1;
 
-impl LimitId {
-    /// Every limit, in the order of its id.
-    pub const ALL: [LimitId; 8] = [
-        LimitId::HeaderBytes,
-        LimitId::MetadataEntries,
-        LimitId::Tensors,
-        LimitId::StringBytes,
-        LimitId::ArrayItems,
-        LimitId::Memory,
-        LimitId::Window,
-        LimitId::TrailingBytes,
-    ];
+macro_rules! limits {
+    ($($(#[$doc:meta])* $variant:ident = $id:literal, $name:literal, $low:expr, $high:expr, $default:expr;)*) => {
+        /// Which limit: the number is the ABI's id.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum LimitId {
+            $($(#[$doc])* $variant = $id,)*
+        }
 
+        impl LimitId {
+            /// Every limit, in the order of its id: 1, 2, 3 and so on.
+            pub const ALL: [LimitId; [$($id,)*].len()] = [$(LimitId::$variant,)*];
+
+            /// The name in the contract and in messages.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(LimitId::$variant => $name,)*
+                }
+            }
+
+            /// The lowest and the highest value that takes effect.
+            pub const fn bounds(self) -> (u64, u64) {
+                match self {
+                    $(LimitId::$variant => ($low, $high),)*
+                }
+            }
+
+            const fn default(self) -> u64 {
+                match self {
+                    $(LimitId::$variant => $default,)*
+                }
+            }
+        }
+    };
+}
+
+// One row a limit: id, name, the lowest and the highest value, the default.
+limits! {
+    /// Bytes from the file's start to the end of the last tensor record.
+    // The largest real header known is 16 MB; offsets inside a header fit 32 bits.
+    HeaderBytes = 1, "HEADER_BYTES", 0, 256 * MIB, 64 * MIB;
+    /// Metadata entries.
+    // Real files have 20 to 60.
+    MetadataEntries = 2, "METADATA_ENTRIES", 0, 65_536, 4_096;
+    /// Tensors.
+    // Real files have up to some thousand. Each costs `RECORD_BYTES` of index.
+    Tensors = 3, "TENSORS", 0, 1 << 20, 65_536;
+    /// Bytes of one string.
+    // Chat templates reach some 10 KiB.
+    StringBytes = 4, "STRING_BYTES", 0, 64 * MIB, MIB;
+    /// Elements of one array.
+    // Vocabularies reach 262,144 items.
+    ArrayItems = 5, "ARRAY_ITEMS", 0, 64 << 20, 4 << 20;
+    /// Bytes that a session may hold.
+    // A model that is kept may take all there is: see `Limits::new`.
+    Memory = 6, "MEMORY", 0, MEMORY_BOUND, 256 * MIB;
+    /// Bytes of a window once the header is known.
+    // Below 4 KiB the calls cost more than the bytes; above 64 MiB one call takes long.
+    Window = 7, "WINDOW", 4 * KIB, 64 * MIB, MIB;
+    /// Bytes allowed after the last padding.
+    TrailingBytes = 8, "TRAILING_BYTES", 0, MIB, 0;
+}
+
+impl LimitId {
     /// The limit with this id.
     pub fn from_number(id: i32) -> Option<Self> {
         LimitId::ALL.into_iter().find(|limit| *limit as i32 == id)
-    }
-
-    /// The lowest and the highest value that takes effect.
-    pub const fn bounds(self) -> (u64, u64) {
-        match self {
-            // The largest real header known is 16 MB; offsets inside a header fit 32 bits.
-            LimitId::HeaderBytes => (0, 256 * MIB),
-            LimitId::MetadataEntries => (0, 65_536),
-            // Each costs 20 bytes of index.
-            LimitId::Tensors => (0, 1 << 20),
-            LimitId::StringBytes => (0, 64 * MIB),
-            LimitId::ArrayItems => (0, 64 << 20),
-            LimitId::Memory => (0, MEMORY_BOUND),
-            // Below 4 KiB the calls cost more than the bytes; above 64 MiB one call takes long.
-            LimitId::Window => (4 * KIB, 64 * MIB),
-            LimitId::TrailingBytes => (0, MIB),
-        }
-    }
-
-    const fn default(self, storage: Storage) -> u64 {
-        match self {
-            LimitId::HeaderBytes => 64 * MIB,
-            // Real files have 20 to 60 entries and up to some thousand tensors.
-            LimitId::MetadataEntries => 4_096,
-            LimitId::Tensors => 65_536,
-            // Chat templates reach some 10 KiB, vocabularies 262,144 items.
-            LimitId::StringBytes => MIB,
-            LimitId::ArrayItems => 4 << 20,
-            LimitId::Memory => match storage {
-                Storage::Verify => 256 * MIB,
-                Storage::Resident => MEMORY_BOUND,
-            },
-            LimitId::Window => MIB,
-            LimitId::TrailingBytes => 0,
-        }
     }
 }
 
 /// The limits of one session; every value is inside its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits([u64; 8]);
+pub struct Limits([u64; LimitId::ALL.len()]);
 
 impl Limits {
     /// The defaults; MEMORY's depends on whether the model is kept.
     pub fn new(storage: Storage) -> Self {
-        let mut limits = Limits([0; 8]);
-        for id in LimitId::ALL {
-            limits.set(id, id.default(storage));
+        let mut limits = Limits(LimitId::ALL.map(LimitId::default));
+        if storage == Storage::Resident {
+            limits.set(LimitId::Memory, MEMORY_BOUND);
         }
         limits
     }
@@ -123,5 +117,19 @@ impl Limits {
 
     fn slot(id: LimitId) -> usize {
         (id as usize).wrapping_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_count_from_one_and_defaults_lie_in_their_bounds() {
+        for (index, id) in LimitId::ALL.into_iter().enumerate() {
+            assert_eq!((id as usize, LimitId::from_number(id as i32)), (index + 1, Some(id)));
+            let (low, high) = id.bounds();
+            assert!((low..=high).contains(&id.default()), "{}", id.name());
+        }
     }
 }

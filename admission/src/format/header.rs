@@ -4,6 +4,7 @@
 use core::fmt::{self, Write};
 
 use super::layout::Layout;
+use super::rules::DIMENSIONS;
 use super::types::{TensorType, ValueType};
 use crate::store::{Bytes, Names, Pages};
 use crate::text::Text;
@@ -57,11 +58,31 @@ pub struct Array<'a> {
     at: u64,
 }
 
+/// A tensor record where it stands.
+struct Record<'a> {
+    name: Bytes<'a>,
+    dims: [u64; DIMENSIONS],
+    dim_count: u8,
+    ty: TensorType,
+    /// File offset of the data.
+    offset: u64,
+    /// File offset of the field that says so.
+    offset_field: u64,
+}
+
+impl Record<'_> {
+    /// The size of the data. It was found to be below 2^63 when the record was read.
+    fn bytes(&self) -> u64 {
+        let dims = self.dims.get(..usize::from(self.dim_count)).unwrap_or_default();
+        self.ty.byte_size(dims).unwrap_or(0)
+    }
+}
+
 /// One tensor record.
 #[derive(Clone, Copy)]
 pub struct Tensor {
     name: Text<64>,
-    dims: [u64; 4],
+    dims: [u64; DIMENSIONS],
     dim_count: u8,
     /// The element type.
     pub ty: TensorType,
@@ -121,26 +142,17 @@ impl Header {
 
     /// Tensor `index`, in file order.
     pub fn tensor(&self, index: usize) -> Option<Tensor> {
-        let name = self.pages.string(self.tensors.start(index)?);
-        let mut at = name.offset().saturating_add(name.len());
-        let mut tensor = Tensor {
-            name: Text::new(),
-            dims: [0; 4],
-            dim_count: self.pages.u32(at).min(4) as u8,
-            ty: TensorType::from_number(0)?,
-            offset: 0,
-            bytes: 0,
-        };
-        tensor.name.put(format_args!("{name}"));
-        at = at.saturating_add(4);
-        for dim in tensor.dims.iter_mut().take(usize::from(tensor.dim_count)) {
-            *dim = self.pages.u64(at);
-            at = at.saturating_add(8);
-        }
-        tensor.ty = TensorType::from_number(self.pages.u32(at))?;
-        tensor.offset = self.pages.u64(at.saturating_add(4)).saturating_add(self.layout.data_start);
-        tensor.bytes = tensor.ty.byte_size(tensor.dims()).unwrap_or(0);
-        Some(tensor)
+        let record = self.record(index)?;
+        let mut name = Text::new();
+        name.put(format_args!("{}", record.name));
+        Some(Tensor {
+            name,
+            dims: record.dims,
+            dim_count: record.dim_count,
+            ty: record.ty,
+            offset: record.offset,
+            bytes: record.bytes(),
+        })
     }
 
     /// The tensors, in file order, which is the order of their data.
@@ -155,27 +167,29 @@ impl Header {
 
     /// File offset and size of tensor `index`, without decoding its name.
     pub(crate) fn extent(&self, index: usize) -> Option<(u64, u64)> {
-        let name = self.pages.string(self.tensors.start(index)?);
-        let count_at = name.offset().saturating_add(name.len());
-        let count = self.pages.u32(count_at).min(4);
-        let dims_at = count_at.saturating_add(4);
-        let mut dims = [0; 4];
-        let mut at = dims_at;
-        for dim in dims.iter_mut().take(count as usize) {
-            *dim = self.pages.u64(at);
-            at = at.saturating_add(8);
-        }
-        let ty = TensorType::from_number(self.pages.u32(at))?;
-        let offset = self.pages.u64(at.saturating_add(4)).saturating_add(self.layout.data_start);
-        Some((offset, ty.byte_size(dims.get(..count as usize)?)?))
+        let record = self.record(index)?;
+        Some((record.offset, record.bytes()))
     }
 
     /// File offset of the field in which tensor `index` says its data offset.
     pub(crate) fn offset_field(&self, index: usize) -> Option<u64> {
+        Some(self.record(index)?.offset_field)
+    }
+
+    fn record(&self, index: usize) -> Option<Record<'_>> {
         let name = self.pages.string(self.tensors.start(index)?);
-        let count_at = name.offset().saturating_add(name.len());
-        let count = u64::from(self.pages.u32(count_at).min(4));
-        Some(count_at.saturating_add(8).saturating_add(count.saturating_mul(8)))
+        let mut at = name.offset().saturating_add(name.len());
+        let dim_count = self.pages.u32(at).min(DIMENSIONS as u32) as u8;
+        at = at.saturating_add(4);
+        let mut dims = [0; DIMENSIONS];
+        for dim in dims.iter_mut().take(usize::from(dim_count)) {
+            *dim = self.pages.u64(at);
+            at = at.saturating_add(8);
+        }
+        let ty = TensorType::from_number(self.pages.u32(at))?;
+        let offset_field = at.saturating_add(4);
+        let offset = self.pages.u64(offset_field).saturating_add(self.layout.data_start);
+        Some(Record { name, dims, dim_count, ty, offset, offset_field })
     }
 
     /// The name of tensor `index`.

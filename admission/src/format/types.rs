@@ -1,5 +1,7 @@
 //! The types that the format knows: of metadata values and of tensor elements.
 
+use super::rules::SIZE;
+
 /// The type of a metadata value, or of the elements of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the format")]
@@ -105,7 +107,7 @@ impl TensorType {
             return Some(0);
         }
         let size = rest.iter().try_fold(row.checked_mul(self.block_bytes)?, |size, dim| size.checked_mul(*dim))?;
-        (size <= i64::MAX as u64).then_some(size)
+        (size <= SIZE).then_some(size)
     }
 
     /// Whether the number once had a meaning that was withdrawn.
@@ -119,7 +121,7 @@ const fn tensor_type(number: u32, name: &'static str, block_elements: u64, block
 }
 
 /// Every type that is admitted.
-const TYPES: [TensorType; 35] = [
+const TYPES: &[TensorType] = &[
     tensor_type(0, "F32", 1, 4),
     tensor_type(1, "F16", 1, 2),
     tensor_type(2, "Q4_0", 32, 18),

@@ -35,11 +35,11 @@ impl Data {
 
     /// The header; whole once [`Data::read`] has judged it.
     pub(super) fn header(&self) -> &Header {
-        &self.parser.header
+        self.parser.header()
     }
 
     pub(super) fn take_header(&mut self) -> Header {
-        core::mem::take(&mut self.parser.header)
+        self.parser.take_header()
     }
 
     /// Header bytes looked at so far.
@@ -188,7 +188,7 @@ impl Data {
 
     /// Walks bytes through the zones of the file, and gives each piece to the sink, if there is one.
     fn walk<S: Sink>(&mut self, mut bytes: &[u8], mut sink: Option<&mut S>) -> Result<(), Error> {
-        let header = &self.parser.header;
+        let header = self.parser.header();
         let Some(cursor) = &mut self.cursor else { return Ok(()) };
         let mut told = cursor.whole();
         // Tensors without bytes are whole before the piece behind them.

@@ -8,6 +8,7 @@ use crate::contract::{Code, MEMORY_BOUND};
 use crate::error::{Error, Path};
 use crate::format::{Header, Zone};
 use crate::memory;
+use crate::store::RECORD_BYTES;
 
 /// A segment takes tensors up to this size; a larger tensor has one of its own.
 const SEGMENT: u64 = 64 * 1024 * 1024;
@@ -170,8 +171,9 @@ impl Sink for Resident {
         };
         let largest = plan.header.tensors().map(|tensor| tensor.bytes).max().unwrap_or(0);
         let buffer = BUFFER_BOUND.saturating_sub(alignment.saturating_sub(1));
-        // The header is counted as it came, and the index at its 20 bytes a record: numbers of the file alone.
-        let index = (plan.header.entry_count().saturating_add(plan.header.tensor_count()) as u64).saturating_mul(20);
+        // The header is counted as it came, and the index by its records: numbers of the file alone.
+        let records = plan.header.entry_count().saturating_add(plan.header.tensor_count());
+        let index = (records as u64).saturating_mul(RECORD_BYTES);
         let needed = self.requires(plan).saturating_add(plan.header.layout().header_end).saturating_add(index);
         if largest <= buffer && needed <= MEMORY_BOUND {
             return Ok(());

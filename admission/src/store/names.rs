@@ -36,6 +36,10 @@ struct Link(u32);
 
 const RECORD: u32 = 1 << 31;
 
+/// Bytes of index that a record costs: where it starts, and a node.
+pub(crate) const RECORD_BYTES: u64 = memory::sum(size_of::<u32>(), size_of::<Node>());
+const _: () = assert!(RECORD_BYTES == 20);
+
 enum To {
     Node(usize),
     Record(usize),

@@ -1,0 +1,150 @@
+//! One field of the header after the other: whether it is here, within its limits, and what it says.
+//!
+//! Every field is judged in one order: its limits, whether the file can hold it, its own bound.
+
+use core::fmt;
+
+use crate::contract::{Code, LimitId, Limits};
+use crate::error::{Error, Path};
+use crate::format::{Header, ValueType};
+
+/// What the fields are measured against.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) limits: &'a Limits,
+    /// The declared length of the file.
+    pub(crate) length: Option<u64>,
+}
+
+/// Why a field was not taken.
+pub(super) enum Stop {
+    /// Its bytes are not here yet. Nothing has changed: it is taken again when more have come.
+    More,
+    /// The file breaks a rule.
+    Fault(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Fault(error)
+    }
+}
+
+/// The header as far as it was read, and the place of the field that comes next.
+///
+/// Invariant: `at <= header.pages.len()`, but inside an array of strings or a long field it may be far ahead.
+pub(super) struct Fields {
+    pub(super) header: Header,
+    /// The first byte of the field that comes next.
+    pub(super) at: u64,
+    /// What the field is called.
+    pub(super) path: Path,
+    /// Bytes looked at.
+    pub(super) work: u64,
+}
+
+impl Fields {
+    pub(super) fn u32(&mut self, bounds: Bounds<'_>) -> Result<u32, Stop> {
+        self.fixed(4, bounds)?;
+        Ok(self.header.pages.u32(self.at))
+    }
+
+    pub(super) fn u64(&mut self, bounds: Bounds<'_>) -> Result<u64, Stop> {
+        self.fixed(8, bounds)?;
+        Ok(self.header.pages.u64(self.at))
+    }
+
+    /// A field of `size` bytes is here. They count as looked at.
+    pub(super) fn fixed(&mut self, size: u64, bounds: Bounds<'_>) -> Result<(), Stop> {
+        self.reaches(self.at.saturating_add(size), bounds)?;
+        self.look(size);
+        Ok(())
+    }
+
+    /// A count within its limit.
+    pub(super) fn count(&mut self, id: LimitId, bounds: Bounds<'_>) -> Result<u64, Stop> {
+        let count = self.u64(bounds)?;
+        self.within(id, count, bounds)?;
+        Ok(count)
+    }
+
+    /// The type of a value, or of the elements of an array.
+    pub(super) fn value_type(&mut self, bounds: Bounds<'_>) -> Result<ValueType, Stop> {
+        let number = self.u32(bounds)?;
+        let Some(ty) = ValueType::from_number(number) else {
+            return Err(self
+                .fault(Code::Header, format_args!("there is no value type {number}"))
+                .with(format_args!("0 to 12"), format_args!("{number}"))
+                .into());
+        };
+        Ok(ty)
+    }
+
+    /// The end of the string that begins here, once all of it is here. Its length counts as looked at.
+    pub(super) fn string(&mut self, bounds: Bounds<'_>) -> Result<u64, Stop> {
+        let len = self.u64(bounds)?;
+        self.within(LimitId::StringBytes, len, bounds)?;
+        let end = self.at.saturating_add(8).saturating_add(len);
+        self.reaches(end, bounds)?;
+        Ok(end)
+    }
+
+    /// The end of the string that begins here, if it may be the name of something: 1 to `most` bytes of plain text.
+    pub(super) fn name(&mut self, most: u64, bounds: Bounds<'_>) -> Result<u64, Stop> {
+        let end = self.string(bounds)?;
+        let len = self.header.pages.u64(self.at);
+        if len == 0 || len > most {
+            return Err(self
+                .fault(Code::Header, format_args!("a name of {len} bytes"))
+                .with(format_args!("1 to {most} bytes"), format_args!("{len}"))
+                .into());
+        }
+        self.look(end.saturating_sub(self.at));
+        let text = self.header.pages.string(self.at);
+        if !text.is_plain_text() {
+            let message = format_args!("{text:?} is not UTF-8, or has control characters");
+            return Err(self.fault(Code::Header, message).into());
+        }
+        Ok(end)
+    }
+
+    /// The name that begins here is there already.
+    pub(super) fn twice(&self) -> Error {
+        self.fault(Code::Header, format_args!("{:?} is there twice", self.header.pages.string(self.at)))
+    }
+
+    /// The field that begins here goes on to `end`: within the limit and the file, and all of it is here.
+    pub(super) fn reaches(&self, end: u64, bounds: Bounds<'_>) -> Result<(), Stop> {
+        self.may_reach(end, bounds)?;
+        if end <= self.header.pages.len() { Ok(()) } else { Err(Stop::More) }
+    }
+
+    /// The field that begins here may go on to `end`.
+    pub(super) fn may_reach(&self, end: u64, bounds: Bounds<'_>) -> Result<(), Error> {
+        self.within(LimitId::HeaderBytes, end, bounds)?;
+        match bounds.length {
+            Some(length) if end > length => Err(Error::truncated(self.at, self.path, end, length)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on behind a field of `size` bytes.
+    pub(super) fn skip(&mut self, size: u64) {
+        self.at = self.at.saturating_add(size);
+    }
+
+    /// Bytes that were looked at.
+    pub(super) fn look(&mut self, bytes: u64) {
+        self.work = self.work.saturating_add(bytes);
+    }
+
+    /// A fault of the field that begins here.
+    pub(super) fn fault(&self, code: Code, message: fmt::Arguments<'_>) -> Error {
+        Error::at(code, self.at, self.path, message)
+    }
+
+    fn within(&self, id: LimitId, value: u64, bounds: Bounds<'_>) -> Result<(), Error> {
+        let most = bounds.limits.get(id);
+        if value > most { Err(Error::over(self.at, self.path, id, most, value)) } else { Ok(()) }
+    }
+}
