@@ -16,10 +16,8 @@ Exit code 1: a rule of ours refuses a real file, our verdict is not the corpus's
 
 import argparse
 import json
-import os
 import pathlib
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,13 +25,15 @@ import page
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests/corpus"))
+
+import rules  # noqa: E402
+import run  # noqa: E402
+
 CORPUS = ROOT / "target/corpus"
 MODELS = ROOT / "target/models"
 # Bounds for a file of the corpus (none is above 4 MB) and for a real one: MiB of memory, seconds of CPU time.
 SMALL, REAL = (512, 60), (4096, 900)
-# A process that waits for nothing is ended too.
-WALL_PER_CPU_SECOND = 10
-OUT_OF_MEMORY = re.compile("memory allocation of|heap out of memory|allocation failed|MemoryError|bad_alloc")
 # Which rule a difference over a real file is about. (Corpus files name theirs.)
 REAL_RULES = [(re.compile("array length|array of"), 9), (re.compile("utf-8|UnicodeDecodeError"), 11),
               (re.compile("dtype|type "), 16), (re.compile("version"), 2)]
@@ -50,9 +50,9 @@ class File:
 
     def rule(self, difference):
         if not self.is_real:
-            rules = [rule for rule in self.case["rules"] if rule]
+            named = [rule for rule in self.case["rules"] if rule]
             by_code = {"truncated": 19, "limit": 3}
-            return rules[0] if rules else by_code.get(self.ours.get("code"))
+            return named[0] if named else by_code.get(self.ours.get("code"))
         return next((rule for pattern, rule in REAL_RULES if pattern.search(difference)), None)
 
 
@@ -88,7 +88,7 @@ def main(arguments):
 
     faults = our_faults(files) + unexplained(files)
     bounds = {"small": SMALL, "real": REAL}
-    text = page.text(files, readers, rules(), bounds)
+    text = page.text(files, readers, rules.rules(), bounds)
     print(text)
     if chosen.write and not faults:
         chosen.write.write_text(text, encoding="utf-8")
@@ -123,28 +123,7 @@ def find_files():
 
 def outcome_of(reader, file):
     """What the reader said of the file, or how its process ended: {"ended": WORDS}."""
-    memory, seconds = file.bounds
-    limited = ["sh", "-c", f'ulimit -c 0; ulimit -d {memory << 10}; ulimit -S -t {seconds}; exec "$@"', "sh"]
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(reader.environment or {})}
-    try:
-        run = subprocess.run([*limited, *reader.program, str(file.path)], env=environment, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds * WALL_PER_CPU_SECOND)
-    except subprocess.TimeoutExpired:
-        return {"ended": "does not end"}
-    complaint = run.stderr.decode("utf-8", "replace")
-    if run.returncode == 0:
-        answer = json.loads(run.stdout)
-        return {"ended": "allocates too much"} if "memory" in answer else answer
-    if run.returncode in (-24, 128 + 24):
-        return {"ended": "does not end"}
-    if OUT_OF_MEMORY.search(complaint):
-        return {"ended": "allocates too much"}
-    panic = re.search(r"panicked at .*?:\n(.*)", complaint)
-    if panic:
-        return {"ended": f"panics: {panic[1]}"}
-    if run.returncode < 0 or run.returncode > 128:
-        return {"ended": f"crashes with signal {-run.returncode if run.returncode < 0 else run.returncode - 128}"}
-    raise SystemExit(f"{reader.name} did not run on {file.name}:\n{complaint}")
+    return run.outcome(reader.program, file.path, *file.bounds, reader.environment)
 
 
 def compare(ours, theirs):
@@ -204,13 +183,6 @@ def _short(text):
     text = re.sub(r"\S*/(target|tests)/\S*", "FILE", text.splitlines()[0] if text else text)
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return text if len(text) <= 110 else f"{text[:109]}…"
-
-
-def rules():
-    """The rules of docs/gguf-rules.md: {number: text}."""
-    table = (ROOT / "docs/gguf-rules.md").read_text().partition("\n## Rules\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", table, re.M)
-    return {int(number): (text, level) for number, text, level, _ in rows}
 
 
 def our_faults(files):

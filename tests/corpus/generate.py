@@ -5,6 +5,7 @@
     generate.py [OUTDIR] --large                       and those that need big files
     generate.py --mutations N --seed S --out FILE      N mutated files, and what the oracle says
     generate.py --model BYTES --out FILE               a valid file like a real model's
+    generate.py --artefact VERSION --out DIR           the named cases for other readers, with a runner
 
 OUTDIR gets NAME.gguf, `cases.json` (name, file, rule, rules, about, attack, cve, sink, limits,
 expect, expect_unknown) and `reports.jsonl`: for each admitted case the report and all metadata
@@ -16,6 +17,7 @@ import json
 import pathlib
 import sys
 
+import artefact
 import cases_data  # noqa: F401 - each fills the table
 import cases_good  # noqa: F401
 import cases_large  # noqa: F401
@@ -59,16 +61,20 @@ def main(arguments):
     parser.add_argument("--mutations", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", type=int, metavar="BYTES")
-    parser.add_argument("--out", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--artefact", metavar="VERSION")
+    parser.add_argument("--out", type=pathlib.Path, metavar="PATH")
     chosen = parser.parse_args(arguments)
-    if (chosen.mutations is not None or chosen.model is not None) and chosen.out is None:
-        parser.error("--mutations and --model need --out FILE")
+    if chosen.out is None and any(way is not None for way in (chosen.mutations, chosen.model, chosen.artefact)):
+        parser.error("--mutations, --model and --artefact need --out PATH")
     if chosen.mutations is not None:
         mutations.write(chosen.seed, chosen.mutations, chosen.out)
     elif chosen.model is not None:
         with open(chosen.out, "wb") as file:
             size = model.write(file, chosen.model)
         print(f"{chosen.out}: {size} bytes")
+    elif chosen.artefact is not None:
+        expected = artefact.write(chosen.out, chosen.artefact)
+        print(f"{chosen.out}: {len(expected)} files")
     else:
         listed = write_corpus(chosen.outdir, chosen.large)
         print(f"{chosen.outdir}: {len(listed)} cases")

@@ -5,6 +5,7 @@ mod bench_native;
 mod build;
 mod build_web;
 mod conformance;
+mod corpus;
 mod demo;
 mod fuzz;
 mod miri;
@@ -77,6 +78,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "",
         summary: "read corpus and real files with other readers too; write docs/conformance.md",
         run: conformance::run,
+    },
+    Command {
+        name: "corpus",
+        arguments: "--out DIR",
+        summary: "write the corpus for other readers: files, expected verdicts, a runner",
+        run: corpus::run,
     },
     Command {
         name: "serve",
