@@ -17,6 +17,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./guest/model.js').AdmittedModel} AdmittedModel */
 /** @typedef {import('./guest/settings.js').Algorithm} Algorithm */
+/** @typedef {import('./guest/settings.js').Computed} Computed */
 /** @typedef {import('./guest/report.js').Entry} Entry */
 /** @typedef {import('./core/errors.js').ErrorCode} ErrorCode */
 /** @typedef {import('./guest/report.js').FileReport} FileReport */

@@ -4,8 +4,9 @@ import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
 import { AdmissionError, misuse } from '../core/errors.js';
 import { Header } from './header.js';
+import { checkGroup } from './group.js';
 import { Model } from './model.js';
-import { limitId, limitValue, settingsOf } from './settings.js';
+import { VALUE_BYTES, limitId, limitValue, settingsOf } from './settings.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
 /** @typedef {import('./report.js').Report} Report */
@@ -62,7 +63,7 @@ export class Admission {
    * @param {import('./settings.js').AdmissionOptions & { onHeader?: OnHeader }} [options]
    */
   constructor(guest, options = {}) {
-    const { sink, length, digests, expected, limits } = settingsOf(options);
+    const { sink, length, digests, expected, evidence, limits } = settingsOf(options);
     this.#guest = guest;
     this.#onHeader = options.onHeader;
     this.#handle = guest.begin(length, sink);
@@ -70,6 +71,7 @@ export class Admission {
       for (const [id, value] of limits) guest.limit(this.#handle, id, value);
       guest.digests(this.#handle, digests);
       for (const [algorithm, words] of expected) guest.expectDigest(this.#handle, algorithm, words);
+      if (evidence) guest.expectEvidence(this.#handle, evidence.length / VALUE_BYTES).set(evidence);
     } catch (error) {
       this.release();
       throw error;
@@ -94,6 +96,23 @@ export class Admission {
   /** @returns {Report} */
   get report() {
     return this.#guest.report(this.#handle);
+  }
+
+  /** @returns {Uint8Array<ArrayBuffer>} the evidence so far, 32 bytes for each group that is whole: a copy */
+  get evidence() {
+    return this.#guest.evidence(this.#handle).slice();
+  }
+
+  /**
+   * Whether `bytes` are group `group` of the file. Its value must be expected, and the length declared. A group is 2^20
+   * bytes; the last one may be shorter. The bytes that are coming in are not touched.
+   *
+   * @param {number} group
+   * @param {Uint8Array} bytes
+   * @returns {boolean}
+   */
+  checkGroup(group, bytes) {
+    return checkGroup(this.#guest, this.#handle, group, bytes);
   }
 
   /** @returns {Model | undefined} the model, once it is admitted */

@@ -1,6 +1,7 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
 import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
+import { long, wide, word } from './numbers.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -25,6 +26,10 @@ import { shown } from '../core/text.js';
  * @property {(handle: number, id: number, value: bigint) => bigint} limit
  * @property {(handle: number, mask: number) => number} digests
  * @property {(handle: number, algorithm: number, a: bigint, b: bigint, c: bigint, d: bigint) => number} expect_digest
+ * @property {(handle: number) => bigint} evidence
+ * @property {(handle: number, groups: number) => bigint} expect_evidence
+ * @property {(handle: number, group: number) => bigint} lend_group
+ * @property {(handle: number, group: number, len: number) => number} check_group
  * @property {(handle: number) => bigint} window
  * @property {(handle: number, offset: bigint, len: number) => number} push_chunk
  * @property {(handle: number) => number} finish
@@ -42,6 +47,7 @@ const V1 = [
   'alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
   'get_diagnostics_len', 'free_model',
 ];
+/** Without those of 2.1, which are asked for where they are used. */
 const V2 = [
   'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
   'tensor', 'activate', 'active', 'release', 'last_error',
@@ -120,7 +126,7 @@ export class Guest {
 
   /**
    * @param {number} handle
-   * @param {number} mask  1 SHA-256, 2 BLAKE3, 3 both, 0 none
+   * @param {number} mask  1 SHA-256, 2 BLAKE3, 3 both, 0 none; 6 and 7: 2 and 3 with evidence
    * @returns {number} state
    */
   digests(handle, mask) {
@@ -135,6 +141,42 @@ export class Guest {
    */
   expectDigest(handle, algorithm, words) {
     return this.#call('expect_digest', handle, algorithm, ...words.map(wide));
+  }
+
+  /**
+   * @param {number} handle
+   * @returns {Uint8Array<ArrayBuffer>} the values of the groups so far, 32 bytes each
+   */
+  evidence(handle) {
+    return this.#slice('evidence', handle);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} groups
+   * @returns {Uint8Array<ArrayBuffer>} room for the values that the first `groups` groups must have
+   */
+  expectEvidence(handle, groups) {
+    return this.#slice('expect_evidence', handle, groups);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} group
+   * @returns {Uint8Array<ArrayBuffer>} room for the bytes of the group, as long as it is
+   */
+  lendGroup(handle, group) {
+    return this.#slice('lend_group', handle, group);
+  }
+
+  /**
+   * @param {number} handle
+   * @param {number} group  the one that is lent
+   * @param {number} len    its length
+   * @returns {boolean} whether the bytes lent are that group; the room ends
+   */
+  checkGroup(handle, group, len) {
+    return this.#call('check_group', handle, group, len) === 1;
   }
 
   /**
@@ -312,7 +354,7 @@ export class Guest {
    */
   #raw(name, ...args) {
     const call = /** @type {undefined | ((...args: (number | bigint)[]) => number | bigint)} */ (this.#exports[name]);
-    if (!call) throw misuse(`this guest speaks ABI v1 only: it has no ${name}`, { code: 'guest' });
+    if (!call) throw misuse(`this guest has no ${name}: its ABI is older`, { code: 'guest' });
     for (const arg of args) if (typeof arg !== 'bigint') word(name, arg);
     let result;
     try {
@@ -335,33 +377,6 @@ export class Guest {
     }
     return new AdmissionError(detail.message, detail);
   }
-}
-
-// WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or
-// offset.
-
-/**
- * @param {string} call  of the guest
- * @param {number} value
- */
-function word(call, value) {
-  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
-  throw misuse(`${call} takes whole numbers from 0 to ${2 ** 32 - 1}, found ${shown(value)}`);
-}
-
-/**
- * @param {string} call
- * @param {number} value
- */
-function long(call, value) {
-  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-  throw misuse(`${call} takes whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}, found ${shown(value)}`);
-}
-
-/** @param {bigint} value */
-function wide(value) {
-  if (typeof value === 'bigint' && BigInt.asUintN(64, value) === value) return value;
-  throw misuse(`expect_digest takes words of 64 bits, found ${shown(value)}`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ASYNC_DISPOSE } from '../core/disposal.js';
+import { checkGroup } from './group.js';
 import { Header, placeIn, places } from './header.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
@@ -11,6 +12,10 @@ import { Header, placeIn, places } from './header.js';
  * @property {(nameOrIndex: string | number) =>
  *   Uint8Array<ArrayBuffer> | undefined | Promise<Uint8Array<ArrayBuffer> | undefined>} tensor
  *   the bytes of a tensor of a resident model; undefined when the file has no such tensor
+ * @property {() => Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>} evidence  32 bytes for each group of
+ *   2^20 bytes; misuse where it was not asked for
+ * @property {(group: number, bytes: Uint8Array) => boolean | Promise<boolean>} checkGroup  whether the bytes are that
+ *   group of the file
  * @property {() => void | Promise<void>} activate  makes it the active model of its guest
  * @property {() => void | Promise<void>} release   frees it; doing that twice is harmless
  */
@@ -55,6 +60,27 @@ export class Model extends Header {
     this.#names ??= places(this.report.tensors.map(tensor => tensor.name));
     const index = placeIn(this.#names, nameOrIndex);
     return index === undefined ? undefined : this.#guest.tensor(this.handle, index);
+  }
+
+  /**
+   * The evidence of the file: 32 bytes for each group of 2^20 bytes, by which that group can be proven. A copy.
+   * Misuse where it was not asked for.
+   *
+   * @returns {Uint8Array<ArrayBuffer>}
+   */
+  evidence() {
+    return this.#guest.evidence(this.handle).slice();
+  }
+
+  /**
+   * Whether `bytes` are group `group` of the file: the bytes from `group * 2^20` on, 2^20 of them or up to the end.
+   *
+   * @param {number} group
+   * @param {Uint8Array} bytes
+   * @returns {boolean}
+   */
+  checkGroup(group, bytes) {
+    return checkGroup(this.#guest, this.handle, group, bytes);
   }
 
   /** Makes this the active model: the one that ABI v1's exports speak of. */

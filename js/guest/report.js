@@ -44,6 +44,8 @@
  * @property {Entry[]} metadata
  * @property {Tensor[]} tensors
  * @property {{ sha256?: string, blake3?: string } | null} digests   null before `admitted`
+ * @property {{ groupBytes: number, groups: number }} [evidence]  where it is computed, from `header_ready` on: the
+ *   number of values so far
  * @property {any} [error]               of a failed session
  */
 

@@ -1,7 +1,10 @@
 // The options of an admission, checked and turned into the guest's numbers.
 import { misuse } from '../core/errors.js';
+import { shown } from '../core/text.js';
 
 /** @typedef {'sha256' | 'blake3'} Algorithm */
+
+/** @typedef {Algorithm | 'evidence'} Computed  what a session can compute beside its checks */
 
 /**
  * @typedef {object} Limits
@@ -22,7 +25,9 @@ import { misuse } from '../core/errors.js';
  * @property {number} [length]       exact length of the file in bytes, when it is known
  * @property {string} [sha256]       the digest required, in hex
  * @property {string} [blake3]       the digest required, in hex
- * @property {readonly Algorithm[]} [digests]  which to compute: by default those required, else SHA-256
+ * @property {Uint8Array} [evidence] the evidence required of the file or of its first groups, 32 bytes each
+ * @property {readonly Computed[]} [digests]  which to compute: by default those required, else SHA-256; evidence comes
+ *                                            with BLAKE3
  * @property {Limits} [limits]       clamped by the guest to its bounds
  */
 
@@ -32,6 +37,7 @@ import { misuse } from '../core/errors.js';
  * @property {number | undefined} length
  * @property {number} digests        mask
  * @property {[algorithm: 1 | 2, words: [bigint, bigint, bigint, bigint]][]} expected
+ * @property {Uint8Array | undefined} evidence
  * @property {[id: number, value: number][]} limits
  */
 
@@ -53,11 +59,17 @@ export const HIGHEST_LIMITS = Object.fromEntries(
 /** @type {Readonly<Record<Algorithm, 1 | 2>>} */
 const ALGORITHMS = { sha256: 1, blake3: 2 };
 
+/** @type {Readonly<Record<Computed, number>>} */
+const COMPUTED = { ...ALGORITHMS, evidence: 4 | ALGORITHMS.blake3 };
+
+/** Bytes of the value of one group. */
+export const VALUE_BYTES = 32;
+
 /**
  * @param {AdmissionOptions} options
  * @returns {Settings}
  */
-export function settingsOf({ sink = 'verify', length, sha256, blake3, digests, limits = {} }) {
+export function settingsOf({ sink = 'verify', length, sha256, blake3, evidence, digests, limits = {} }) {
   if (sink !== 'verify' && sink !== 'resident')
     throw misuse(`sink must be 'verify' or 'resident', found ${String(sink)}`);
   if (length !== undefined && !(Number.isSafeInteger(length) && length > 0)) {
@@ -68,19 +80,27 @@ export function settingsOf({ sink = 'verify', length, sha256, blake3, digests, l
   if (sha256 !== undefined) expected.push([ALGORITHMS.sha256, digestWords('sha256', sha256)]);
   if (blake3 !== undefined) expected.push([ALGORITHMS.blake3, digestWords('blake3', blake3)]);
 
-  let mask = expected.reduce((sum, [algorithm]) => sum | algorithm, 0);
-  for (const name of digests ?? (mask ? [] : ['sha256'])) mask |= named(ALGORITHMS, name, 'digest');
+  if (evidence !== undefined && !isEvidence(evidence)) {
+    throw misuse(`evidence must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${shown(evidence)}`);
+  }
+  let mask = expected.reduce((sum, [algorithm]) => sum | algorithm, evidence ? COMPUTED.evidence : 0);
+  for (const name of digests ?? (mask ? [] : ['sha256'])) mask |= named(COMPUTED, name, 'digest');
 
   return {
     sink,
     length,
     digests: mask,
     expected,
+    evidence,
     limits: Object.entries(limits)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => [limitId(name), limitValue(name, value)]),
   };
 }
+
+/** @param {unknown} value */
+const isEvidence = value =>
+  value instanceof Uint8Array && value.length > 0 && value.length % VALUE_BYTES === 0;
 
 /**
  * @param {string} name

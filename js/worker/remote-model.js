@@ -74,6 +74,26 @@ export class RemoteModel extends RemoteHeader {
     return this.#line.ask('tensor', [nameOrIndex]);
   }
 
+  /**
+   * The evidence of the file: 32 bytes for each group of 2^20 bytes. Misuse where it was not asked for.
+   *
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  evidence() {
+    return this.#line.ask('evidence');
+  }
+
+  /**
+   * Whether `bytes`, which are copied to the worker, are group `group` of the file.
+   *
+   * @param {number} group
+   * @param {Uint8Array} bytes
+   * @returns {Promise<boolean>}
+   */
+  checkGroup(group, bytes) {
+    return this.#line.ask('checkGroup', [group, bytes]);
+  }
+
   /** Makes this the active model of the worker's guest. @returns {Promise<void>} */
   activate() {
     return this.#line.ask('activate');

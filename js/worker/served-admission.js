@@ -37,6 +37,11 @@ export class ServedAdmission {
         const bytes = this.#model.tensor(key)?.slice();
         return bytes && new Freight(bytes, [bytes.buffer]);
       },
+      evidence: () => {
+        const values = this.#model.evidence();
+        return new Freight(values, [values.buffer]);
+      },
+      checkGroup: (group, bytes) => this.#model.checkGroup(group, bytes),
       activate: () => this.#model.activate(),
       isActive: () => this.#model.isActive,
       release: () => {

@@ -1,0 +1,30 @@
+// Numbers on their way into the guest.
+import { misuse } from '../core/errors.js';
+import { shown } from '../core/text.js';
+
+// WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or
+// offset.
+
+/**
+ * @param {string} call  of the guest
+ * @param {number} value
+ */
+export function word(call, value) {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw misuse(`${call} takes whole numbers from 0 to ${2 ** 32 - 1}, found ${shown(value)}`);
+}
+
+/**
+ * @param {string} call
+ * @param {number} value
+ */
+export function long(call, value) {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw misuse(`${call} takes whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}, found ${shown(value)}`);
+}
+
+/** @param {bigint} value */
+export function wide(value) {
+  if (typeof value === 'bigint' && BigInt.asUintN(64, value) === value) return value;
+  throw misuse(`expect_digest takes words of 64 bits, found ${shown(value)}`);
+}
