@@ -1,57 +1,108 @@
-//! Admits GGUF model files as they stream in: every byte is checked, hashed and indexed in the push that brought it, in
-//! memory that is bounded whatever the file's size.
+//! Checks GGUF model files while they stream in. Every byte is checked, hashed and indexed by the call that brings it, in
+//! memory that is bounded whatever the file's size. A file that breaks a rule is refused at its first bad byte.
+//!
+//! # A file
+//!
+//! [`admit_reader`] takes any [`std::io::Read`]. [`Options::verify`] keeps the header only, [`Options::resident`] keeps the
+//! tensors too.
 //!
 //! ```
+//! use std::fs::File;
+//!
 //! use gguf_admission::{Options, admit_reader};
 //!
-//! // A model with one entry and one tensor of four f32. Any `std::io::Read` will do.
-//! let mut file = b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0".to_vec();
-//! for (key, value) in [("general.name", "tiny")] {
-//!     file.extend((key.len() as u64).to_le_bytes());
-//!     file.extend(key.bytes());
-//!     file.extend(8u32.to_le_bytes()); // a string
-//!     file.extend((value.len() as u64).to_le_bytes());
-//!     file.extend(value.bytes());
-//! }
-//! file.extend(1u64.to_le_bytes());
-//! file.extend(b"w");
-//! file.extend(1u32.to_le_bytes()); // one dimension
-//! file.extend(4u64.to_le_bytes());
-//! file.extend(0u32.to_le_bytes()); // F32
-//! file.extend(0u64.to_le_bytes()); // at the start of the data
-//! file.resize(file.len().next_multiple_of(32), 0);
-//! file.extend([1f32, 2.0, 3.0, 4.0].iter().flat_map(|x| x.to_le_bytes()));
+//! let file = File::open("examples/tiny.gguf")?;
+//! let length = Some(file.metadata()?.len());
+//! let model = admit_reader(file, Options { length, ..Options::resident() })?;
 //!
-//! let model = admit_reader(&file[..], Options::resident()).expect("a good file");
-//! let (tensor, bytes) = model.tensor_named("w").expect("it is there");
-//! assert_eq!((tensor.dims(), bytes.len()), (&[4][..], 16));
-//! assert_eq!(bytes.as_ptr() as usize % 32, 0);
-//!
-//! // A file that lies is refused where the lie stands.
-//! file.truncate(file.len() - 1);
-//! let length = Some(file.len() as u64);
-//! let refused = admit_reader(&file[..], Options { length, ..Options::verify() }).err().expect("a short file");
-//! assert!(refused.to_string().contains("truncated in tensors[0].offset"));
+//! let (tensor, bytes) = model.tensor_named("output.weight").expect("the model has one");
+//! assert_eq!((tensor.dims(), bytes.len()), (&[8][..], 8));
+//! assert!(model.digests().sha256.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Ways in
+//! # A stream
 //!
-//! * [`admit_reader`] and [`admit`] take a whole reader or stream.
-//! * [`Session`] is the same thing step by step: [`push`](Session::push) bytes where they lie, or lend a
-//!   [`window`](Session::window) and [`commit`](Session::commit) what was written to it.
-//! * [`abi::Registry`] holds many sessions and models under handles, as a WebAssembly module does.
+//! [`admit`] takes a `futures::Stream` of [`bytes::Buf`], such as the body of an HTTP response.
 //!
-//! Where the data goes is a [`Sink`]: [`Verify`] keeps none of it, [`Resident`] all, a runtime brings its own.
+//! ```
+//! use std::io;
+//!
+//! use gguf_admission::{Options, admit};
+//!
+//! # futures::executor::block_on(async {
+//! let file = std::fs::read("examples/tiny.gguf")?;
+//! let body = |bytes| futures::stream::iter(<[u8]>::chunks(bytes, 100).map(Ok::<_, io::Error>));
+//! let model = admit(body(&file), Options::verify()).await?;
+//! assert_eq!(model.length(), 288);
+//!
+//! // A connection that ends too early.
+//! let refused = admit(body(&file[..200]), Options::verify()).await.err().expect("a file that is cut");
+//! assert!(refused.to_string().starts_with("refused: truncated"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # A sink of your own
+//!
+//! A [`Sink`] takes the tensors' bytes as they pass, so that a runtime has them once, where it wants them. They count as
+//! checked at [`commit`](Sink::commit), not before.
+//!
+//! ```
+//! use std::fs::File;
+//!
+//! use gguf_admission::{Error, Options, Plan, Sink, Zone, admit_reader};
+//!
+//! /// Adds up the bytes of each tensor.
+//! #[derive(Default)]
+//! struct Sums(Vec<u64>);
+//!
+//! impl Sink for Sums {
+//!     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
+//!         self.0 = vec![0; plan.header.tensor_count()];
+//!         Ok(())
+//!     }
+//!
+//!     fn write(&mut self, _offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
+//!         if let Zone::Tensor { index, .. } = zone {
+//!             self.0[index] += bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let model = admit_reader(File::open("examples/tiny.gguf")?, Options::into_sink(Sums::default()))?;
+//! assert_eq!(model.sink().0, [2080, 92]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/` has each as a whole program, and one that looks at the header before the data is paid for. To feed a file
+//! step by step there is [`Session`]: [`push`](Session::push) bytes where they lie, or lend a [`window`](Session::window) and
+//! [`commit`](Session::commit) what was written to it.
 //!
 //! # Guarantees
 //!
-//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there
-//!   twice.
-//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how
-//!   the file was cut into chunks.
-//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the
-//!   file.
+//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there twice.
+//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how the
+//!   file was cut into chunks.
+//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the file.
 //! * No `unsafe`; nothing panics on data.
+//!
+//! # Layers
+//!
+//! Each stands on those below it, and knows none above.
+//!
+//! ```text
+//! abi                   sessions and models under handles, for WebAssembly modules
+//! report    admit       what hosts are told, as JSON | whole admissions in one call
+//! session               one file on its way in, step by step, and the model it becomes
+//! check     sink        the rules of the format      | where the data goes
+//! format                what a GGUF file says: types, header, layout
+//! store                 the header's bytes as they came, and the index of its records
+//! memory    digests     growth that can fail         | SHA-256, BLAKE3
+//! error                 one error: code, offset, path
+//! contract  text        the words and numbers of the ABI | a short text in place
+//! ```
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::disallowed_macros))]

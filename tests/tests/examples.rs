@@ -1,0 +1,135 @@
+//! The programs in admission/examples: each runs on a small file and prints what it should, and the docs show their code.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gguf_admission::{AdmitError, Code, Limits, Options, Session, Storage, admit_reader};
+use gguf_tests::allocator::{Counting, each_fault, fail_nth, rearm};
+use gguf_tests::files::small;
+use gguf_tests::writer::Writer;
+
+#[allow(dead_code, reason = "its `main` is run as a program of its own")]
+#[path = "../../admission/examples/sink.rs"]
+mod sink;
+
+use sink::Weights;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The file that the front page of the crate's docs opens.
+fn tiny() -> Vec<u8> {
+    let mut writer = Writer::new(2, 1);
+    writer.key(b"general.architecture", 8).string(b"llama");
+    writer.tensor(b"token_embd.weight", 64, 32).tensor(b"output.weight", 8, 32).pad(32);
+    writer.data(0, 64, 32).data(1, 8, 32);
+    writer.bytes
+}
+
+fn tiny_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../admission/examples/tiny.gguf")
+}
+
+fn run(example: &str, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--package", "gguf-admission", "--example", example, "--"])
+        .arg(tiny_path())
+        .args(arguments)
+        .output()
+        .expect("cargo runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{example}: {told}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn the_small_file_is_what_the_writer_writes() {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(tiny_path(), tiny()).expect("the file can be written");
+    }
+    assert!(std::fs::read(tiny_path()).expect("the file is there") == tiny(), "write it anew with BLESS=1");
+}
+
+#[test]
+fn admit_file_tells_digest_and_tensors() {
+    let told = run("admit_file", &[]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], format!("{} bytes, 2 tensors", tiny().len()));
+    assert!(lines[1].strip_prefix("SHA-256 ").is_some_and(|digest| digest.len() == 64), "{told}");
+    let start = tiny().len() - 96;
+    let first = |at: usize| tiny()[start + at];
+    assert_eq!(lines[2], format!("token_embd.weight I8 [64]: first byte Some({})", first(0)));
+    assert_eq!(lines[3], format!("output.weight I8 [8]: first byte Some({})", first(64)));
+}
+
+#[test]
+fn header_first_decides_before_the_data_is_read() {
+    let told = run("header_first", &["llama"]);
+    assert!(told.starts_with("architecture llama, "), "{told}");
+    assert!(told.ends_with(&format!("\nadmitted: {} bytes\n", tiny().len())), "{told}");
+    let told = run("header_first", &["bert"]);
+    let last = told.lines().last().expect("a line");
+    let read = last.strip_prefix("not admitted: ").and_then(|rest| rest.split(' ').next()).expect("a number");
+    assert!(read.parse::<usize>().expect("a number") < tiny().len() - 96, "{told}");
+}
+
+#[test]
+fn sink_holds_every_tensor() {
+    let told = run("sink", &[]);
+    assert_eq!(told, "token_embd.weight: 64 bytes\noutput.weight: 8 bytes\n2 tensors, ready: true\n");
+}
+
+#[test]
+fn the_sink_holds_each_tensor_once_whatever_allocation_fails() {
+    let file = small(7);
+    let whole = admit_reader(&file[..], Options::into_sink(Weights::default())).expect("a good file");
+    let (names, tensors) = (whole.header().tensor_count(), whole.sink().tensors.clone());
+    let failures = each_fault(|nth| {
+        let limits = Limits::new(Storage::Resident);
+        let mut session = Session::new(Weights::default(), Some(file.len() as u64), limits).expect("a length");
+        let mut failed = 0;
+        fail_nth(nth, false);
+        let mut rest = &file[..];
+        while !rest.is_empty() {
+            match session.push(rest) {
+                Ok(taken) => rest = &rest[taken..],
+                Err(error) => {
+                    assert_eq!(error.code(), Code::Memory);
+                    failed += 1;
+                }
+            }
+        }
+        session.finish().expect("whole");
+        let model = session.into_model().expect("admitted");
+        assert_eq!((model.sink().tensors.len(), model.sink().ready), (names, true), "failure {nth}");
+        assert!(model.sink().tensors == tensors, "failure {nth}");
+        rearm(failed);
+    });
+    // The list of the tensors and each tensor fail at least once, beside what the header needs.
+    assert!(failures > names, "{failures} allocations");
+}
+
+#[test]
+fn a_file_that_breaks_leaves_the_sink_empty() {
+    let file = small(7);
+    let cut = &file[..file.len() - 40];
+    let refused = admit_reader(cut, Options::into_sink(Weights::default())).err().expect("cut");
+    assert!(matches!(refused, AdmitError::Refused(error) if error.code() == Code::Truncated));
+}
+
+/// Every block of Rust on the page is in one of the examples, word for word.
+#[test]
+fn the_page_on_migration_shows_the_code_of_the_examples() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/migration.md")).expect("the page");
+    let examples = ["admit_file", "sink"]
+        .map(|name| std::fs::read_to_string(root.join(format!("admission/examples/{name}.rs"))).expect("an example"));
+    let blocks: Vec<&str> =
+        page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().expect("an end")).collect();
+    assert_eq!(blocks.len(), examples.len());
+    for (block, example) in blocks.iter().zip(&examples) {
+        // What a reader has to import is said in each by itself.
+        let code = block.split_once("\n\n").expect("imports, then code").1;
+        assert!(example.contains(code), "not in the example:\n{code}");
+    }
+}
