@@ -37,3 +37,8 @@ mod memory;
 mod weights;
 
 pub use crate::weights::Weights;
+
+/// The example of the crate's README runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

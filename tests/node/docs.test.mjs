@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = page => readFileSync(join(root, page), 'utf8');
 const markdown = folder =>
   readdirSync(join(root, folder)).filter(name => name.endsWith('.md')).map(name => join(folder, name));
-const crates = ['admission', 'abi-v1', 'abi-v2', 'web'].map(folder => `${folder}/README.md`);
+const crates = ['admission', 'abi-v1', 'abi-v2', 'web', 'candle'].map(folder => `${folder}/README.md`);
 const pages = [...markdown('.'), ...markdown('docs'), 'js/README.md', ...crates];
 
 /** The page without its blocks of code. */
@@ -33,7 +33,7 @@ for (const page of pages) {
 
 for (const page of ['CONTRIBUTING.md', 'docs/security.md']) {
   test(`every path that ${page} names is there`, () => {
-    const paths = /(a new )?`(abi-v1|abi-v2|admission|docs|examples|js|tests|web|xtask)\/([\w./-]*)`/g;
+    const paths = /(a new )?`(abi-v1|abi-v2|admission|candle|docs|examples|js|tests|web|xtask)\/([\w./-]*)`/g;
     const named = [...prose(read(page)).matchAll(paths)];
     assert.ok(named.length > 10, 'it names some');
     const missing = named.filter(([, isNew, top, rest]) => !isNew && !existsSync(join(root, top, rest)));
