@@ -99,7 +99,8 @@
 //! check     sink        the rules of the format      | where the data goes
 //! format                what a GGUF file says: types, header, layout
 //! store                 the header's bytes as they came, and the index of its records
-//! memory    digests     growth that can fail         | SHA-256, BLAKE3
+//! digests               SHA-256, BLAKE3, and evidence of each MiB
+//! memory                growth that can fail
 //! error                 one error: code, offset, path
 //! contract  text        the words and numbers of the ABI | a short text in place
 //! ```
