@@ -3,10 +3,10 @@
 //! The last line counts: single tests where a step's tool reports them, one for each other step.
 
 mod counts;
+mod tools;
 mod upload_server;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::commands::{build, build_web, miri, model};
@@ -15,12 +15,11 @@ use crate::project::Project;
 use crate::tools::module::TARGET_DIR;
 use crate::tools::rust::{self, TARGET};
 use crate::tools::{browsers, npm, pip, shell};
-use counts::{Outcome, count_libtest, count_node, count_unittest, not_run, skip_reasons};
+use counts::{Outcome, count_libtest, count_node, count_unittest, not_run};
+use tools::{BROWSER_TESTS, cargo, counted, find_node_tests, node, single};
 
 const LOGS: &str = "target/test-logs";
-const SHOWN_OF_A_FAILURE: usize = 150;
 const REAL_MODEL_TEST: &str = "tests/demo/real-model.test.mjs";
-const BROWSER_TESTS: &str = "tests/browser";
 
 /// One named part of the whole. `Unavailable` from `run` means that it could not run here.
 struct Step {
@@ -185,63 +184,4 @@ fn browser(project: &Project, log: &Path, only: Option<&[&str]>) -> Result<Outco
         Some(names) => names.iter().map(|name| folder.join(format!("{name}.test.mjs"))).collect(),
     };
     counted(node(project, &files, &["--test-concurrency=1"])?, log, count_node)
-}
-
-fn cargo(project: &Project, arguments: &[&str]) -> Command {
-    let mut command = shell::command(project, "cargo");
-    command.args(arguments).env("CARGO_TERM_COLOR", "never");
-    command
-}
-
-fn node(project: &Project, files: &[PathBuf], options: &[&str]) -> Result<Command, Failure> {
-    if files.is_empty() {
-        return Err(Failure::Failed("there are no tests: no *.test.js, no *.test.mjs".into()));
-    }
-    let mut command = shell::command(project, "node");
-    command
-        .args(["--test", "--test-reporter=spec", "--test-timeout=600000"])
-        .args(options)
-        .args(files)
-        .env("NO_COLOR", "1");
-    Ok(command)
-}
-
-/// The test files in `folder` and below, in order, without those of installed packages.
-fn find_node_tests(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let reading = |error| Failure::io("reading", folder, &error);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(reading)? {
-        let path = entry.map_err(reading)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() && name != "node_modules" {
-            found.append(&mut find_node_tests(&path)?);
-        } else if name.ends_with(".test.js") || name.ends_with(".test.mjs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Runs a tool that counts nothing: one passed or one failed.
-fn single(command: Command, log: &Path) -> Result<Outcome, Failure> {
-    counted(command, log, |_| Outcome::default()).map(|outcome| match outcome {
-        Outcome { failed: 0, .. } => Outcome::passed(1),
-        failed => failed,
-    })
-}
-
-/// Runs a tool that counts, and reads its count.
-fn counted(mut command: Command, log: &Path, count: fn(&str) -> Outcome) -> Result<Outcome, Failure> {
-    let record = shell::record(&mut command, log)?;
-    let mut outcome = count(&record.text);
-    if outcome.skipped > 0 && outcome.remark.is_empty() {
-        outcome.remark = skip_reasons(&record.text);
-    }
-    if !record.success {
-        // A tool can fail without counting a failure: it crashed, or did not compile.
-        outcome.failed = outcome.failed.max(1);
-        outcome.remark = shell::tail(&record.text, SHOWN_OF_A_FAILURE);
-    }
-    Ok(outcome)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::counts::{Outcome, count_libtest, count_node};
-use super::{BROWSER_TESTS, cargo, counted, find_node_tests, node};
+use super::tools::{BROWSER_TESTS, cargo, counted, find_node_tests, node};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::{npm, pip, shell};
