@@ -1,6 +1,6 @@
 // What is shown of an error: what is wrong, where, and what can be done.
 import { byId, element, foreign, showFacts } from './element.js';
-import { cut, whole } from './format.js';
+import { cut, sentence, whole } from './format.js';
 
 /** @type {Record<string, string>} */
 const HINTS = {
@@ -33,7 +33,8 @@ export function showFailure(error) {
   const { code, kind, offset, path, expected, found } = error ?? {};
   const title = `${TITLES[kind] ?? 'Failed'}${code ? `: ${code}` : ''}`;
   byId('failure-title').textContent = title;
-  byId('failure-message').replaceChildren(foreign(cut(error instanceof Error ? error.message : String(error), 1000)));
+  const message = error instanceof Error ? error.message : String(error);
+  byId('failure-message').replaceChildren(foreign(sentence(cut(message, 1000))));
   /** @type {[string, Node | string][]} */
   const facts = [];
   const add = (/** @type {string} */ name, /** @type {unknown} */ value) => {

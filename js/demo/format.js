@@ -21,6 +21,18 @@ export function size(bytes) {
 /** @param {number | string} number */
 export const whole = number => (typeof number === 'number' ? number.toLocaleString('en-US') : number);
 
+/**
+ * A message as a sentence of this page: it begins with a capital, and numbers have commas. What is quoted is somebody
+ * else's, and stays.
+ *
+ * @param {string} message
+ */
+export function sentence(message) {
+  const parts = message.split(/("(?:[^"\\]|\\.)*"|https?:\/\/\S*|\b0x[0-9a-f]+\b)/i);
+  const text = parts.map((part, index) => (index % 2 ? part : part.replace(/\b\d{4,15}\b/g, found => whole(Number(found)))));
+  return text.join('').replace(/^[a-z]/, first => first.toUpperCase());
+}
+
 /** @param {number} number */
 export function rounded(number) {
   const value = Number(number.toPrecision(3));

@@ -130,8 +130,8 @@ export class MemoryPlot {
   #say(total, memory, peak) {
     const now = memory ? `Guest memory: ${size(memory)}${peak > memory ? ` (most: ${size(peak)})` : ''}. ` : '';
     if (this.#total === undefined)
-      return `${now}ABI v1 would need 2 to 3 times the file, and refuses one above ${CEILING_NAME}.`;
-    const need = `${now}ABI v1 would need ${size(2 * total)} to ${size(3 * total)}`;
+      return `${now}Without streaming, ABI v1 would need 2 to 3 times the file, and refuses one above ${CEILING_NAME}.`;
+    const need = `${now}Without streaming, ABI v1 would need ${size(2 * total)} to ${size(3 * total)}`;
     return total > CEILING
       ? `${need}, and refuses this file: its ceiling is ${CEILING_NAME}.`
       : `${need} for this file; its ceiling is ${CEILING_NAME}.`;
@@ -144,7 +144,7 @@ export class MemoryPlot {
  */
 function ceilingName(at, right) {
   const isNarrow = right - at < 120;
-  return label(isNarrow ? at - 6 : at + 6, MARGIN.top + 8, `v1 ends: ${CEILING_NAME}`, {
+  return label(isNarrow ? at - 6 : at + 6, MARGIN.top + 8, `ABI v1 ends: ${CEILING_NAME}`, {
     class: 'v1',
     'text-anchor': isNarrow ? 'end' : 'start',
   });

@@ -168,6 +168,11 @@ async function decision(report, signal) {
  * @param {boolean} isCancelled
  */
 function stopped(error, isCancelled) {
+  const { offset } = /** @type {{ offset?: unknown }} */ (error ?? {});
+  // What is wrong may lie in bytes that came after the last progress.
+  if (!isCancelled && typeof offset === 'number') {
+    showProgress({ bytes: Math.max(offset, shown.bytes), total: shown.total, rate: 0 });
+  }
   byId('run').classList.add('stopped');
   byId('run').classList.toggle('failed', !isCancelled);
   byId('cancel').hidden = true;
@@ -201,8 +206,11 @@ async function clear() {
   await letGo();
 }
 
+/** @type {{ bytes: number, total: number | undefined }} */ let shown = { bytes: 0, total: undefined };
+
 /** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string }} event */
 function showProgress({ bytes, total, rate, phase }) {
+  shown = { bytes, total };
   const bar = byId('bar');
   if (total) Object.assign(bar, { max: total, value: bytes });
   else bar.removeAttribute('value');
@@ -269,7 +277,8 @@ byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
   if (!text) return say('Give a URL, or choose a file.');
   let url;
   try {
-    url = new URL(text, location.href);
+    // As in a browser's own field: what begins with the name of a host is no file beside this page.
+    url = new URL(/^[a-z\d-]+(\.[a-z\d-]+)+(:\d+)?\//i.test(text) ? `https://${text}` : text, location.href);
   } catch {
     return say('That is not a URL.');
   }

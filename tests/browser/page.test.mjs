@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test as nodeTest } from 'node:test';
-import { duration, rounded } from '../../js/demo/format.js';
+import { duration, rounded, sentence } from '../../js/demo/format.js';
 import { onDemoPage } from './demo-page.mjs';
 import { HOSTILE, MODEL, VOCABULARY, dropFile, llama, needs, sha256 } from './page-kit.mjs';
 import { badTable, large, middle } from './pages/models.js';
@@ -27,6 +27,15 @@ nodeTest('numbers for people are rounded before their unit is chosen', () => {
     '2 h 0 min',
     'days',
   ]);
+});
+
+nodeTest('a message is shown as a sentence, its numbers with commas, what is quoted as it is', () => {
+  assert.equal(
+    sentence('the file ends at byte 200000000, before byte 268098176'),
+    'The file ends at byte 200,000,000, before byte 268,098,176',
+  );
+  const quoted = '"blk.12345.w" starts at 4096, see http://localhost:51234/m.gguf';
+  assert.equal(sentence(quoted), '"blk.12345.w" starts at 4,096, see http://localhost:51234/m.gguf');
 });
 
 inEachBrowser(test => {
@@ -144,6 +153,30 @@ inEachBrowser(test => {
       await page.until('the status', async () => (await page.text('#failure-title')) === 'Could not be read: http');
       await page.load('v1.html');
       await page.until('the web page', async () => (await page.text('#failure-title')) === 'Could not be read: html');
+    });
+  });
+
+  test('a file that is cut short: the sentence, and a bar that stands where it ended', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.click('#ask');
+      await page.pickBytes(middle().subarray(0, 1_234_567));
+      await page.appears('#failure');
+      assert.equal(await page.text('#failure-title'), 'Not admitted: truncated');
+      assert.match(await page.text('#failure-message'), /^The file ends at byte 1,234,567, before byte [\d,]+$/);
+      const offset = await page.run(() => {
+        const [, found] = /Offset([\d,]+)/.exec(document.querySelector('#failure-facts')?.textContent ?? '') ?? [];
+        return Number(found?.replaceAll(',', ''));
+      });
+      const at = await page.run(() => /** @type {any} */ (document.querySelector('#bar')).value);
+      assert.ok(at >= offset, `the bar stands at ${at}, the fault is at ${offset}`);
+    });
+  });
+
+  test('an address that begins with a host is no file beside the page', async given => {
+    await onDemoPage(given, 'index.html', async page => {
+      await page.load('nowhere.invalid/model.gguf');
+      await page.appears('#failure');
+      assert.match(await page.text('#failure-message'), /https:\/\/nowhere\.invalid\/model\.gguf/);
     });
   });
 
