@@ -1,0 +1,44 @@
+// A guest or a worker that is not where it should be: what is there instead, and at which address.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadGuest, loadGuestWorker } from '../index.js';
+import { faultOf } from './support/guest.js';
+import { serve } from './support/server.js';
+
+const page = new TextEncoder().encode('<!doctype html><p>Not found');
+
+test('a web page in the place of the module is told with its address, without the query', async () => {
+  const server = await serve(page, { headers: { 'content-type': 'text/html; charset=utf-8' } }, { status: 404 });
+  try {
+    const fault = await faultOf(loadGuest(`${server.url}?key=SECRET`));
+    assert.deepEqual([fault.code, fault.kind, fault.found], ['guest', 'misuse', 'text/html; charset=utf-8']);
+    assert.match(fault.message, /at http:\/\/127\.0\.0\.1:\d+\/model\.gguf there is a web page .*bundler/);
+    assert.doesNotMatch(fault.message, /SECRET/);
+    const missing = await faultOf(loadGuest(server.url));
+    assert.deepEqual([missing.code, missing.found], ['guest', '404']);
+    assert.match(missing.message, /404 for http:\/\/127\.0\.0\.1:\d+\/model\.gguf$/);
+  } finally {
+    await server.close();
+  }
+  const gone = await faultOf(loadGuest(`${server.url}?key=SECRET`));
+  assert.deepEqual([gone.code, gone.kind], ['guest', 'misuse']);
+  assert.match(gone.message, /http:\/\/127\.0\.0\.1:\d+\/model\.gguf could not be fetched: .*ECONNREFUSED/);
+});
+
+test('bytes that are no module are told as such, whatever they are called', async () => {
+  const typed = new Response(page, { headers: { 'content-type': 'application/wasm' } });
+  const cut = readFileSync(new URL('../guest.wasm', import.meta.url)).subarray(0, 1000);
+  for (const from of [page, page.buffer, typed, new Response(page), cut]) {
+    const fault = await faultOf(loadGuest(from));
+    assert.deepEqual([fault.code, fault.kind], ['guest', 'misuse']);
+    assert.match(fault.message, /could not be compiled: /);
+    assert.ok(fault.cause instanceof WebAssembly.CompileError);
+  }
+});
+
+test('where there are no workers of the web, as in Node, it is said what to do', async () => {
+  const fault = await faultOf(loadGuestWorker());
+  assert.deepEqual([fault.code, fault.kind], ['unsupported', 'misuse']);
+  assert.match(fault.message, /loadGuest.*admit.*gguf-admission\/worker\/entry\.js/);
+});
