@@ -23,7 +23,8 @@ for (const path of files) {
   } catch (error) {
     if (!(error instanceof AdmissionError)) throw error;
     const { code, path: field, offset, message } = error;
-    console.log(`${path}: ${code}${field ? ` in ${field}` : ''}${offset === null ? '' : ` at byte ${offset}`}: ${message}`);
+    const where = `${field ? ` in ${field}` : ''}${offset === null ? '' : ` at byte ${offset}`}`;
+    console.log(`${path}: ${code}${where}: ${message}`);
     process.exitCode = 1;
   }
 }

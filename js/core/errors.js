@@ -7,7 +7,8 @@
 
 /**
  * @typedef {'handle' | 'state' | 'argument' | 'offset' | 'window' | 'unwritten' | 'sessions' | 'memory' | 'budget'
- *   | 'magic' | 'version' | 'header' | 'limit' | 'layout' | 'truncated' | 'trailing' | 'digest' | 'poisoned'} GuestCode
+ *   | 'magic' | 'version' | 'header' | 'limit' | 'layout' | 'truncated' | 'trailing' | 'digest' | 'set'
+ *   | 'profile' | 'poisoned'} GuestCode
  */
 
 /**
@@ -75,6 +76,13 @@ export const sourceFault = (message, detail) =>
 
 /** @param {unknown} error  @returns {string} */
 export const messageOf = error => (error instanceof Error && error.message ? error.message : String(error));
+
+/**
+ * Of a fetch that failed: Node says why in the cause only.
+ *
+ * @param {unknown} error
+ */
+export const whyOf = error => messageOf(error instanceof Error && error.cause ? error.cause : error);
 
 /**
  * What tells the errors of every realm apart: a frame's are no instances of the page's classes.

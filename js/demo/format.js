@@ -29,7 +29,8 @@ export const whole = number => (typeof number === 'number' ? number.toLocaleStri
  */
 export function sentence(message) {
   const parts = message.split(/("(?:[^"\\]|\\.)*"|https?:\/\/\S*|\b0x[0-9a-f]+\b)/i);
-  const text = parts.map((part, index) => (index % 2 ? part : part.replace(/\b\d{4,15}\b/g, found => whole(Number(found)))));
+  const withCommas = (/** @type {string} */ part) => part.replace(/\b\d{4,15}\b/g, found => whole(Number(found)));
+  const text = parts.map((part, index) => (index % 2 ? part : withCommas(part)));
   return text.join('').replace(/^[a-z]/, first => first.toUpperCase());
 }
 

@@ -1,5 +1,5 @@
 // A guest, from wherever its module is.
-import { messageOf } from '../core/errors.js';
+import { messageOf, whyOf } from '../core/errors.js';
 import { nodeFs } from '../core/node.js';
 import { placeOf, shown } from '../core/text.js';
 import { Guest, notAGuest } from './guest.js';
@@ -55,7 +55,7 @@ async function fetched(from) {
   try {
     return await fetch(from);
   } catch (cause) {
-    throw notAGuest(`${placeOf(from)} could not be fetched: ${shown(messageOf(cause), 200)}`, { cause });
+    throw notAGuest(`${placeOf(from)} could not be fetched: ${shown(whyOf(cause), 200)}`, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-// What the package shows stays as it is listed. `cargo xtask build --bless` lists it anew: a change is seen in the diff.
+// What the package shows stays as it is listed. `cargo xtask build --bless` lists it anew: the diff shows a change.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GOLDEN } from './support/golden.js';

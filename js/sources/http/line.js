@@ -1,6 +1,6 @@
 // The line to a server.
 import { follow, patiently, unlessAborted } from '../../core/waiting.js';
-import { messageOf, sourceFault } from '../../core/errors.js';
+import { sourceFault, whyOf } from '../../core/errors.js';
 import { placeOf, shown } from '../../core/text.js';
 
 /** What a line is that has been silent for too long. */
@@ -54,8 +54,7 @@ export class Line {
       return await unlessAborted(signal, fetched);
     } catch (cause) {
       this.#signal.throwIfAborted();
-      const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-      throw sourceFault(`could not fetch ${placeOf(asked.url)}: ${shown(why, 200)}`, { offset, cause });
+      throw sourceFault(`could not fetch ${placeOf(asked.url)}: ${shown(whyOf(cause), 200)}`, { offset, cause });
     } finally {
       clearTimeout(timer);
     }

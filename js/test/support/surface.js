@@ -71,7 +71,8 @@ class Declarations {
     this.#taken.set(file, taken);
     if (taken.has(statement)) return;
     if (!statement.from || FACES.includes(file)) taken.add(statement);
-    for (const [, to, name] of statement.text.matchAll(/import\('(\.[^']+)\.js'\)\.(\w+)/g)) this.#takeNamed(beside(file, to), name);
+    const named = statement.text.matchAll(/import\('(\.[^']+)\.js'\)\.(\w+)/g);
+    for (const [, to, name] of named) this.#takeNamed(beside(file, to), name);
     if (statement.from) {
       for (const name of statement.names) this.#takeNamed(beside(file, statement.from), name);
       return;
@@ -112,7 +113,8 @@ function statementsOf(text) {
   /** @type {Statement[]} */ const statements = [];
   let lines = /** @type {string[]} */ ([]);
   let depth = 0;
-  for (const line of text.replace(/\/\*[^]*?\*\//g, '').split('\n').filter(line => line.trim() !== '' && !/^\s*\/\//.test(line))) {
+  const code = text.replace(/\/\*[^]*?\*\//g, '').split('\n');
+  for (const line of code.filter(line => line.trim() !== '' && !/^\s*\/\//.test(line))) {
     lines.push(line);
     for (const character of line) depth += '{(['.includes(character) ? 1 : '})]'.includes(character) ? -1 : 0;
     if (depth !== 0 || !/[;}]$/.test(line)) continue;
