@@ -11,7 +11,7 @@ export const TRANSFER_CEILING = 134_217_728;
  * @typedef {object} Diagnostics  About the active model and the latest error.
  * @property {'1'} abi
  * @property {{ length: number, gguf: import('./guest/report.js').Gguf, metadata: import('./guest/report.js').Entry[],
- *   tensors: import('./guest/report.js').Tensor[], digests: { sha256?: string, blake3?: string } } | null} model
+ *   tensors: import('./guest/report.js').Tensor[], digests: import('./guest/report.js').Digests } | null} model
  * @property {{ call: string, status: number, code: string, offset: number | null, path: string | null, message: string
  *   } | null} error
  */

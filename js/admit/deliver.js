@@ -1,21 +1,15 @@
 // A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
 import { Turns, follow, unlessAborted } from '../core/waiting.js';
 import { AdmissionError, messageOf, nameOf, sourceFault } from '../core/errors.js';
+import { readOptions } from '../core/options.js';
 import { Progress } from './progress.js';
 import { sourceOf } from '../sources/source-of.js';
 import { Tees } from './tees.js';
 
+/** @typedef {import('./options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
 /** @typedef {{ readonly report: FileReport | import('../guest/report.js').Report, release(): void }} Admitted */
 /** @typedef {import('../guest/report.js').FileReport} FileReport */
-
-/**
- * @typedef {object} DeliveryOptions
- * @property {number} [length]
- * @property {AbortSignal} [signal]
- * @property {import('./progress.js').OnProgress} [onProgress]
- * @property {import('./tees.js').Tee | readonly import('./tees.js').Tee[]} [tee]
- */
 
 /**
  * @template {Admitted} M
@@ -31,39 +25,39 @@ import { Tees } from './tees.js';
  */
 
 /** Most that is asked of a source while the header is incomplete: a wrong file costs no more. */
-const HEADER_READ = 64 * 1024;
+export const HEADER_READ = 64 * 1024;
 /** Most that is asked of a source at once. */
 const DATA_READ = 1024 * 1024;
 
 /**
  * @template {Admitted} M
  * @param {import('../sources/source-of.js').Admissible} from
- * @param {DeliveryOptions & import('../sources/source.js').SourceOptions} options
- * @param {() => (length: number | undefined, progress: Progress) => Intake<M>} prepare
- *   Checks the options, before anything is fetched; what it answers opens the intake.
+ * @param {AdmitOptions | undefined} given
+ * @param {Readonly<Partial<Record<keyof AdmitOptions, import('../core/options.js').Check>>>} checks  for the options
+ * @param {(options: AdmitOptions, length: number | undefined, progress: Progress) => Intake<M>} open
+ *   the intake, for options that were checked
  * @returns {Promise<M>}
  */
-export async function deliver(from, options, prepare) {
+export async function deliver(from, given, checks, open) {
+  const { options, fault } = readOptions(given, /** @type {typeof import('./options.js').ADMIT_OPTIONS} */ (checks));
   // Of the caller, or of the source: a Request has one, and so has the fetch that a Response came of.
   const stop = new AbortController();
   const { signal } = stop;
   const unhear = [follow(stop, options.signal)];
   const tees = new Tees(options.tee);
+  const { onHeader, onProgress } = heard(options, tees.asking);
   /** @type {Source | undefined} */ let source;
   /** @type {Intake<M> | undefined} */ let intake;
   try {
-    source = sourceOf(from, options);
+    tees.begin();
+    source = tees.asking.ask('moment', () => sourceOf(from, options));
+    if (fault) throw fault.reason;
     unhear.push(follow(stop, source.signal));
-    const open = prepare();
     signal.throwIfAborted();
-    if (source.open)
-      await unlessAborted(
-        signal,
-        source.open().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened'))),
-      );
+    await opened(source, signal);
     const length = agreed(options.length, source.length);
-    const progress = new Progress(options.onProgress, length ?? source.total, signal);
-    intake = open(length, progress);
+    const progress = new Progress(onProgress, length ?? source.total, signal);
+    intake = open({ ...options, onHeader }, length, progress);
 
     await pump(source, intake, tees, progress, signal);
     const admitted = await unlessAborted(signal, intake.finish());
@@ -74,12 +68,37 @@ export async function deliver(from, options, prepare) {
     return admitted;
   } catch (error) {
     intake?.release();
-    const told = source?.explain?.(error) ?? error;
+    // Options that cannot be come before a source that cannot be.
+    const told = fault && !source ? fault.reason : (source?.explain?.(error) ?? error);
     await Promise.all([source?.close(told), tees.abort(told)]);
     throw told;
   } finally {
+    tees.end();
     for (const end of unhear) end();
   }
+}
+
+/**
+ * The callbacks, such that it is known while one is waited for.
+ *
+ * @param {AdmitOptions} options
+ * @param {import('../core/asking.js').Asking} asking
+ * @returns {Pick<AdmitOptions, 'onHeader' | 'onProgress'>}
+ */
+function heard({ onHeader, onProgress }, asking) {
+  return {
+    onHeader: onHeader && ((...about) => asking.ask('question', () => onHeader(...about))),
+    onProgress: onProgress && (event => asking.ask('call', () => onProgress(event))),
+  };
+}
+
+/**
+ * @param {Source} source
+ * @param {AbortSignal} signal
+ */
+async function opened(source, signal) {
+  const opening = source.open?.().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened')));
+  await unlessAborted(signal, opening);
 }
 
 /**
@@ -122,15 +141,16 @@ async function carryDirectly(source, intake, signal) {
 async function carryInChunks(source, intake, signal, tees, progress) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
-  const reading = unlessAborted(
-    signal,
-    source.read(most).catch(fault => Promise.reject(sourceError(source, fault, `broke at byte ${offset}`, offset))),
-  );
+  const read = tees.asking.ask('moment', () => source.read(most));
+  const broke = (/** @type {unknown} */ fault) => sourceError(source, fault, `broke at byte ${offset}`, offset);
+  const reading = unlessAborted(signal, read.catch(fault => Promise.reject(broke(fault))));
   await progress.catchUp(reading);
   const bytes = await reading;
   if (!bytes) return false;
-  await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), signal);
-  if (!tees.isEmpty) await tees.write(bytes, offset, signal);
+  // Whoever made the chunk may change it while it is judged, and before the tees have it.
+  const own = tees.isEmpty ? bytes : tees.kept(bytes);
+  await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (own), signal);
+  if (!tees.isEmpty) await tees.write(own, offset, signal);
   return true;
 }
 

@@ -1,13 +1,9 @@
 import { Admission } from '../guest/admission.js';
 import { Header } from '../guest/header.js';
-import { settingsOf } from '../guest/settings.js';
 import { deliver } from './deliver.js';
+import { HEADER_OPTIONS } from './options.js';
 
-/**
- * @typedef {Pick<import('../guest/settings.js').AdmissionOptions, 'length' | 'limits'>
- *   & Omit<import('./deliver.js').DeliveryOptions, 'tee'>
- *   & Omit<import('../sources/source.js').SourceOptions, 'sha256' | 'blake3'>} HeaderOptions
- */
+/** @typedef {import('./options.js').HeaderOptions} HeaderOptions */
 
 /**
  * Reads a file's header, and no more than comes with it: what is in a file, without its weights. Then the source is
@@ -20,12 +16,9 @@ import { deliver } from './deliver.js';
  * @param {HeaderOptions} [options]
  * @returns {Promise<Header>} to be released: it takes one of the guest's 64 sessions
  */
-export function readHeader(guest, source, options = {}) {
-  return deliver(source, options, () => {
-    const { limits } = options;
-    settingsOf({ limits, length: options.length });
-    return length => new HeaderIntake(guest, new Admission(guest, { limits, length, digests: [] }));
-  });
+export function readHeader(guest, source, options) {
+  return deliver(source, options, HEADER_OPTIONS, ({ limits }, length) =>
+    new HeaderIntake(guest, new Admission(guest, { limits, length, digests: [] })));
 }
 
 /** A session that takes bytes until its header is ready: an `Intake` of deliver.js. */

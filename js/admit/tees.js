@@ -1,9 +1,12 @@
-import { patiently, unlessAborted } from '../core/waiting.js';
+import { Asking } from '../core/asking.js';
+import { misuse } from '../core/errors.js';
+import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 
 /**
  * @typedef {object} Tee  Sees the bytes as they pass, in order, after the guest has accepted them.
  * @property {(bytes: Uint8Array, offset: number) => unknown} write
- *   `bytes` is the tee's to read until the promise settles, which the source waits for; it must not be changed or kept.
+ *   `bytes` are those that were judged, in a buffer of the admission's. They are the tee's to read until the promise
+ *   settles, which the source waits for; they must not be changed or kept.
  * @property {(report: import('../guest/report.js').FileReport) => unknown} [close]  the file is admitted
  * @property {(reason: unknown) => unknown} [abort]
  *   The admission failed. Called unless `close` went well; a `write` may still be under way when a signal aborts. It is
@@ -13,25 +16,87 @@ import { patiently, unlessAborted } from '../core/waiting.js';
  */
 
 /**
- * How long a tee may take to clean up, in milliseconds. A file system may be held for some seconds by a tab that
- * closed.
+ * @typedef {object} Claim  What a tee has beside, where a name has to be its own before it may write.
+ * @property {Asking} admission  whose tee it is
+ * @property {boolean} isClaimed
+ * @property {string} order  in which names are claimed, so that no two admissions wait for each other
+ * @property {(signal?: AbortSignal) => Promise<void>} claim
+ * @property {() => Promise<void>} unclaim
  */
-export const PATIENCE = 10_000;
+
+/** @type {WeakSet<Tee>} those that claim a name, of admissions that are under way */
+const inUse = new WeakSet();
 
 /** Some tees as one. */
 export class Tees {
+  /** The calls into the host's code, of the whole admission. */
+  asking;
   #tees;
+  #claims;
+  #isOpen = false;
   /** @type {Set<Tee>} */ #closed = new Set();
+  /** @type {Set<Tee>} */ #taken = new Set();
+  /** What was judged last. */
+  /** @type {Uint8Array} */ #bytes = new Uint8Array(0);
+  /** @type {Map<Tee, Uint8Array>} where there are several */ #copies = new Map();
 
   /** @param {Tee | readonly Tee[] | undefined} tee */
   constructor(tee) {
     /** @type {Tee[]} */
     const tees = tee === undefined ? [] : [tee].flat();
-    this.#tees = tees.sort((a, b) => Number(a.isStore ?? false) - Number(b.isStore ?? false));
+    this.#tees = [...tees.filter(tee => !tee.isStore), ...tees.filter(tee => tee.isStore)];
+    this.#claims = this.#tees.filter(isClaim).sort((one, other) => (one.order < other.order ? -1 : 1));
+    this.asking = (this.#claims.find(({ isClaimed }) => isClaimed) ?? this.#claims[0])?.admission ?? new Asking();
   }
 
   get isEmpty() {
     return this.#tees.length === 0;
+  }
+
+  /** From here on they are this admission's, until `end`. */
+  begin() {
+    const fault = this.#claims.find(tee => inUse.has(tee) || this.#claims.filter(other => other === tee).length > 1);
+    if (fault) {
+      // Another admission's, which goes on: it is told nothing of this one.
+      this.#tees = this.#tees.filter(tee => !inUse.has(tee));
+      throw misuse('a tee that stores is for one admission at a time', { code: 'state', path: 'tee' });
+    }
+    for (const tee of this.#claims) {
+      inUse.add(tee);
+      this.#taken.add(tee);
+      tee.admission = this.asking;
+    }
+  }
+
+  end() {
+    for (const tee of this.#taken) inUse.delete(tee);
+  }
+
+  /**
+   * Claims what comes before `own` in the order of names.
+   *
+   * @param {Claim} own
+   * @param {AbortSignal} [signal]
+   */
+  async claimBefore(own, signal) {
+    for (const tee of this.#claims) tee.admission = this.asking;
+    for (const tee of this.#claims) {
+      if (tee === own) return;
+      await tee.claim(signal);
+    }
+  }
+
+  async unclaim() {
+    await Promise.all(this.#claims.map(tee => tee.unclaim()));
+  }
+
+  /**
+   * The bytes as they are now, where nobody but a tee can reach them; good until the next call.
+   *
+   * @param {Uint8Array} bytes
+   */
+  kept(bytes) {
+    return (this.#bytes = copied(bytes, this.#bytes));
   }
 
   /**
@@ -40,7 +105,9 @@ export class Tees {
    * @param {AbortSignal} [signal]
    */
   async write(bytes, offset, signal) {
-    const writes = this.#tees.map(async tee => tee.write(bytes, offset));
+    if (!this.#isOpen) for (const tee of this.#claims) await unlessAborted(signal, tee.claim(signal));
+    this.#isOpen = true;
+    const writes = this.#tees.map(async tee => this.#call(tee, 'call', () => tee.write(this.#own(tee, bytes), offset)));
     // All have to settle, also when one fails: until then the bytes are theirs.
     const settled = await unlessAborted(signal, Promise.allSettled(writes));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
@@ -52,7 +119,7 @@ export class Tees {
    */
   async close(report, signal) {
     for (const tee of this.#tees) {
-      await unlessAborted(signal, (async () => tee.close?.(report()))());
+      await unlessAborted(signal, (async () => this.#call(tee, 'question', () => tee.close?.(report())))());
       this.#closed.add(tee);
     }
   }
@@ -61,6 +128,51 @@ export class Tees {
   async abort(reason) {
     const open = this.#tees.filter(tee => !this.#closed.has(tee));
     // The admission has its error already: one from here would hide it.
-    await Promise.all(open.map(tee => patiently(() => tee.abort?.(reason), PATIENCE)));
+    const aborted = open.map(tee =>
+      patiently(() => this.#call(tee, 'question', () => tee.abort?.(reason)), PATIENCE.tee));
+    await Promise.all(aborted);
   }
+
+  /**
+   * One tee reads the bytes where they are. Several have copies: what one of them does to its bytes no other sees.
+   *
+   * @param {Tee} tee
+   * @param {Uint8Array} bytes
+   */
+  #own(tee, bytes) {
+    if (this.#tees.length === 1) return bytes;
+    const copy = copied(bytes, this.#copies.get(tee));
+    this.#copies.set(tee, copy);
+    return copy;
+  }
+
+  /**
+   * Our own tees wait for the file system, and for nobody else.
+   *
+   * @template T
+   * @param {Tee} tee
+   * @param {import('../core/asking.js').Sort} sort
+   * @param {() => T} call
+   * @returns {T}
+   */
+  #call(tee, sort, call) {
+    return isClaim(tee) ? call() : this.asking.ask(sort, call);
+  }
+}
+
+/**
+ * @param {Tee} tee
+ * @returns {tee is Tee & Claim}
+ */
+const isClaim = tee => /** @type {Partial<Claim>} */ (tee).admission instanceof Asking;
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {Uint8Array} [room]  to be used again; a tee that transferred its buffer has it for good
+ */
+function copied(bytes, room) {
+  const buffer = room && room.buffer.byteLength >= bytes.length ? room.buffer : new ArrayBuffer(bytes.length);
+  const copy = new Uint8Array(buffer, 0, bytes.length);
+  copy.set(bytes);
+  return copy;
 }

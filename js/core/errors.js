@@ -1,3 +1,5 @@
+import { textOf } from './text.js';
+
 /**
  * @typedef {'misuse' | 'retry' | 'rejected' | 'dead' | 'source'} Kind
  * What to do about an error. The first four are the guest's: `misuse` fix the calling code; `retry` free or grant
@@ -58,6 +60,21 @@ export class AdmissionError extends Error {
   }
 }
 
+/** The fields of an error, beside its message: all, and those that say where. */
+export const DETAILS = {
+  all: /** @type {const} */ (['code', 'kind', 'status', 'offset', 'path', 'expected', 'found', 'state']),
+  place: /** @type {const} */ (['offset', 'path', 'expected', 'found']),
+};
+
+/**
+ * @template {keyof Detail} Name
+ * @param {Pick<Detail, Name>} error
+ * @param {readonly Name[]} names
+ * @returns {Pick<Detail, Name>}
+ */
+export const picked = (error, names) =>
+  /** @type {Pick<Detail, Name>} */ (Object.fromEntries(names.map(name => [name, error[name]])));
+
 /**
  * The calling code is wrong: an option, an argument, an object of an unknown sort.
  * @param {string} message
@@ -74,8 +91,18 @@ export const misuse = (message, detail) =>
 export const sourceFault = (message, detail) =>
   new AdmissionError(message, { code: 'source', kind: 'source', ...detail });
 
-/** @param {unknown} error  @returns {string} */
-export const messageOf = error => (error instanceof Error && error.message ? error.message : String(error));
+/**
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function messageOf(error) {
+  try {
+    if (error instanceof Error && error.message) return textOf(error.message);
+  } catch {
+    // One that throws when it is asked.
+  }
+  return textOf(error);
+}
 
 /**
  * Of a fetch that failed: Node says why in the cause only.
@@ -89,7 +116,13 @@ export const whyOf = error => messageOf(error instanceof Error && error.cause ? 
  *
  * @param {unknown} error
  */
-export const nameOf = error => /** @type {{ name?: unknown } | null | undefined} */ (error)?.name;
+export function nameOf(error) {
+  try {
+    return /** @type {{ name?: unknown } | null | undefined} */ (error)?.name;
+  } catch {
+    return undefined; // one that throws when it is asked
+  }
+}
 
 /** @type {readonly Kind[]} */
 const KINDS = ['misuse', 'retry', 'rejected', 'rejected'];

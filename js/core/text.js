@@ -10,13 +10,27 @@ const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
  * @param {number} [most]  characters
  */
 export function shown(text, most = 100) {
-  const all = String(text);
+  const all = textOf(text);
   const start = Array.from(all.slice(0, 2 * most)).slice(0, most).join('');
   const seen = start.replace(
     UNSEEN,
     character => `\\u{${/** @type {number} */ (character.codePointAt(0)).toString(16)}}`,
   );
   return start.length < all.length ? `${seen}…` : seen;
+}
+
+/**
+ * A value as text, also one that refuses to be: a proxy that was revoked, an object without a prototype.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function textOf(value) {
+  try {
+    return String(value);
+  } catch {
+    return `a value that has no text (${typeof value})`;
+  }
 }
 
 /**

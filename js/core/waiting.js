@@ -45,8 +45,26 @@ export function sleep(milliseconds, signal) {
   return unlessAborted(signal, slept).finally(() => clearTimeout(timer)).then(() => {});
 }
 
-/** How long a source may take over its own clean-up before the admission goes on without it, in milliseconds. */
-const PATIENCE = 1000;
+/** The longest time that a timer can hold, in milliseconds: one for a longer time fires at once. */
+export const LONGEST = 2 ** 31 - 1;
+
+/**
+ * A source's own clean-up; then what a tab or a worker that ended still holds; then a tee's, which may wait for that.
+ */
+const [OF_A_SOURCE, OF_ANOTHER_TAB, OF_A_TEE] = [1000, 3000, 10_000];
+
+/**
+ * How long others are waited for before it goes on without them, in milliseconds. Each step holds the ones before it.
+ */
+export const PATIENCE = {
+  source: OF_A_SOURCE,
+  /** The files, or the lock, of a tab or a worker that is no more. */
+  tab: OF_ANOTHER_TAB,
+  /** A tee's `abort`: it may have to wait for the files of a tab. */
+  tee: OF_A_TEE,
+  /** The admissions of a worker that is closed: each waits for its tees. */
+  worker: OF_A_TEE + 2000,
+};
 
 /**
  * Waits for somebody else's clean-up, which may fail or hang: neither is our error.
@@ -54,7 +72,7 @@ const PATIENCE = 1000;
  * @param {() => unknown} cleanUp
  * @param {number} [milliseconds]
  */
-export async function patiently(cleanUp, milliseconds = PATIENCE) {
+export async function patiently(cleanUp, milliseconds = PATIENCE.source) {
   const timeout = new AbortController();
   await Promise.race([(async () => cleanUp())().catch(() => {}), sleep(milliseconds, timeout.signal).catch(() => {})]);
   timeout.abort();

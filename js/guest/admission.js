@@ -3,10 +3,11 @@ import { DISPOSE } from '../core/disposal.js';
 import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
 import { AdmissionError, misuse } from '../core/errors.js';
+import { callback, checkOptions } from '../core/options.js';
 import { Header } from './header.js';
 import { checkGroup } from './group.js';
 import { Model } from './model.js';
-import { VALUE_BYTES, limitId, limitValue, settingsOf } from './settings.js';
+import { ADMISSION_OPTIONS, VALUE_BYTES, limitId, limitValue, settingsOf } from './settings.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
 /** @typedef {import('./report.js').Report} Report */
@@ -30,6 +31,11 @@ import { VALUE_BYTES, limitId, limitValue, settingsOf } from './settings.js';
 
 /** @type {readonly (State | undefined)[]} */
 const STATES = [undefined, 'open', 'header_ready', 'receiving', 'admitted', 'failed'];
+
+/** @typedef {import('./settings.js').AdmissionOptions & { onHeader?: OnHeader }} StepwiseOptions */
+
+/** @type {Readonly<Record<keyof StepwiseOptions, import('../core/options.js').Check>>} */
+const STEPWISE = { ...ADMISSION_OPTIONS, onHeader: callback };
 
 /** Bytes at a window's start by which the guest tells whether anything was written. */
 const STAMP = 16;
@@ -60,12 +66,13 @@ export class Admission {
 
   /**
    * @param {Guest} guest
-   * @param {import('./settings.js').AdmissionOptions & { onHeader?: OnHeader }} [options]
+   * @param {StepwiseOptions} [options]
    */
-  constructor(guest, options = {}) {
-    const { sink, length, digests, expected, evidence, limits } = settingsOf(options);
+  constructor(guest, options) {
+    const { onHeader, ...admission } = checkOptions(options, STEPWISE);
+    const { sink, length, digests, expected, evidence, limits } = settingsOf(admission);
     this.#guest = guest;
-    this.#onHeader = options.onHeader;
+    this.#onHeader = onHeader;
     this.#handle = guest.begin(length, sink);
     try {
       for (const [id, value] of limits) guest.limit(this.#handle, id, value);

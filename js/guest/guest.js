@@ -2,6 +2,7 @@
 import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
 import { long, wide, word } from './numbers.js';
+import { SINKS } from './settings.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -52,7 +53,6 @@ const V2 = [
   'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
   'tensor', 'activate', 'active', 'release', 'last_error',
 ];
-const SINKS = { verify: 1, resident: 2 };
 const POISONED = -64;
 const utf8 = new TextDecoder();
 

@@ -32,6 +32,8 @@
  * @property {number} trailingBytes
  */
 
+/** @typedef {Partial<Record<import('./settings.js').Algorithm, string>>} Digests  in hex */
+
 /**
  * @typedef {object} Report
  * @property {string} abi
@@ -43,7 +45,7 @@
  * @property {{ held: number, needed: number, limit: number }} memory
  * @property {Entry[]} metadata
  * @property {Tensor[]} tensors
- * @property {{ sha256?: string, blake3?: string } | null} digests   null before `admitted`
+ * @property {Digests | null} digests   null before `admitted`
  * @property {{ groupBytes: number, groups: number }} [evidence]  where it is computed, from `header_ready` on: the
  *   number of values so far
  * @property {any} [error]               of a failed session

@@ -1,5 +1,6 @@
 // The options of an admission, checked and turned into the guest's numbers.
 import { misuse } from '../core/errors.js';
+import { noSuch, whole } from '../core/options.js';
 import { shown } from '../core/text.js';
 
 /** @typedef {'sha256' | 'blake3'} Algorithm */
@@ -57,7 +58,21 @@ export const HIGHEST_LIMITS = Object.fromEntries(
 );
 
 /** @type {Readonly<Record<Algorithm, 1 | 2>>} */
-const ALGORITHMS = { sha256: 1, blake3: 2 };
+export const ALGORITHMS = { sha256: 1, blake3: 2 };
+
+/** @type {Readonly<Record<'verify' | 'resident', 1 | 2>>} */
+export const SINKS = { verify: 1, resident: 2 };
+
+/** @type {Readonly<Record<keyof AdmissionOptions, import('../core/options.js').Check>>} */
+export const ADMISSION_OPTIONS = {
+  sink: value => (numbered(SINKS, value, 'sink'), value),
+  length: whole(1),
+  sha256: digest,
+  blake3: digest,
+  evidence: evidenceIn,
+  digests: algorithms,
+  limits: limitsIn,
+};
 
 /** @type {Readonly<Record<Computed, number>>} */
 const COMPUTED = { ...ALGORITHMS, evidence: 4 | ALGORITHMS.blake3 };
@@ -66,76 +81,114 @@ const COMPUTED = { ...ALGORITHMS, evidence: 4 | ALGORITHMS.blake3 };
 export const VALUE_BYTES = 32;
 
 /**
+ * The guest's numbers for options that were checked.
+ *
  * @param {AdmissionOptions} options
  * @returns {Settings}
  */
-export function settingsOf({ sink = 'verify', length, sha256, blake3, evidence, digests, limits = {} }) {
-  if (sink !== 'verify' && sink !== 'resident')
-    throw misuse(`sink must be 'verify' or 'resident', found ${String(sink)}`);
-  if (length !== undefined && !(Number.isSafeInteger(length) && length > 0)) {
-    throw misuse(`length must be a whole number above 0, or left out; found ${String(length)}`);
+export function settingsOf({ sink = 'verify', length, digests, evidence, limits = {}, ...required }) {
+  /** @type {Settings['expected']} */ const expected = [];
+  for (const [name, algorithm] of numbers(ALGORITHMS)) {
+    const hex = required[name];
+    if (hex !== undefined) expected.push([algorithm, wordsOf(hex)]);
   }
-  /** @type {Settings['expected']} */
-  const expected = [];
-  if (sha256 !== undefined) expected.push([ALGORITHMS.sha256, digestWords('sha256', sha256)]);
-  if (blake3 !== undefined) expected.push([ALGORITHMS.blake3, digestWords('blake3', blake3)]);
-
-  if (evidence !== undefined && !isEvidence(evidence)) {
-    throw misuse(`evidence must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${shown(evidence)}`);
-  }
-  let mask = expected.reduce((sum, [algorithm]) => sum | algorithm, evidence ? COMPUTED.evidence : 0);
-  for (const name of digests ?? (mask ? [] : ['sha256'])) mask |= named(COMPUTED, name, 'digest');
-
+  const computed = [
+    ...expected.map(([algorithm]) => algorithm),
+    ...(digests ?? []).map(name => COMPUTED[name]),
+    ...(evidence ? [COMPUTED.evidence] : []),
+  ];
+  const isSilent = digests === undefined && computed.length === 0;
   return {
     sink,
     length,
-    digests: mask,
+    digests: computed.reduce((mask, algorithm) => mask | algorithm, isSilent ? ALGORITHMS.sha256 : 0),
     expected,
     evidence,
-    limits: Object.entries(limits)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [limitId(name), limitValue(name, value)]),
+    limits: Object.entries(limits).map(([name, value]) => [limitId(name), value]),
   };
 }
 
-/** @param {unknown} value */
-const isEvidence = value =>
-  value instanceof Uint8Array && value.length > 0 && value.length % VALUE_BYTES === 0;
+/** @type {import('../core/options.js').Check} */
+function evidenceIn(value, name) {
+  const isOne = value instanceof Uint8Array && value.length > 0 && value.length % VALUE_BYTES === 0;
+  if (isOne) return value.slice();
+  throw misuse(`${name} must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${shown(value)}`, {
+    path: name,
+  });
+}
 
 /**
- * @param {string} name
+ * @param {unknown} name
  * @returns {number}
  */
-export const limitId = name => named(LIMIT_IDS, name, 'limit');
+export const limitId = name => numbered(LIMIT_IDS, name, 'limit');
 
 /**
  * @param {string} name
  * @param {unknown} value
  * @returns {number}
  */
-export function limitValue(name, value) {
-  if (Number.isSafeInteger(value) && /** @type {number} */ (value) >= 0) return /** @type {number} */ (value);
-  throw misuse(`limit ${name} must be a whole number, found ${String(value)}`);
+export const limitValue = (name, value) => /** @type {number} */ (whole(0)(value, `limit ${name}`, () => {}));
+
+/** @type {import('../core/options.js').Check} */
+function limitsIn(value, name) {
+  if (typeof value !== 'object' || value === null) {
+    throw misuse(`${name} must be an object, found ${shown(value)}`, { path: name, found: shown(value) });
+  }
+  /** @type {Record<string, number>} */ const limits = {};
+  for (const key of Object.keys(value)) {
+    limitId(key);
+    const limit = value[key];
+    if (limit !== undefined) limits[key] = limitValue(key, limit);
+  }
+  return limits;
+}
+
+/**
+ * Taken out of whatever holds them at once: a generator gives them once only.
+ *
+ * @type {import('../core/options.js').Check}
+ */
+function algorithms(value, name) {
+  const isList = typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function';
+  if (!isList) throw misuse(`${name} must be a list, found ${shown(value)}`, { path: name, found: shown(value) });
+  /** @type {unknown[]} */ const names = [];
+  for (const algorithm of value) {
+    numbered(COMPUTED, algorithm, 'digest');
+    names.push(algorithm);
+  }
+  return names;
+}
+
+/** @type {import('../core/options.js').Check} */
+function digest(value, name) {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)) return value;
+  throw misuse(`${name} must be 64 hex digits, found ${shown(value)}`, { path: name, found: shown(value) });
 }
 
 /**
  * @template {number} Id
  * @param {Readonly<Record<string, Id>>} table
- * @param {string} name
+ * @param {unknown} name
  * @param {string} what
  */
-function named(table, name, what) {
-  if (Object.hasOwn(table, name)) return table[name];
-  throw misuse(`no such ${what}: ${String(name)} (known: ${Object.keys(table).join(', ')})`);
+function numbered(table, name, what) {
+  if (typeof name === 'string' && Object.hasOwn(table, name)) return table[name];
+  throw noSuch(what, name, Object.keys(table));
 }
 
 /**
- * @param {string} name
+ * @template {string} Name
+ * @template {number} Id
+ * @param {Readonly<Record<Name, Id>>} table
+ */
+const numbers = table => /** @type {[Name, Id][]} */ (Object.entries(table));
+
+/**
  * @param {string} hex
  * @returns {[bigint, bigint, bigint, bigint]} big-endian words
  */
-function digestWords(name, hex) {
-  if (typeof hex !== 'string' || !/^[0-9a-f]{64}$/i.test(hex)) throw misuse(`${name} must be 64 hex digits`);
+function wordsOf(hex) {
   const word = (/** @type {number} */ index) => BigInt(`0x${hex.slice(16 * index, 16 * index + 16)}`);
   return [word(0), word(1), word(2), word(3)];
 }

@@ -1,23 +1,88 @@
 import { misuse } from '../core/errors.js';
+import { PATIENCE } from '../core/waiting.js';
+
+/** @typedef {import('../core/asking.js').Asking} Asking */
+
+/** @type {Map<string, Set<Asking>>} whose admissions hold a name, or have it held by a worker of this thread */
+const held = new Map();
+/** How often it is looked whether a lock is waited for in vain, in milliseconds. */
+const LOOK = 500;
 
 /**
  * Waits until nobody else, in any tab or worker of this origin, has the lock of this name.
  * A tab that is closed, or a worker that ends, gives up its locks.
  *
+ * Where the one who has it waits for this call, there would be no end: that is an error of the code `locked`.
+ *
  * @param {string} name  of the file, with its place in the private file system
  * @param {AbortSignal} signal  gives up waiting; does not give up the lock
+ * @param {object} by
+ * @param {Asking} by.admission  for which it is taken
+ * @param {readonly Asking[]} by.askedBy  whose callbacks the call was made from
  * @returns {Promise<() => void>} gives it up; doing that twice is harmless
  */
-export function takeLock(name, signal) {
-  return new Promise((resolve, reject) => {
-    const locks = globalThis.navigator?.locks;
-    if (!locks) throw misuse('there are no locks here (they need a secure context)', { code: 'unsupported' });
-    locks
-      .request(
-        `gguf-admission store ${name}`,
-        { signal },
-        () => new Promise(release => resolve(() => release(undefined))),
-      )
-      .catch(reject);
-  });
+export async function takeLock(name, signal, by) {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) throw misuse('there are no locks here (they need a secure context)', { code: 'unsupported' });
+  signal.throwIfAborted();
+  if (isInVain(name, by)) throw isLocked(name);
+
+  const stop = new AbortController();
+  const abort = () => stop.abort(signal.reason);
+  signal.addEventListener('abort', abort);
+  const look = setInterval(() => {
+    const isStuck = [...(held.get(name) ?? [])].some(({ silence }) => silence > PATIENCE.tee);
+    if (isStuck) stop.abort(isLocked(name));
+  }, LOOK);
+  try {
+    const release = await requested(locks, name, stop.signal);
+    const forget = announce(name, by.admission);
+    return () => (forget(), release());
+  } finally {
+    clearInterval(look);
+    signal.removeEventListener('abort', abort);
+  }
 }
+
+/**
+ * Says that an admission has this name, or that a worker has it for one.
+ *
+ * @param {string} name
+ * @param {Asking} admission
+ * @returns {() => void} takes it back
+ */
+export function announce(name, admission) {
+  const holders = held.get(name) ?? new Set();
+  held.set(name, holders.add(admission));
+  return () => {
+    holders.delete(admission);
+    if (holders.size === 0 && held.get(name) === holders) held.delete(name);
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {{ admission: Asking, askedBy: readonly Asking[] }} by
+ */
+const isInVain = (name, { admission, askedBy }) =>
+  [...(held.get(name) ?? [])].some(holder => holder === admission || holder.questions > 0 || askedBy.includes(holder));
+
+/** @param {string} name */
+const isLocked = name =>
+  misuse(`${name} is held by an admission that waits for this call: a callback or a second tee of its own`, {
+    code: 'locked', found: name,
+  });
+
+/**
+ * @param {LockManager} locks
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @returns {Promise<() => void>}
+ */
+const requested = (locks, name, signal) =>
+  new Promise((resolve, reject) => {
+    const hold = () => new Promise(release => resolve(() => release(undefined)));
+    // An engine says AbortError, whatever the reason.
+    const fail = (/** @type {unknown} */ error) => reject(signal.aborted ? signal.reason : error);
+    locks.request(`gguf-admission store ${name}`, { signal }, hold).catch(fail);
+  });

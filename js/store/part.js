@@ -1,5 +1,5 @@
 // A file of the origin's private file system while it is written.
-import { sleep } from '../core/waiting.js';
+import { PATIENCE, sleep } from '../core/waiting.js';
 import { misuse } from '../core/errors.js';
 
 /**
@@ -16,8 +16,7 @@ import { misuse } from '../core/errors.js';
  * @property {() => void} close
  */
 
-/** How long a tab that was closed may take to let go of its files, in milliseconds. */
-const PATIENCE = 3000;
+/** How often it is tried whether a tab that was closed has let go of a file, in milliseconds. */
 const PAUSE = 50;
 
 /**
@@ -54,7 +53,7 @@ export async function whenFree(act) {
       return await act();
     } catch (error) {
       const isHeld = error instanceof DOMException && error.name === 'NoModificationAllowedError';
-      if (!isHeld || performance.now() - began > PATIENCE) throw error;
+      if (!isHeld || performance.now() - began > PATIENCE.tab) throw error;
     }
   }
 }

@@ -1,5 +1,9 @@
 // A tee that stores the file, in the origin's private file system, while it is being admitted.
-import { AdmissionError, messageOf } from '../core/errors.js';
+import { Asking, askedBy } from '../core/asking.js';
+import { misuse } from '../core/errors.js';
+import { checkOptions, object } from '../core/options.js';
+import { PATIENCE } from '../core/waiting.js';
+import { isStored, storeFault } from './fault.js';
 import { StoredFile } from './stored-file.js';
 
 /** @typedef {import('./part.js').Part} Part */
@@ -10,6 +14,9 @@ import { StoredFile } from './stored-file.js';
  * @typedef {object} StoreOptions
  * @property {FileSystemDirectoryHandle} [directory]  default: the root of the origin's private file system
  */
+
+/** @type {Readonly<Record<keyof StoreOptions, import('../core/options.js').Check>>} */
+export const STORE_OPTIONS = { directory: object('getFileHandle') };
 
 /**
  * Stores the file under `name` as it passes: `NAME.part` until the file is admitted, then `NAME`, in the place of
@@ -24,7 +31,7 @@ import { StoredFile } from './stored-file.js';
  *
  * @param {string} name
  * @param {StoreOptions} [options]
- * @returns {OpfsTee}
+ * @returns {import('../admit/tees.js').Tee}
  */
 export const opfsTee = (name, options) => new OpfsTee(name, options);
 
@@ -34,7 +41,11 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
  */
 export class OpfsTee {
   isStore = true;
+  /** Of the admission whose tee this is. One tee is for one at a time. */
+  admission = new Asking();
+  #askedBy = askedBy();
   #over = new AbortController();
+  /** @type {Promise<StoredFile> | undefined} */ #place;
   /** @type {(() => void) | undefined} while the lock is ours */ #unlock;
   /** @type {StoredFile | undefined} while the files of this name are ours */ #files;
   /** @type {Part | undefined} while it is open */ #part;
@@ -45,9 +56,39 @@ export class OpfsTee {
    * @param {string} name
    * @param {StoreOptions} [options]
    */
-  constructor(name, { directory } = {}) {
+  constructor(name, options) {
     this.name = name;
-    this.directory = directory;
+    this.directory = checkOptions(options, STORE_OPTIONS).directory;
+  }
+
+  /** The files of this name. */
+  get files() {
+    return (this.#place ??= StoredFile.at(this.name, this.directory));
+  }
+
+  /** Whether the name is locked for this tee. */
+  get isClaimed() {
+    return this.#unlock !== undefined;
+  }
+
+  /** Where tees of several names are claimed, this is their order: two admissions never wait for each other. */
+  get order() {
+    return `${this.directory?.name ?? ''}/${this.name}`;
+  }
+
+  /**
+   * Waits for the lock of the name.
+   *
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<void>}
+   */
+  claim(signal) {
+    return this.#next(() => this.#claim(signal));
+  }
+
+  /** Gives the name up, unused. */
+  unclaim() {
+    return this.#next(async () => this.#giveUp());
   }
 
   /**
@@ -64,10 +105,11 @@ export class OpfsTee {
 
   /**
    * @param {Uint8Array} bytes
-   * @param {number} offset
+   * @param {number} offset  of the first of them: the tee takes a file's bytes in order, each once
    */
   write(bytes, offset) {
     return this.#next(async () => {
+      if (offset !== this.#position) throw isElsewhere(this.name, this.#position, offset);
       if (!this.#files && (await this.#find())) throw isStored(this.name);
       this.#part ??= await this.#files?.part();
       await this.#part?.write(bytes, offset);
@@ -105,16 +147,8 @@ export class OpfsTee {
    * @param {(stored: Stored) => boolean} [isWanted]
    */
   async #find(signal, isWanted = () => true) {
-    this.#over.signal.throwIfAborted();
-    const files = await StoredFile.at(this.name, this.directory);
-    const stop = () => this.#over.abort(signal?.reason);
-    signal?.addEventListener('abort', stop);
-    if (signal?.aborted) stop();
-    try {
-      this.#unlock = await files.lock(this.#over.signal);
-    } finally {
-      signal?.removeEventListener('abort', stop);
-    }
+    await this.#claim(signal);
+    const files = await this.files;
     try {
       const stored = await files.lookup();
       if (stored && isWanted(stored)) {
@@ -128,6 +162,21 @@ export class OpfsTee {
     }
     this.#files = files;
     return undefined;
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async #claim(signal) {
+    this.#over.signal.throwIfAborted();
+    if (this.#unlock) return;
+    const files = await this.files;
+    const stop = () => this.#over.abort(signal?.reason);
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted) stop();
+    try {
+      this.#unlock = await files.lock(this.#over.signal, { admission: this.admission, askedBy: this.#askedBy });
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   #giveUp() {
@@ -150,9 +199,6 @@ export class OpfsTee {
   }
 }
 
-/** How long a worker that ended may take to let go of the name, in milliseconds. */
-const PATIENCE = 3000;
-
 /**
  * Deletes what a worker that crashed in the middle of storing has left. If another tab has the name by now, it has done
  * so itself.
@@ -163,38 +209,21 @@ const PATIENCE = 3000;
 export async function clearAfterCrash(name, { directory } = {}) {
   const files = await StoredFile.at(name, directory);
   const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), PATIENCE);
+  const timer = setTimeout(() => patience.abort(), PATIENCE.tab);
   try {
-    const unlock = await files.lock(patience.signal);
+    const unlock = await files.lock(patience.signal, { admission: new Asking(), askedBy: [] });
     await files.clearPart().finally(unlock);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** @param {string} name */
-const isStored = name =>
-  new AdmissionError(`${name} is stored already: admit it from there`, { code: 'stored', kind: 'retry', found: name });
-
 /**
  * @param {string} name
- * @param {unknown} cause
- * @param {number} [offset]
- * @param {string} [what]  that could not be done with the file
+ * @param {number} position
+ * @param {number} offset
  */
-export async function storeFault(name, cause, offset, what = 'stored') {
-  if (cause instanceof AdmissionError) return cause;
-  if (!(cause instanceof DOMException) || cause.name !== 'QuotaExceededError') {
-    return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, {
-      code: 'store',
-      kind: 'source',
-      offset,
-      cause,
-    });
-  }
-  const { usage, quota } = (await globalThis.navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
-  const known = quota === undefined ? '' : `: of ${quota} bytes that this site may store, ${usage} are taken`;
-  return new AdmissionError(`there is no room to store ${name} from byte ${offset ?? 0} on${known}`, {
-    code: 'quota', kind: 'retry', offset, expected: null, found: quota === undefined ? null : String(quota), cause,
+const isElsewhere = (name, position, offset) =>
+  misuse(`the store of ${name} is at byte ${position}: it takes a file's bytes in order, those of one admission`, {
+    code: 'state', offset, expected: String(position), found: String(offset),
   });
-}

@@ -1,17 +1,22 @@
 import { misuse } from '../core/errors.js';
-import { takeLock } from './lock.js';
+import { shown } from '../core/text.js';
+import { announce, takeLock } from './lock.js';
 import { openPart, whenFree } from './part.js';
 
 /**
  * @typedef {object} Stored  A file that was admitted, whole, and stored.
  * @property {FileSystemFileHandle} file
  * @property {number} length
- * @property {{ sha256?: string, blake3?: string }} digests  that the guest gave when it admitted the file
+ * @property {import('../guest/report.js').Digests} digests  that the guest gave when it admitted the file
  * @property {string} [id]  a new one each time that something is stored
  */
 
 const PART = '.part';
 const RECORD = '.digests';
+/** Ends of names that are the store's own, those of tomorrow too. */
+const RESERVED = [PART, RECORD, '.journal', '.evidence'];
+/** Most that a name may have in UTF-8, in bytes: a file system takes 255, and a companion's end is part of them. */
+const LONGEST_NAME = 240;
 /** Bytes that are copied at a time, where files cannot be moved. */
 const PIECE = 1024 * 1024;
 /** Characters of a record: one that is written over another leaves nothing of it, and needs no room. */
@@ -64,14 +69,28 @@ export class StoredFile {
     this.#lockName = [...path, name].join('/');
   }
 
+  get name() {
+    return this.#name;
+  }
+
   /**
    * Waits until the name is nobody else's.
    *
    * @param {AbortSignal} signal  gives up waiting; does not give up the lock
+   * @param {Parameters<typeof takeLock>[2]} by
    * @returns {Promise<() => void>} gives it up; doing that twice is harmless
    */
-  lock(signal) {
-    return takeLock(this.#lockName, signal);
+  lock(signal, by) {
+    return takeLock(this.#lockName, signal, by);
+  }
+
+  /**
+   * Says that a worker may have the name, for an admission of this thread's.
+   *
+   * @param {import('../core/asking.js').Asking} admission
+   */
+  announce(admission) {
+    return announce(this.#lockName, admission);
   }
 
   /** @returns {Promise<Stored | undefined>} */
@@ -174,13 +193,28 @@ export class StoredFile {
   }
 }
 
-/** @param {string} name */
+/** @param {unknown} name */
 function checkName(name) {
-  if (typeof name !== 'string' || name === '' || name === '.' || name === '..' || /[/\\]/.test(name)) {
-    throw misuse(`not a name for a file: ${JSON.stringify(name)}`);
-  }
-  if (name.endsWith(PART) || name.endsWith(RECORD))
-    throw misuse(`a stored file's name must not end in ${PART} or ${RECORD}: ${name}`);
+  const fault = typeof name === 'string' ? faultOf(name) : 'it is no text';
+  if (fault) throw misuse(`not a name for a file: ${shown(name)} (${fault})`, { path: 'name', found: shown(name) });
+}
+
+/**
+ * What a name must not hold, so that no two names are one file, or one file's companion, on any disk: engines cut or
+ * replace what is not a character of its own, and some disks know no case and drop dots and blanks at the end.
+ *
+ * @param {string} name
+ */
+function faultOf(name) {
+  if (name === '' || name === '.' || name === '..') return 'it names no file';
+  if (/[/\\]/.test(name)) return 'it holds a separator';
+  // Cc: control characters. Cs: halves of a pair.
+  if (/[\p{Cc}\p{Cs}]/u.test(name)) return 'it holds a control character or half of a character';
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes > LONGEST_NAME) return `it has ${bytes} bytes, ${LONGEST_NAME} are allowed`;
+  const end = name.normalize('NFKC').toLowerCase().replace(/[\s.\p{Cf}]+$/u, '');
+  const suffix = RESERVED.find(suffix => end.endsWith(suffix));
+  return suffix && `it must not end in ${suffix}`;
 }
 
 /**
@@ -191,9 +225,9 @@ function parsed(text) {
   try {
     const { length, digests, id } = JSON.parse(text);
     const isDigest = (/** @type {unknown} */ hex) => typeof hex === 'string' && /^[0-9a-f]{64}$/.test(hex);
-    return Number.isSafeInteger(length) && typeof digests === 'object' && Object.values(digests).every(isDigest)
-      ? { length, digests, id }
-      : undefined;
+    const isFile = Number.isSafeInteger(length) && length > 0;
+    const isKnown = typeof digests === 'object' && digests !== null && Object.values(digests).every(isDigest);
+    return isFile && isKnown ? { length, digests, id } : undefined;
   } catch {
     return undefined; // cut short by a crash, or spoilt
   }

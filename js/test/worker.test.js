@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { AdmissionError, admit } from '../index.js';
+import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Line } from '../worker/line.js';
 import { admitRemotely } from '../worker/remote-admission.js';
 import { faultOf, freshGuest } from './support/guest.js';
@@ -109,18 +110,20 @@ test('options that cannot be, and sources of no sort, are misuse, and the source
     assert.equal((await faultOf(guest.admit(locked))).code, 'locked');
   }));
 
-test('every option but those that stay on the page crosses to the worker, one of tomorrow too', async () => {
-  const crossing = { length: 1000, sink: 'verify', limits: { tensors: 3 }, retries: 7, added: { later: [1] } };
+test('every option but those that stay on the page crosses to the worker', async () => {
+  const crossing = {
+    sink: 'verify', length: 1000, sha256: 'a'.repeat(64), blake3: 'b'.repeat(64), digests: ['sha256'],
+    evidence: new Uint8Array(32), limits: { tensors: 3 }, retries: 7, retryDelay: 8, stallTimeout: 9,
+  };
+  const staying = { signal: new AbortController().signal, onHeader: () => {}, onProgress: () => {}, tee: recorder() };
+  // One that is new has a line here.
+  assert.deepEqual(Object.keys({ ...crossing, ...staying }).sort(), Object.keys(ADMIT_OPTIONS).sort());
   /** @type {any} */ let order;
   /** @type {Line | undefined} */ let page;
-  await admitRemotely(
-    new Blob([file]),
-    /** @type {any} */ ({ ...crossing, onHeader: () => {}, tee: recorder() }),
-    (port, line) => {
-      page = line;
-      new Line(port, () => ({ admit: (/** @type {any} */ given) => ((order = given), { report: {}, found: false }) }));
-    },
-  );
+  await admitRemotely(new Blob([file]), /** @type {any} */ ({ ...crossing, ...staying }), (port, line) => {
+    page = line;
+    new Line(port, () => ({ admit: (/** @type {any} */ given) => ((order = given), { report: {}, found: false }) }));
+  });
   page?.end(undefined);
   assert.deepEqual(order.settings, crossing);
 });

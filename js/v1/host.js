@@ -35,7 +35,13 @@ class V2Host {
    * @param {Omit<AdmitOptions, 'sink'>} [options]
    */
   async load(source, options) {
-    const model = await admit(this.#guest, source, { ...options, sink: 'resident' });
+    // What is no object is told as such.
+    const isObject = typeof options === 'object' && options !== null;
+    const model = await admit(
+      this.#guest,
+      source,
+      isObject || options === undefined ? { ...options, sink: 'resident' } : options,
+    );
     model.activate();
     this.unload();
     return (this.model = model);

@@ -1,7 +1,7 @@
 // ABI v1 as a host sees it: a file is collected, checked for length, and moved at once.
 import { deliver } from '../admit/deliver.js';
+import { ADMIT_OPTIONS } from '../admit/options.js';
 import { AdmissionError, misuse } from '../core/errors.js';
-import { settingsOf } from '../guest/settings.js';
 import { TRANSFER_CEILING, aboveCeiling, loadModel } from '../v1.js';
 import { placeIn, places } from '../guest/header.js';
 
@@ -28,11 +28,8 @@ export class V1Host {
    * @param {Admissible} source
    * @param {Omit<AdmitOptions, 'sink'>} [options]
    */
-  async load(source, options = {}) {
-    return deliver(source, options, () => {
-      const { sha256 } = supported(options);
-      return length => new Transfer(this, this.#guest, length, sha256);
-    });
+  async load(source, options) {
+    return deliver(source, options, SUPPORTED, ({ sha256 }, length) => new Transfer(this, this.#guest, length, sha256));
   }
 
   unload() {
@@ -40,15 +37,15 @@ export class V1Host {
   }
 }
 
-/** @param {Omit<AdmitOptions, 'sink'>} options */
-function supported(options) {
-  settingsOf({ ...options, sink: 'resident' });
-  for (const name of /** @type {const} */ (['onHeader', 'limits', 'digests', 'blake3'])) {
-    if (options[name] !== undefined)
-      throw misuse(`a guest of ABI v1 cannot do ${name}`, { code: 'unsupported', path: name });
-  }
-  return options;
+/** @type {import('../core/options.js').Check} */
+function unsupported(_, name) {
+  throw misuse(`a guest of ABI v1 cannot do ${name}`, { code: 'unsupported', path: name });
 }
+
+/** All options of an admission: those that ABI v1 cannot keep are told as such. */
+const SUPPORTED = {
+  ...ADMIT_OPTIONS, onHeader: unsupported, limits: unsupported, digests: unsupported, blake3: unsupported,
+};
 
 /** A whole file on its way into a v1 guest: an `Intake` of delivery.js. */
 class Transfer {

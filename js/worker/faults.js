@@ -1,4 +1,5 @@
-import { AdmissionError } from '../core/errors.js';
+import { AdmissionError, DETAILS } from '../core/errors.js';
+import { textOf } from '../core/text.js';
 
 /**
  * @typedef {{ back: number } | { id?: number, class: string, error: any } | { id?: number, value: unknown }}
@@ -16,41 +17,36 @@ const CLASSES = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError,
  * name, message, stack and cause; and one that comes home, alone or as a cause, is the very object that was thrown.
  */
 export class Faults {
-  /** @type {Map<number, object>} ours, by the numbers under which they went */ #ours = new Map();
+  /** @type {Map<number, unknown>} ours, by the numbers under which they went */ #ours = new Map();
   /** @type {WeakMap<object, number>} theirs, and the numbers under which they came */ #theirs = new WeakMap();
 
   /**
+   * Never throws. What cannot cross becomes an error that says so; it is the very value again where it comes home.
+   *
    * @param {unknown} error
    * @param {number} [depth]
    * @returns {PackedFault}
    */
   pack(error, depth = DEPTH) {
-    if (typeof error !== 'object' || error === null)
-      return { value: typeof error === 'symbol' || typeof error === 'function' ? String(error) : error };
-    const back = this.#theirs.get(error);
+    if (!isKept(error)) return { value: error };
+    const back = this.#theirs.get(/** @type {object} */ (error));
     if (back !== undefined) return { back };
     const id = this.#ours.size + 1;
     this.#ours.set(id, error);
-
-    if (!isError(error)) return { id, value: cloned(error) };
-    const cause = error.cause === undefined || depth === 0 ? undefined : this.pack(error.cause, depth - 1);
-    const { name, message, stack } = error;
-    if (error instanceof AdmissionError) {
-      const { code, kind, status, offset, path, expected, found, state } = error;
+    try {
+      return { id, ...this.#parts(error, depth) };
+    } catch {
       return {
         id,
-        class: 'admission',
-        error: { message, stack, detail: { code, kind, status, offset, path, expected, found, state }, cause },
+        class: 'error',
+        error: { name: 'Error', message: `what was thrown cannot cross: ${textOf(error)}` },
       };
     }
-    return {
-      id,
-      class: error instanceof Error && !isDomException(error) ? 'error' : 'dom',
-      error: { name: String(name), message: String(message), stack, cause },
-    };
   }
 
   /**
+   * Never throws.
+   *
    * @param {any} packed
    * @returns {unknown}
    */
@@ -61,33 +57,64 @@ export class Faults {
     return error;
   }
 
+  /**
+   * @param {any} error
+   * @param {number} depth
+   */
+  #parts(error, depth) {
+    if (!isError(error)) return { value: structuredClone(error) };
+    const { cause: own } = error;
+    const cause = own === undefined || depth === 0 ? undefined : this.pack(own, depth - 1);
+    const text = { name: textOf(error.name), message: textOf(error.message), stack: textIn(error.stack) };
+    if (error instanceof AdmissionError) {
+      const detail = Object.fromEntries(DETAILS.all.map(field => [field, crossing(error[field])]));
+      return { class: 'admission', error: { ...text, detail, cause } };
+    }
+    return { class: error instanceof Error && !isDomException(error) ? 'error' : 'dom', error: { ...text, cause } };
+  }
+
   /** @param {{ class: string, error: any }} packed */
   #made({ class: sort, error: { name, message, stack, detail, cause: packedCause } }) {
     const cause = packedCause && this.unpack(packedCause);
     if (sort === 'dom') return new DOMException(message, name);
     const error = sort === 'admission'
       ? new AdmissionError(message, { ...detail, cause })
-      : new (CLASSES[name] ?? Error)(message, packedCause && { cause });
-    if (error.name !== name && name !== undefined) error.name = name;
+      : new (Object.hasOwn(CLASSES, name) ? CLASSES[name] : Error)(message, packedCause && { cause });
+    if (error.name !== name) error.name = name;
     if (stack) error.stack = stack;
     return error;
   }
 }
 
 /**
- * @param {object} value
+ * What is told apart from others like it, and has to come home as itself.
+ *
+ * @param {unknown} value
+ */
+const isKept = value => (typeof value === 'object' && value !== null) || ['symbol', 'function'].includes(typeof value);
+
+/**
+ * @param {unknown} value
  * @returns {value is Error}
  */
 const isError = value => value instanceof Error || isDomException(value);
 
-/** @param {object} value */
+/** @param {unknown} value */
 const isDomException = value => typeof DOMException !== 'undefined' && value instanceof DOMException;
 
-/** @param {object} value */
-function cloned(value) {
+/** @param {unknown} value */
+const textIn = value => (typeof value === 'string' ? value : undefined);
+
+/**
+ * A field as it is, or as its text.
+ *
+ * @param {unknown} value
+ */
+function crossing(value) {
+  if (!isKept(value)) return value;
   try {
     return structuredClone(value);
   } catch {
-    return new Error(String(value));
+    return textOf(value);
   }
 }

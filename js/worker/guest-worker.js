@@ -1,6 +1,6 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
-import { patiently } from '../core/waiting.js';
 import { ASYNC_DISPOSE } from '../core/disposal.js';
+import { PATIENCE, patiently } from '../core/waiting.js';
 import { AdmissionError } from '../core/errors.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
@@ -12,11 +12,6 @@ import { notStarted, startedWorker } from './started-worker.js';
 /** @typedef {import('./started-worker.js').Started} Started */
 /** @typedef {import('./remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
-
-/**
- * How long admissions that are under way may take to clean up, in milliseconds: a little longer than a tee's `abort`.
- */
-const PATIENCE = 12_000;
 
 /**
  * A guest in a worker. Models that it admits live until `release`, or until `close`.
@@ -73,7 +68,7 @@ export class GuestWorker {
    * @param {AdmitOptions} [options]
    * @returns {Promise<RemoteModel>}
    */
-  async admit(source, options = {}) {
+  async admit(source, options) {
     return (await this.#admit(source, options, 'model')).model;
   }
 
@@ -84,7 +79,7 @@ export class GuestWorker {
    * @param {import('../admit/read-header.js').HeaderOptions} [options]
    * @returns {Promise<RemoteHeader>}
    */
-  async readHeader(source, options = {}) {
+  async readHeader(source, options) {
     return (await this.#admit(source, options, 'header')).model;
   }
 
@@ -96,7 +91,7 @@ export class GuestWorker {
    * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} [options]
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
-  admitStored(name, source, options = {}) {
+  admitStored(name, source, options) {
     return this.#admit(source, options, { stored: name });
   }
 
@@ -120,14 +115,14 @@ export class GuestWorker {
 
   async #close() {
     const error = ended('was closed');
-    if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]), PATIENCE);
+    if (!this.#dead) await patiently(() => this.#line.ask('end', [this.#line.faults.pack(error)]), PATIENCE.worker);
     this.#end(error);
     await patiently(() => this.#gone);
   }
 
   /**
    * @param {Admissible} source
-   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} options
+   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions | undefined} options
    * @param {import('./remote-admission.js').Wanted} wanted
    */
   #admit(source, options, wanted) {

@@ -1,4 +1,5 @@
 // Questions and answers between two threads, both ways.
+import { messageOf, misuse } from '../core/errors.js';
 import { Faults } from './faults.js';
 
 /** @typedef {Record<string, (...args: any[]) => unknown>} Answers  what the other side may ask for, by name */
@@ -53,7 +54,11 @@ export class Line {
     return new Promise((resolve, reject) => {
       if (this.#end) throw this.#end.reason;
       const ask = ++this.#asked;
-      this.#port.postMessage({ ask, name, args }, transfer);
+      try {
+        this.#port.postMessage({ ask, name, args }, transfer);
+      } catch (cause) {
+        throw cannotCross(cause);
+      }
       this.#waiting.set(ask, { resolve, reject });
     });
   }
@@ -73,12 +78,25 @@ export class Line {
 
   /** @param {{ ask: number, name: string, args: unknown[] }} question */
   async #answer({ ask, name, args }) {
+    const { message, transfer } = await this.#answered(name, args);
+    try {
+      this.#port.postMessage({ answer: ask, ...message }, transfer);
+    } catch (cause) {
+      this.#port.postMessage({ answer: ask, fault: this.faults.pack(cannotCross(cause)) });
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown[]} args
+   */
+  async #answered(name, args) {
     try {
       const answer = await this.#answers[name](...args);
       const { value, transfer } = answer instanceof Freight ? answer : new Freight(answer, []);
-      this.#port.postMessage({ answer: ask, value }, transfer);
+      return { message: { value }, transfer };
     } catch (error) {
-      this.#port.postMessage({ answer: ask, fault: this.faults.pack(error) });
+      return { message: { fault: this.faults.pack(error) }, transfer: [] };
     }
   }
 
@@ -90,3 +108,6 @@ export class Line {
     else asked?.resolve(value);
   }
 }
+
+/** @param {unknown} cause */
+const cannotCross = cause => misuse(`this cannot cross to another thread: ${messageOf(cause)}`, { cause });

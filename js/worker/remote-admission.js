@@ -1,8 +1,12 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
-import { patiently } from '../core/waiting.js';
+import { ADMIT_OPTIONS, HEADER_OPTIONS } from '../admit/options.js';
+import { Asking } from '../core/asking.js';
 import { AdmissionError } from '../core/errors.js';
+import { readOptions } from '../core/options.js';
+import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
-import { settingsOf } from '../guest/settings.js';
+import { STORED_OPTIONS } from '../store/stored.js';
+import { StoredFile } from '../store/stored-file.js';
 import { packed } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteHeader, RemoteModel } from './remote-model.js';
@@ -11,9 +15,6 @@ import { LocalTees } from './remote-tee.js';
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
-
-/** How long what a crashed worker has left may take to be deleted, in milliseconds. */
-const PATIENCE = 10_000;
 
 /**
  * @typedef {object} Order  What the worker is told.
@@ -30,17 +31,19 @@ const PATIENCE = 10_000;
 
 /**
  * @param {import('../sources/source-of.js').Admissible} from
- * @param {AdmitOptions & StoreOptions} options
+ * @param {AdmitOptions & StoreOptions | undefined} given
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
  * @param {Wanted} [wanted]
  * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`
  */
-export async function admitRemotely(from, options, connect, wanted = 'model') {
+export async function admitRemotely(from, given, connect, wanted = 'model') {
+  // Refused as they are: what cannot be may not even cross.
+  const { options, fault: wrong } = readOptions(given, checksFor(wanted));
   // All but these four crosses: an option that is forgotten here would be dropped in silence.
   const { signal, onHeader, onProgress, tee, ...settings } = options;
-  /** @type {readonly import('../admit/tees.js').Tee[]} */
-  const tees = tee === undefined ? [] : Array.isArray(tee) ? tee : [tee];
-  const local = new LocalTees(tees);
+  const tees = [tee ?? []].flat();
+  const asking = new Asking();
+  const local = new LocalTees(tees, asking);
   /** @type {Source | undefined} */ let source;
   /** @type {Line | undefined} */ let line;
   /** @type {(() => void)[]} */ const unhear = [];
@@ -49,15 +52,20 @@ export async function admitRemotely(from, options, connect, wanted = 'model') {
   try {
     const { parcel, ...own } = packed(from, options);
     source = own.source;
-    settingsOf(options); // refused as they are: what cannot be may not even cross
+    if (wrong) throw wrong.reason;
+    const stores = storesOf(tees, wanted, options);
+    unhear.push(...(await announced(stores, asking)));
 
     const { port1, port2 } = new MessageChannel();
     const ours = (line = new Line(port1, line => ({
       // What they answer is nobody's business, and may be nothing that can cross.
-      header: async report => void (await onHeader?.(report, { metadata: key => line.ask('metadata', [key]) })),
-      progress: async event => void (await onProgress?.(event)),
+      header: async report => {
+        const header = { metadata: (/** @type {string | number} */ key) => line.ask('metadata', [key]) };
+        await asking.ask('question', () => onHeader?.(report, header));
+      },
+      progress: async event => void (await asking.ask('call', () => onProgress?.(event))),
       ...local.answers(line, explained),
-      ...sourceAnswers(source, line),
+      ...sourceAnswers(source, line, asking),
     })));
     connect(port2, ours);
 
@@ -69,14 +77,11 @@ export async function admitRemotely(from, options, connect, wanted = 'model') {
     }
     /** @type {Order} */
     const order = {
-      parcel,
-      settings,
-      wanted,
+      parcel, settings, wanted,
       asksHeader: onHeader !== undefined,
       tellsProgress: onProgress !== undefined,
       tees: tees.map(tee =>
-        tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: tee.isStore ?? false },
-      ),
+        tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: Boolean(tee.isStore) }),
     };
     const { report, found } = await ours.ask('admit', [order]);
     const model = wanted === 'header' ? new RemoteHeader(ours, report) : new RemoteModel(ours, report);
@@ -84,14 +89,47 @@ export async function admitRemotely(from, options, connect, wanted = 'model') {
     await model.release();
     throw signal.reason;
   } catch (fault) {
-    const error = explained(fault);
+    // Options that cannot be come before a source that cannot be.
+    const error = wrong ? wrong.reason : explained(fault);
     // The worker has told all of them, unless it could not.
     line?.end(error);
-    await Promise.all([source?.close(error), local.abort(error), isOver(error) && clearStores(tees, wanted, options)]);
+    const cleared = isOver(error) && clearStores(storesOf(tees, wanted, options));
+    await Promise.all([source?.close(error), local.abort(error), cleared]);
     throw error;
   } finally {
     for (const stop of unhear) stop();
   }
+}
+
+/**
+ * @param {Wanted} wanted
+ * @returns {Readonly<Record<keyof (AdmitOptions & StoreOptions), import('../core/options.js').Check>>}
+ */
+function checksFor(wanted) {
+  const checks = wanted === 'header' ? HEADER_OPTIONS : wanted === 'model' ? ADMIT_OPTIONS : STORED_OPTIONS;
+  return /** @type {typeof STORED_OPTIONS} */ (checks);
+}
+
+/**
+ * @param {readonly import('../admit/tees.js').Tee[]} tees
+ * @param {Wanted} wanted
+ * @param {StoreOptions} options
+ * @returns {{ name: string, directory?: FileSystemDirectoryHandle }[]} what the worker stores
+ */
+const storesOf = (tees, wanted, { directory }) => [
+  ...tees.filter(tee => tee instanceof OpfsTee),
+  ...(typeof wanted === 'string' ? [] : [{ name: wanted.stored, directory }]),
+];
+
+/**
+ * Says in this thread that a worker may hold these names. Where there are none, or no store, the worker says so.
+ *
+ * @param {ReturnType<typeof storesOf>} stores
+ * @param {Asking} asking
+ */
+async function announced(stores, asking) {
+  const places = await Promise.allSettled(stores.map(({ name, directory }) => StoredFile.at(name, directory)));
+  return places.flatMap(place => (place.status === 'fulfilled' ? [place.value.announce(asking)] : []));
 }
 
 /**
@@ -101,32 +139,25 @@ export async function admitRemotely(from, options, connect, wanted = 'model') {
  */
 const isOver = error => error instanceof AdmissionError && error.code === 'worker';
 
-/**
- * @param {readonly import('../admit/tees.js').Tee[]} tees
- * @param {Wanted} wanted
- * @param {StoreOptions} options
- */
-async function clearStores(tees, wanted, { directory }) {
-  const stores = [
-    ...tees.filter(tee => tee instanceof OpfsTee),
-    ...(typeof wanted === 'string' ? [] : [{ name: wanted.stored, directory }]),
-  ];
-  await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE)));
+/** @param {ReturnType<typeof storesOf>} stores */
+async function clearStores(stores) {
+  await Promise.all(stores.map(store => patiently(() => clearAfterCrash(store.name, store), PATIENCE.tee)));
 }
 
 /**
  * @param {Source | undefined} source  the page's own, if it has to read it
  * @param {Line} line
+ * @param {Asking} asking
  * @returns {import('./line.js').Answers}
  */
-function sourceAnswers(source, line) {
+function sourceAnswers(source, line, asking) {
   return {
     async sourceOpen() {
       await source?.open?.();
       return { length: source?.length, total: source?.total };
     },
     async sourceRead(most, buffer) {
-      const bytes = await source?.read(most);
+      const bytes = await asking.ask('moment', () => source?.read(most));
       if (!bytes) return null;
       const copy = new Uint8Array(
         buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length),

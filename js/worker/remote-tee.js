@@ -1,5 +1,4 @@
-import { patiently } from '../core/waiting.js';
-import { PATIENCE } from '../admit/tees.js';
+import { PATIENCE, patiently } from '../core/waiting.js';
 import { Freight } from './line.js';
 
 /** @typedef {import('../admit/tees.js').Tee} Tee */
@@ -50,11 +49,16 @@ export class RemoteTee {
 /** The page's side: its tees, each told once how it ended, also when the worker cannot say so any more. */
 export class LocalTees {
   #tees;
+  #asking;
   /** @type {Set<number>} */ #told = new Set();
 
-  /** @param {readonly Tee[]} tees */
-  constructor(tees) {
+  /**
+   * @param {readonly Tee[]} tees
+   * @param {import('../core/asking.js').Asking} asking  of the admission
+   */
+  constructor(tees, asking) {
     this.#tees = tees;
+    this.#asking = asking;
   }
 
   /**
@@ -65,13 +69,13 @@ export class LocalTees {
   answers(line, explained) {
     return {
       teeWrite: async (index, bytes, offset) => {
-        await this.#tees[index].write(bytes, offset);
+        await this.#asking.ask('call', () => this.#tees[index].write(bytes, offset));
         // A tee that transferred the buffer has it for good.
         const buffer = bytes.byteLength > 0 ? bytes.buffer : new ArrayBuffer(0);
         return new Freight(buffer, [buffer]);
       },
       teeClose: async (index, report) => {
-        await this.#tees[index].close?.(report);
+        await this.#asking.ask('question', () => this.#tees[index].close?.(report));
         this.#told.add(index);
       },
       teeAbort: (index, reason) => this.#abort(index, explained(line.faults.unpack(reason))),
@@ -90,6 +94,6 @@ export class LocalTees {
   async #abort(index, reason) {
     if (this.#told.has(index)) return;
     this.#told.add(index);
-    await patiently(() => this.#tees[index].abort?.(reason), PATIENCE);
+    await patiently(() => this.#asking.ask('question', () => this.#tees[index].abort?.(reason)), PATIENCE.tee);
   }
 }

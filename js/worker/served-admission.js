@@ -86,18 +86,17 @@ export class ServedAdmission {
   async #make({ parcel, settings, asksHeader, tellsProgress, tees, wanted }) {
     const { signal } = this.#abort;
     const line = this.#line;
+    const told = { ...settings, signal, onProgress: tellsProgress ? this.#teller() : undefined };
     const options = {
-      ...settings,
-      signal,
+      ...told,
       onHeader: asksHeader ? this.#asker() : undefined,
-      onProgress: tellsProgress ? this.#teller() : undefined,
       tee: tees.map((tee, index) =>
-        'name' in tee ? new OpfsTee(tee.name, tee) : new RemoteTee(line, index, tee.isStore),
+        'name' in tee ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(line, index, tee.isStore),
       ),
     };
     const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
     const guest = await this.#guest;
-    if (wanted === 'header') return { model: await readHeader(guest, source, options), found: false };
+    if (wanted === 'header') return { model: await readHeader(guest, source, told), found: false };
     if (wanted === 'model') return { model: await admit(guest, source, options), found: false };
     return admitStored(guest, wanted.stored, source, options);
   }

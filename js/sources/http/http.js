@@ -1,6 +1,6 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
 import { follow } from '../../core/waiting.js';
-import { AdmissionError, messageOf, misuse, nameOf, sourceFault } from '../../core/errors.js';
+import { AdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
 import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
 import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from './headers.js';
 import { Line, Silence, drop } from './line.js';
@@ -9,6 +9,7 @@ import { judgedRest } from './rest.js';
 import { Tries } from './tries.js';
 import { versionOf } from './version.js';
 import { shown } from '../../core/text.js';
+import { IterableSource } from '../iterable.js';
 import { StreamSource } from '../stream.js';
 
 /** @typedef {import('../source.js').Source} Source */
@@ -17,8 +18,6 @@ import { StreamSource } from '../stream.js';
 
 /** How long a server may be silent, in milliseconds. */
 const STALL_TIMEOUT = 30_000;
-/** Longest that a timer can hold. */
-const LONGEST = 2 ** 31 - 1;
 /**
  * Most bytes that a read waits for where the download cannot go on. A read hands out nothing before it has all that it
  * waits for: of a line that slows down all at once it would look like silence, and nothing could be done about it.
@@ -45,7 +44,7 @@ export class HttpSource {
   #request;
   #response;
   #isGiven;
-  /** @type {StreamSource | undefined} */ #body;
+  /** @type {StreamSource | IterableSource | undefined} */ #body;
   #position = 0;
   /** Bytes of the body that were given before. */ #skip = 0;
   #type = '';
@@ -57,7 +56,6 @@ export class HttpSource {
   #over = new AbortController();
   #unhear;
   #digestRequired;
-  #options;
   #tries;
   #line;
 
@@ -67,7 +65,6 @@ export class HttpSource {
    */
   constructor(from, options) {
     const { signal, sha256, blake3, stallTimeout = STALL_TIMEOUT } = options;
-    this.#options = options;
     this.#response = isResponse(from) ? from : undefined;
     this.#isGiven = this.#response !== undefined;
     this.#request = isResponse(from) ? requestOf(from) : isRequest(from) ? from : requestTo(from);
@@ -88,8 +85,6 @@ export class HttpSource {
   }
 
   async open() {
-    // Not before: what cannot be done is said when there is somebody to close the body of a Response.
-    checkTimes(this.#options);
     if (!this.#response) await this.#take((this.#response = await this.#first()));
     this.#judgeFirst(this.#response);
   }
@@ -330,7 +325,10 @@ export class HttpSource {
  */
 function bodyOf(response) {
   const { body, type } = response;
-  return body ? new StreamSource(body, { isOwn: type !== 'default', sure: sureBytes(response) }) : undefined;
+  if (!body) return undefined;
+  if ('getReader' in body) return new StreamSource(body, { isOwn: type !== 'default', sure: sureBytes(response) });
+  // Of a library whose streams are Node's.
+  return new IterableSource(/** @type {AsyncIterable<unknown>} */ (body));
 }
 
 /**
@@ -339,15 +337,6 @@ function bodyOf(response) {
  * @param {unknown} fault  of a fetch, or of a body
  */
 const isNetworkFault = fault => nameOf(fault) === 'TypeError';
-
-/** @param {SourceOptions} options */
-function checkTimes({ retries = 0, retryDelay = 0, stallTimeout = 0 }) {
-  if (!(retries >= 0)) throw misuse(`retries must be a number, 0 or above; found ${shown(retries)}`);
-  for (const [name, value] of Object.entries({ retryDelay, stallTimeout })) {
-    if (!(value >= 0 && value <= LONGEST))
-      throw misuse(`${name} must be milliseconds, 0 to ${LONGEST}; found ${shown(value)}`);
-  }
-}
 
 /**
  * @param {unknown} value

@@ -84,7 +84,6 @@ fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The lists of the Rust API, which their own test writes.
 /// The types of the npm package, and the codes of its errors.
 fn write_package(project: &Project) -> Result<(), Failure> {
     npm::package(project, "js", "typescript")?;
@@ -93,6 +92,7 @@ fn write_package(project: &Project) -> Result<(), Failure> {
     shell::run(&mut node)
 }
 
+/// The lists of the Rust API, which their own test writes.
 fn write_api(project: &Project) -> Result<(), Failure> {
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["test", "--quiet", "--package", "gguf-tests", "--test", "api"]).env("BLESS", "1");

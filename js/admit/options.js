@@ -1,0 +1,68 @@
+// All options of an admission, checked.
+import { misuse } from '../core/errors.js';
+import { callback, signal, whole } from '../core/options.js';
+import { shown } from '../core/text.js';
+import { LONGEST } from '../core/waiting.js';
+import { ADMISSION_OPTIONS } from '../guest/settings.js';
+
+/** @typedef {import('../core/options.js').Check} Check */
+
+/**
+ * @typedef {object} DeliveryOptions
+ * @property {number} [length]
+ * @property {AbortSignal} [signal]
+ * @property {import('./progress.js').OnProgress} [onProgress]
+ * @property {import('./tees.js').Tee | readonly import('./tees.js').Tee[]} [tee]
+ */
+
+/**
+ * @typedef {import('../guest/settings.js').AdmissionOptions & DeliveryOptions
+ *   & import('../sources/source.js').SourceOptions & { onHeader?: import('../guest/admission.js').OnHeader }}
+ *   AdmitOptions
+ */
+
+/** @type {Readonly<Record<keyof AdmitOptions, Check>>} */
+export const ADMIT_OPTIONS = {
+  ...ADMISSION_OPTIONS,
+  signal,
+  onHeader: callback,
+  onProgress: callback,
+  tee: teesIn,
+  retries: (value, name, refuse) => (value === Infinity ? value : whole(0)(value, name, refuse)),
+  retryDelay: whole(0, LONGEST),
+  stallTimeout: whole(0, LONGEST),
+};
+
+/**
+ * @typedef {Pick<import('../guest/settings.js').AdmissionOptions, 'length' | 'limits'>
+ *   & Omit<DeliveryOptions, 'tee'>
+ *   & Omit<import('../sources/source.js').SourceOptions, 'sha256' | 'blake3'>} HeaderOptions
+ */
+
+const { length, limits, onProgress, retries, retryDelay, stallTimeout } = ADMIT_OPTIONS;
+
+/** @type {Readonly<Record<keyof HeaderOptions, Check>>} of `readHeader` */
+export const HEADER_OPTIONS = { length, limits, signal, onProgress, retries, retryDelay, stallTimeout };
+
+/**
+ * One or several, as a list. Those that are none are left out of it: the others are told of the fault.
+ *
+ * @type {Check}
+ */
+function teesIn(value, name, refuse) {
+  const given = Array.isArray(value) ? [...value] : [value];
+  return given.filter(tee => {
+    const fault = faultOf(tee);
+    if (fault)
+      refuse(misuse(`${name} must be an object with a function write, or a list of such: ${fault}`, { path: name }));
+    return !fault;
+  });
+}
+
+/** @param {any} tee */
+function faultOf(tee) {
+  if (typeof tee !== 'object' && typeof tee !== 'function' || tee === null) return `found ${shown(tee)}`;
+  if (typeof tee.write !== 'function') return 'found one without write';
+  const odd = ['close', 'abort'].find(name => tee[name] !== undefined && typeof tee[name] !== 'function');
+  return odd && `its ${odd} is no function`;
+}
