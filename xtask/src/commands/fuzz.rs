@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::{rust, shell};
 
-const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [--target parser|session|twin|abi]";
-const TARGETS: [&str; 4] = ["parser", "session", "twin", "abi"];
+const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [--target parser|session|twin|abi|evidence]";
+const TARGETS: [&str; 5] = ["parser", "session", "twin", "abi", "evidence"];
 const SECONDS: u64 = 60;
 const CARGO_FUZZ: &str = "0.13.2";
 /// The bytes behind a file that say what to do with it: all zeros declare its length and leave it whole, the second

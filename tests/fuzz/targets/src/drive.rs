@@ -17,6 +17,8 @@ pub(crate) enum Cuts<'a> {
     Every(usize),
     /// As the decisions say, over and over.
     Drawn(Source<'a>, Source<'a>),
+    /// Not at all for so many bytes, then otherwise.
+    After(usize, Box<Cuts<'a>>),
 }
 
 impl<'a> Cuts<'a> {
@@ -32,11 +34,18 @@ impl<'a> Cuts<'a> {
         }
     }
 
+    /// Cuts drawn from decisions, behind the first `count` bytes.
+    pub(crate) fn after(count: usize, from: &mut Source<'a>) -> Self {
+        Cuts::After(count, Box::new(Cuts::drawn(from)))
+    }
+
     /// The size of the next piece of the `left` bytes.
     pub(crate) fn next(&mut self, left: usize) -> usize {
         let size = match self {
             Cuts::Whole => left,
             Cuts::Every(size) => *size,
+            Cuts::After(0, then) => then.next(left),
+            Cuts::After(count, _) => core::mem::take(count),
             Cuts::Drawn(sizes, all) => {
                 if sizes.is_empty() {
                     *sizes = all.clone();

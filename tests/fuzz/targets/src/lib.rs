@@ -9,6 +9,7 @@
 mod abi;
 mod build;
 mod drive;
+mod evidence;
 mod naive;
 mod parser;
 mod session;
@@ -18,6 +19,7 @@ mod twin;
 use std::borrow::Cow;
 
 pub use crate::abi::abi;
+pub use crate::evidence::evidence;
 pub use crate::parser::parser;
 pub use crate::session::session;
 pub use crate::source::CONTROL;
@@ -27,7 +29,8 @@ pub use crate::twin::twin;
 pub type Target = fn(&[u8]);
 
 /// Every target under its name.
-pub const TARGETS: [(&str, Target); 4] = [("parser", parser), ("session", session), ("twin", twin), ("abi", abi)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("parser", parser), ("session", session), ("twin", twin), ("abi", abi), ("evidence", evidence)];
 
 /// The file itself, or the one that the body describes.
 fn file<'a>(body: &'a [u8], source: &mut source::Source<'_>) -> Cow<'a, [u8]> {
