@@ -33,6 +33,11 @@ impl Case {
         limits(&self.stated_limits, storage)
     }
 
+    /// Whether it asks for no limit of its own.
+    pub fn has_default_limits(&self) -> bool {
+        self.stated_limits.as_object().is_none_or(serde_json::Map::is_empty)
+    }
+
     /// The length to declare, if any: a file without a byte has none that could be.
     pub fn length(&self, declared: bool) -> Option<u64> {
         (declared && !self.contents.is_empty()).then_some(self.contents.len() as u64)

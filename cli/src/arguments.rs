@@ -1,0 +1,101 @@
+//! The command line.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use gguf_admission::Digest;
+
+/// Checks GGUF model files, shows what is in them, and writes their evidence.
+///
+/// Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read; the highest
+/// that applies.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check and hash files: a bad one is refused at its first bad byte
+    Check(Check),
+    /// Show the metadata and the tensors of a file, from its header alone
+    Show(Show),
+    /// Check a file, and write its evidence: 32 bytes for each MiB, which prove that MiB without the rest
+    Evidence(Evidence),
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Files to check; - is standard input. None with --sums: every file that is listed there
+    #[arg(required_unless_present = "sums", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// One JSON object a line instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The SHA-256 that the file must have; with one FILE only
+    #[arg(long, value_name = "HEX", value_parser = digest, conflicts_with_all = ["sums", "header_only"])]
+    pub(crate) sha256: Option<Digest>,
+    /// A list as sha256sum writes it: each file must have the SHA-256 that stands there
+    #[arg(long, value_name = "SHA256SUMS", conflicts_with = "header_only")]
+    pub(crate) sums: Option<PathBuf>,
+    /// Compute BLAKE3, on all cores; and no SHA-256, unless one is expected
+    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "header_only")]
+    pub(crate) blake3: bool,
+    /// The evidence that the file must agree with, MiB by MiB; with one FILE only
+    #[arg(long, value_name = "EVIDENCE", conflicts_with = "header_only")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Read no further than the header: no digest, and nothing is said of the data
+    #[arg(long)]
+    pub(crate) header_only: bool,
+    /// Threads in all; as many as there are cores unless told
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// File to show; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Evidence {
+    /// File to check; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where the evidence goes; - is standard output. FILE.evidence unless told
+    #[arg(long, short, value_name = "OUT", required_if_eq("file", "-"))]
+    pub(crate) output: Option<PathBuf>,
+    /// Threads; as many as there are cores unless told
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
+}
+
+/// 64 hexadecimal digits, as a digest.
+pub(crate) fn digest(text: &str) -> Result<Digest, String> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut bytes = [0; 32];
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return Err("a SHA-256 is 64 hexadecimal digits".into());
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let nibble = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
+        match (nibble(pair[0]), nibble(pair[1])) {
+            (Some(high), Some(low)) => *byte = high << 4 | low,
+            _ => return Err("a SHA-256 is 64 hexadecimal digits".into()),
+        }
+    }
+    Ok(Digest(bytes))
+}
+
+/// The threads that were asked for, or one a core.
+pub(crate) fn threads(jobs: Option<NonZero<usize>>) -> usize {
+    jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+}

@@ -1,0 +1,204 @@
+//! `gguf-admit check`.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+use gguf_admission::{Algorithm, Digest, Evidence, Limits, Session, Storage, Verify};
+
+use crate::arguments::{Check, threads};
+use crate::exit::Exit;
+use crate::input::{Input, is_standard_input};
+use crate::progress::Progress;
+use crate::sums::Sums;
+use crate::text;
+use crate::verdict::{Stop, Verdict};
+use crate::{groups, label, stream};
+
+/// What is wanted of every file.
+struct Wanted {
+    blake3: bool,
+    header_only: bool,
+    evidence: Option<Evidence>,
+    /// Threads for one file.
+    threads: usize,
+}
+
+/// One file, and the SHA-256 that it must have.
+struct Job {
+    file: PathBuf,
+    sha256: Option<Digest>,
+}
+
+pub(crate) fn run(arguments: &Check) -> Exit {
+    let (jobs, evidence) = match plan(arguments) {
+        Ok(plan) => plan,
+        Err((exit, why)) => {
+            anstream::eprintln!("gguf-admit: {why}");
+            return exit;
+        }
+    };
+    let threads = threads(arguments.jobs);
+    let side_by_side = threads.min(jobs.len()).max(1);
+    let wanted = Wanted {
+        blake3: arguments.blake3 || evidence.is_some(),
+        header_only: arguments.header_only,
+        evidence,
+        threads: (threads / side_by_side).max(1),
+    };
+    let progress = if arguments.header_only { Progress::hidden() } else { Progress::new(total(&jobs)).tick() };
+    let width = jobs.iter().map(|job| text::width(&label::label(job.file.as_os_str()))).max().unwrap_or(0);
+    let mut exit = Exit::Good;
+    in_order(
+        jobs,
+        side_by_side,
+        |job| verdict(job, &wanted, &progress),
+        |verdict| {
+            exit = exit.max(verdict.exit());
+            progress.print(&if arguments.json { verdict.json() } else { text::line(&verdict, width) });
+        },
+    );
+    progress.end();
+    exit
+}
+
+/// Which files, what each must be, and the evidence; or what is wrong with the command line, or what cannot be read.
+fn plan(arguments: &Check) -> Result<(Vec<Job>, Option<Evidence>), (Exit, String)> {
+    let usage = |why: &str| Err((Exit::Usage, why.to_owned()));
+    let unread = |path: &Path, error: &dyn std::fmt::Display| {
+        (Exit::Unread, format!("{}: {error}", label::label(path.as_os_str())))
+    };
+    let alone = arguments.files.len() == 1;
+    if arguments.sha256.is_some() && !alone {
+        return usage("--sha256 is of one file");
+    }
+    if arguments.evidence.is_some() && !alone {
+        return usage("--evidence is of one file");
+    }
+    if arguments.files.iter().filter(|file| is_standard_input(file)).count() > 1 {
+        return usage("standard input can be read once");
+    }
+    let evidence = match &arguments.evidence {
+        None => None,
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|error| unread(path, &error))?;
+            Some(Evidence::from_bytes(&bytes).map_err(|error| unread(path, &error))?)
+        }
+    };
+    let Some(path) = &arguments.sums else {
+        let jobs = arguments.files.iter().map(|file| Job { file: file.clone(), sha256: arguments.sha256 });
+        return Ok((jobs.collect(), evidence));
+    };
+    let sums = Sums::read(path).map_err(|error| unread(path, &error))?;
+    let files = if arguments.files.is_empty() { &sums.names } else { &arguments.files };
+    let mut jobs = Vec::new();
+    for file in files {
+        let Some(sha256) = sums.get(file) else {
+            return usage(&format!("{} is not in the list", label::label(file.as_os_str())));
+        };
+        jobs.push(Job { file: file.clone(), sha256: Some(sha256) });
+    }
+    Ok((jobs, evidence))
+}
+
+fn total(jobs: &[Job]) -> Option<u64> {
+    let length = |job: &Job| match is_standard_input(&job.file) {
+        true => None,
+        // What cannot be read brings nothing.
+        false => Some(std::fs::metadata(&job.file).map_or(0, |about| about.len())),
+    };
+    jobs.iter().map(length).sum()
+}
+
+fn verdict(job: Job, wanted: &Wanted, progress: &Progress) -> Verdict {
+    let file = job.file.clone().into_os_string();
+    let input = match Input::open(&job.file) {
+        Ok(input) => input,
+        Err(error) => return Verdict::stopped(file, None, Stop::Unread(error)),
+    };
+    let length = input.length();
+    match admit(input, job.sha256, wanted, progress) {
+        Ok((session, blake3)) => {
+            let mut verdict = Verdict::passed(file, &session);
+            verdict.digests.blake3 = verdict.digests.blake3.or(blake3);
+            verdict
+        }
+        Err(stop) => Verdict::stopped(file, length, stop),
+    }
+}
+
+fn admit(
+    mut input: Input,
+    sha256: Option<Digest>,
+    wanted: &Wanted,
+    progress: &Progress,
+) -> Result<(Session<Verify>, Option<Digest>), Stop> {
+    // An empty file ends before its magic; the session says so without being told its length.
+    let length = input.length().filter(|length| *length > 0);
+    let mut session = Session::new(Verify::default(), length, Limits::new(Storage::Verify))?;
+    let hashes = !wanted.header_only && (sha256.is_some() || !wanted.blake3);
+    let mut mask = if hashes { Algorithm::Sha256 as u8 } else { 0 };
+    let side_by_side = wanted.blake3 && length.is_some();
+    if wanted.blake3 && !side_by_side {
+        mask |= Algorithm::Blake3 as u8 | if wanted.evidence.is_some() { EVIDENCE } else { 0 };
+    }
+    session.set_digests(mask)?;
+    if let Some(sha256) = sha256 {
+        session.expect_digest(Algorithm::Sha256, sha256)?;
+    }
+    match &mut input {
+        Input::File(file, length) if side_by_side => {
+            let file = (&*file, *length);
+            let found = groups::admit(&mut session, file, wanted.evidence.as_ref(), wanted.threads, progress)?;
+            let blake3 = found.root(file.1);
+            return Ok((session, blake3));
+        }
+        _ => {}
+    }
+    let reader: &mut dyn std::io::Read = match &mut input {
+        Input::File(file, _) => file,
+        Input::Stream(stream) => stream,
+    };
+    if wanted.header_only {
+        stream::header(&mut session, reader)?;
+    } else {
+        if let Some(evidence) = wanted.evidence.as_ref().filter(|_| !side_by_side) {
+            session.expect_evidence(Evidence::from_bytes(evidence.as_bytes())?)?;
+        }
+        stream::admit(&mut session, reader, &mut progress.reader())?;
+    }
+    Ok((session, None))
+}
+
+/// The bit of a mask of digests that asks for the evidence.
+const EVIDENCE: u8 = 4;
+
+/// Does the work on so many threads, and hands on what comes of it in the order of the work.
+fn in_order<W: Send, D: Send>(work: Vec<W>, threads: usize, each: impl Fn(W) -> D + Sync, mut done: impl FnMut(D)) {
+    let queue = Mutex::new(work.into_iter().enumerate().collect::<VecDeque<_>>());
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (sender, queue, each) = (sender.clone(), &queue, &each);
+            scope.spawn(move || {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some((index, work)) = next else { break };
+                    // The receiver lives as long as this scope.
+                    let _ = sender.send((index, each(work)));
+                }
+            });
+        }
+        drop(sender);
+        let mut early = Vec::new();
+        let mut next = 0;
+        for item in receiver {
+            early.push(item);
+            while let Some(at) = early.iter().position(|(index, _)| *index == next) {
+                done(early.swap_remove(at).1);
+                next += 1;
+            }
+        }
+    });
+}

@@ -1,0 +1,230 @@
+//! A file on all cores: whole groups of 2^20 bytes are read at their place and hashed side by side.
+//!
+//! The session sees every byte in file order, as ever: a thread that has read its group waits until the groups before it
+//! are in, pushes its own, and hashes it after that. Pushing without a digest costs next to nothing, so the wait is
+//! short. BLAKE3 is a tree, and each group is a part of it, whose value does not depend on the others.
+//!
+//! Nothing is mapped: a file that shrinks meanwhile is a file that ends too early.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use blake3::hazmat::HasherExt;
+use gguf_admission::{Code, Evidence, GROUP_BYTES, Session, Verify};
+
+use crate::input::read_at;
+use crate::progress::Progress;
+use crate::verdict::{Fault, Stop};
+
+const GROUP: usize = GROUP_BYTES as usize;
+
+type Value = [u8; 32];
+
+/// Reads all `length` bytes on `threads` threads, ends the session, and gives the values of all groups.
+///
+/// `expected` are the values of the first groups, or of all. Of several faults, the first in file order is reported.
+pub(crate) fn admit(
+    session: &mut Session<Verify>,
+    (file, length): (&File, u64),
+    expected: Option<&Evidence>,
+    threads: usize,
+    progress: &Progress,
+) -> Result<Evidence, Stop> {
+    let work = Work {
+        file,
+        length,
+        groups: length.div_ceil(GROUP_BYTES),
+        expected: expected.map_or(&[], |evidence| evidence.as_bytes().as_chunks().0),
+        claimed: AtomicU64::new(0),
+        ended: AtomicBool::new(false),
+        line: Mutex::new(Line { session, next: 0, first: None }),
+        moved: Condvar::new(),
+    };
+    let mut values = vec![Value::default(); usize::try_from(work.groups).map_err(io::Error::other)?];
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| work.run(progress))).collect();
+        for thread in threads {
+            for (group, value) in thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                values[group as usize] = value;
+            }
+        }
+    });
+    let ended_early = work.ended.into_inner();
+    let Line { session, first, .. } = work.line.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, stop)) = first {
+        return Err(stop);
+    }
+    // A file that has grown meanwhile goes on behind its end.
+    let mut more = [0];
+    if !ended_early && read_at(file, &mut more, length)? > 0 {
+        session.push_all(&more)?;
+    }
+    session.finish()?;
+    if work.expected.len() > values.len() {
+        return Err(Stop::Refused(fault(
+            work.groups,
+            format!("the file has {} groups, the evidence more", work.groups),
+        )));
+    }
+    Ok(Evidence::from_bytes(values.as_flattened())?)
+}
+
+struct Work<'a> {
+    file: &'a File,
+    length: u64,
+    groups: u64,
+    expected: &'a [Value],
+    /// Groups that a thread has taken.
+    claimed: AtomicU64,
+    /// Whether no further group is needed: a fault was found, or the file ended too early.
+    ended: AtomicBool,
+    line: Mutex<Line<'a>>,
+    /// The line has moved on.
+    moved: Condvar,
+}
+
+/// Where the threads take their turns.
+struct Line<'a> {
+    session: &'a mut Session<Verify>,
+    /// The group whose turn it is.
+    next: u64,
+    /// What was found first in file order, and where: a rule is broken in a group before its value differs.
+    first: Option<((u64, Order), Stop)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    Rule,
+    Value,
+}
+
+impl<'a> Work<'a> {
+    /// One thread: group after group, until there is none left or no further one is needed.
+    fn run(&self, progress: &Progress) -> Vec<(u64, Value)> {
+        let mut values = Vec::new();
+        let mut buffer = vec![0; GROUP.min(usize::try_from(self.length).unwrap_or(GROUP))];
+        let mut told = progress.reader();
+        while !self.ended.load(Ordering::Relaxed) {
+            let group = self.claimed.fetch_add(1, Ordering::Relaxed);
+            if group >= self.groups {
+                break;
+            }
+            let start = group * GROUP_BYTES;
+            let wanted = usize::try_from(self.length - start).map_or(GROUP, |left| left.min(GROUP));
+            let read = read_at(self.file, &mut buffer[..wanted], start);
+            let Some(mut line) = self.turn(group) else { break };
+            let bytes = match read {
+                Ok(read) => &buffer[..read],
+                Err(error) => {
+                    self.stop(&mut line, (group, Order::Rule), error.into());
+                    break;
+                }
+            };
+            if let Err(error) = line.session.push_all(bytes) {
+                self.stop(&mut line, (group, Order::Rule), error.into());
+                break;
+            }
+            line.next = group + 1;
+            if bytes.len() < wanted {
+                // The session will say so when it ends.
+                self.ended.store(true, Ordering::Relaxed);
+            }
+            self.moved.notify_all();
+            drop(line);
+            told.add(bytes.len());
+            if bytes.len() < wanted {
+                break;
+            }
+            let value = value(start, bytes, self.groups == 1);
+            match self.expected.get(group as usize) {
+                Some(expected) if *expected != value => {
+                    let fault = differs(group);
+                    self.stop(&mut self.lock(), (group, Order::Value), Stop::Refused(fault));
+                    break;
+                }
+                _ => values.push((group, value)),
+            }
+        }
+        values
+    }
+
+    /// Waits until all groups before `group` are in; `None` if that will not be.
+    fn turn(&self, group: u64) -> Option<MutexGuard<'_, Line<'a>>> {
+        let waits = |line: &mut Line<'a>| line.next != group && !self.ended.load(Ordering::Relaxed);
+        let line = self.moved.wait_while(self.lock(), waits).unwrap_or_else(PoisonError::into_inner);
+        // A fault behind this group ends nothing before it, but then its turn has been.
+        (line.next == group && !self.ended.load(Ordering::Relaxed)).then_some(line)
+    }
+
+    fn stop(&self, line: &mut Line<'a>, at: (u64, Order), stop: Stop) {
+        if line.first.as_ref().is_none_or(|(first, _)| at < *first) {
+            line.first = Some((at, stop));
+        }
+        self.ended.store(true, Ordering::Relaxed);
+        self.moved.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line<'a>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The value of a group; of the only one, the file's BLAKE3.
+fn value(start: u64, bytes: &[u8], alone: bool) -> Value {
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset(start);
+    hasher.update(bytes);
+    if alone { hasher.finalize().into() } else { hasher.finalize_non_root() }
+}
+
+fn differs(group: u64) -> Fault {
+    fault(group, "these are not the bytes that were expected".into())
+}
+
+fn fault(group: u64, message: String) -> Fault {
+    let path = Some(format!("evidence[{group}]"));
+    Fault { code: Code::Digest.name(), offset: Some(group * GROUP_BYTES), path, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use gguf_admission::{Limits, Storage};
+    use gguf_tests::evidence::file;
+
+    use super::*;
+
+    /// What is said of a file that had `told` bytes when it was opened, and has `bytes` now.
+    fn judged(bytes: &[u8], told: usize, threads: usize) -> (Result<usize, Fault>, u64) {
+        let mut part = tempfile::tempfile().expect("a file");
+        part.write_all(bytes).expect("room");
+        let mut session =
+            Session::new(Verify::default(), Some(told as u64), Limits::new(Storage::Verify)).expect("a session");
+        session.set_digests(0).expect("before the first byte");
+        let progress = Progress::hidden();
+        match admit(&mut session, (&part, told as u64), None, threads, &progress) {
+            Ok(evidence) => (Ok(evidence.len()), session.position()),
+            Err(Stop::Refused(fault)) => (Err(fault), session.position()),
+            Err(Stop::Unread(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrinks_or_grows_meanwhile_is_a_file_of_the_wrong_length() {
+        let whole = file(5 * GROUP);
+        for threads in [1, 2, 8] {
+            assert_eq!(judged(&whole, whole.len(), threads).0, Ok(5));
+            for left in [5 * GROUP - 1, 3 * GROUP + 7, 3 * GROUP, 100] {
+                let fault = judged(&whole[..left], whole.len(), threads).0.expect_err("it is short");
+                assert_eq!((fault.code, fault.path.as_deref()), ("truncated", Some("tensors[0].offset")), "{left}");
+            }
+            let grown = [&whole[..], b"more"].concat();
+            let fault = judged(&grown, whole.len(), threads).0.expect_err("it is long");
+            assert_eq!((fault.code, fault.offset), ("trailing", Some(whole.len() as u64)));
+        }
+    }
+}

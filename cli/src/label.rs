@@ -1,0 +1,52 @@
+//! Names of files as a terminal may show them: a name can hold any byte, and escapes that rewrite the screen.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+
+/// The name with control characters, marks that turn the writing direction, and bytes that are no text escaped.
+pub(crate) fn label(name: &OsStr) -> String {
+    let mut shown = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        chunk.valid().chars().for_each(|letter| push(&mut shown, letter));
+        for byte in chunk.invalid() {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// The same of text from a file's header.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    String::from_utf8_lossy(bytes).chars().for_each(|letter| push(&mut shown, letter));
+    shown
+}
+
+fn push(shown: &mut String, letter: char) {
+    let is_hidden =
+        matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    match letter {
+        '\\' => shown.push_str("\\\\"),
+        letter if letter.is_control() || is_hidden => shown.extend(letter.escape_default()),
+        letter => shown.push(letter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_rewrite_the_screen_is_escaped() {
+        assert_eq!(label(OsStr::new("a ü.gguf")), "a ü.gguf");
+        assert_eq!(label(OsStr::new("\u{1b}[2J\n\r\\\u{202e}\u{9b}")), "\\u{1b}[2J\\n\\r\\\\\\u{202e}\\u{9b}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn bytes_that_are_no_text_are_escaped() {
+        use std::os::unix::ffi::OsStrExt;
+        assert_eq!(label(OsStr::from_bytes(b"a\xff\xc3.gguf")), "a\\xff\\xc3.gguf");
+    }
+}
