@@ -67,7 +67,7 @@ pub fn files_of(scratch: &str, lengths: impl IntoIterator<Item = usize>) -> Vec<
 }
 
 /// The BLAKE3 and the evidence of files, by the naive implementation. `scratch` is a folder for them.
-fn naive<'a>(scratch: &str, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Naive> {
+pub fn naive<'a>(scratch: &str, files: impl IntoIterator<Item = &'a [u8]>) -> Vec<Naive> {
     let folder = fresh(scratch, "blake3");
     std::fs::create_dir_all(&folder).expect("a scratch folder");
     let paths: Vec<_> = files
