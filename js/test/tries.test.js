@@ -15,6 +15,8 @@ const file = gguf({ tensors: [{ bytes: 300_000 }] });
 const sha256 = createHash('sha256').update(file).digest('hex');
 const other = gguf({ tensors: [{ bytes: 300_000, fill: index => index % 7 }] });
 const retryDelay = 1;
+/** So that what would wait for ever fails. */
+const watched = () => AbortSignal.timeout(30_000);
 
 /** @type {import('../index.js').Guest} */ let guest;
 /** @type {Awaited<ReturnType<typeof serve>>} */ let server;
@@ -38,7 +40,8 @@ const at = async (...manners) => {
  */
 async function admitted(options, ...manners) {
   const tee = recorder();
-  const model = await admit(guest, await at(...manners), { retryDelay, tee, ...options });
+  const admitting = admit(guest, await at(...manners), { retryDelay, tee, signal: watched(), ...options });
+  const model = await admitting.catch(error => assert.fail(`not admitted: ${error.message}`));
   model.release();
   assert.equal(model.report.digests?.sha256, sha256);
   assert.equal(Buffer.compare(tee.bytes, file), 0);
@@ -50,7 +53,7 @@ async function admitted(options, ...manners) {
  */
 async function refused(options, ...manners) {
   const tee = recorder();
-  const fault = await faultOf(admit(guest, await at(...manners), { retryDelay, tee, ...options }));
+  const fault = await faultOf(admit(guest, await at(...manners), { retryDelay, tee, signal: watched(), ...options }));
   assert.deepEqual(tee.aborted, [fault]);
   return fault;
 }
@@ -82,8 +85,8 @@ test('tries without progress are counted; the first request and earlier bytes ar
     assert.equal(server.requests.length, requests);
 
     // Each answer begins with bytes that were there, and breaks before a new one.
-    const overlaps = { overlap: 40_000, breakAfter: 10 };
-    assert.match((await refused({ retries }, { breakAfter: 90_000 }, overlaps)).message, /no tries are left/);
+    const overlaps = Array(12).fill({ overlap: 40_000, breakAfter: 10 });
+    assert.match((await refused({ retries }, { breakAfter: 90_000 }, ...overlaps, {})).message, /no tries are left/);
     assert.equal(server.requests.length, requests);
   }
 });
