@@ -18,9 +18,22 @@ import { ADMIT_OPTIONS } from './options.js';
  * @returns {Promise<import('../guest/model.js').Model>}
  */
 export function admit(guest, source, options) {
+  return admitBy(Admission, guest, source, options);
+}
+
+/**
+ * By sessions of another make.
+ *
+ * @param {typeof Admission} Session
+ * @param {import('../guest/guest.js').Guest} guest
+ * @param {import('../sources/source-of.js').Admissible} source
+ * @param {AdmitOptions} [options]
+ * @returns {Promise<import('../guest/model.js').Model>}
+ */
+export function admitBy(Session, guest, source, options) {
   return deliver(source, options, ADMIT_OPTIONS, (checked, length, progress) => {
     const { onHeader } = checked;
-    return new Admission(guest, {
+    return new Session(guest, {
       ...admissionOf(checked),
       length,
       onHeader: onHeader && ((report, header) => progress.pausedFor(() => onHeader(report, header))),

@@ -51,7 +51,10 @@
  * @property {any} [error]               of a failed session
  */
 
-/** @typedef {Report & { digests: { sha256?: string, blake3?: string } }} ModelReport  of an admitted model */
+/**
+ * @typedef {Report & { digests: Digests, recorded?: import('./settings.js').Algorithm[] }} ModelReport
+ * Of an admitted model. `recorded` names those of its digests that were computed when the file was stored, and not now.
+ */
 
 /**
  * What a report says of an admitted file: the same for the same file, whatever the ABI, the sink and the chunks.

@@ -1,5 +1,5 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
-import { admit } from '../admit/admit.js';
+import { admit, admitBy } from '../admit/admit.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
@@ -11,11 +11,13 @@ import { diagnosed, owned, recordOf } from './diagnosis.js';
 import { orFault } from './fault.js';
 import { OpfsTee, STORE_OPTIONS } from './store-tee.js';
 import { StoredFile } from './stored-file.js';
+import { storedAdmission } from './stored-model.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('../guest/settings.js').Algorithm} Algorithm */
+/** @typedef {import('../guest/settings.js').Computed} Computed */
 
 /** @type {Readonly<Record<keyof (AdmitOptions & StoreOptions), import('../core/options.js').Check>>} */
 export const STORED_OPTIONS = { ...ADMIT_OPTIONS, ...STORE_OPTIONS };
@@ -59,6 +61,9 @@ export async function removeStored(name, options) {
  * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or
  * `blake3` than the options require gives way to `source`, when that is admitted.
  *
+ * The model's report is the same as when the file was stored. A digest that was computed then is not computed again,
+ * unless an option names it: it stands in `digests`, and is named in `recorded`.
+ *
  * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
  * the stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by
  * a digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
@@ -90,7 +95,8 @@ export async function admitStored(guest, name, source, given) {
 
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
   try {
-    return { model: await admit(guest, found.file, { ...admission, ...recordOf(found) }), found: true };
+    const options = { ...admission, digests: toCompute(found, admission), ...recordOf(found) };
+    return { model: await admitBy(storedAdmission(found.digests), guest, found.file, options), found: true };
   } catch (error) {
     throw await diagnosed(guest, await tee.files, found, admission.signal, error);
   }
@@ -103,11 +109,29 @@ export async function admitStored(guest, name, source, given) {
  * @param {OpfsTee} tee
  */
 function admitAndStore(guest, source, options, tee) {
-  const isDigestRequired = NAMES.some(name => options[name] !== undefined);
-  /** @type {readonly import('../guest/settings.js').Computed[]} */
-  const asked = options.digests ?? (isDigestRequired ? [] : ['sha256']);
-  return admit(guest, source, { ...options, digests: [...asked, 'blake3'], tee: [options.tee ?? [], tee].flat() });
+  const digests = [...asked(options), /** @type {const} */ ('blake3')];
+  return admit(guest, source, { ...options, digests, tee: [options.tee ?? [], tee].flat() });
 }
+
+/**
+ * What `admit` would compute beside what is required.
+ *
+ * @param {AdmitOptions} options
+ * @returns {readonly Computed[]}
+ */
+function asked(options) {
+  const isDigestRequired = NAMES.some(name => options[name] !== undefined);
+  return options.digests ?? (isDigestRequired ? [] : ['sha256']);
+}
+
+/**
+ * What is asked for by name, and of what is not: that which the record does not know.
+ *
+ * @param {Stored} found
+ * @param {AdmitOptions} options
+ */
+const toCompute = ({ digests }, options) =>
+  options.digests ?? asked(options).filter(name => !Object.hasOwn(digests, name));
 
 const NAMES = /** @type {Algorithm[]} */ (Object.keys(ALGORITHMS));
 

@@ -5,24 +5,78 @@ import { faultOf } from './support/guest.js';
 import { assertNothingLeft, bytesOf, directory, file, guest, other, sha256Of } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
 
+/** @param {(record: string) => string} change */
+function spoilRecord(change) {
+  const record = directory.files.get('m.gguf.digests');
+  assert.ok(record);
+  record.bytes = new TextEncoder().encode(change(new TextDecoder().decode(record.bytes)));
+}
+
 /** The limit that refuses no file. */
 const WINDOW = 7;
 
 test('admitStored takes the source once, and then the stored file, whose BLAKE3 it requires', async () => {
   const first = await admitStored(guest, 'm.gguf', observed(file).stream);
   assert.equal(first.found, false);
-  assert.deepEqual(Object.keys(first.model.report.digests ?? {}), ['sha256', 'blake3']);
+  const { digests } = first.model.report;
+  assert.deepEqual(Object.keys(digests), ['sha256', 'blake3']);
+  assert.equal(first.model.report.recorded, undefined);
   first.model.release();
   const source = observed(file);
   const second = await admitStored(guest, 'm.gguf', source.stream, { sink: 'resident' });
   assert.equal(second.found, true);
   assert.deepEqual([source.given, source.isCancelled, source.stream.locked], [0, true, false]);
-  assert.deepEqual(second.model.report.digests, { blake3: first.model.report.digests?.blake3 ?? '' });
+  assert.deepEqual(second.model.report.digests, digests);
+  assert.deepEqual(second.model.report.recorded, ['sha256']);
   assert.equal(second.model.tensor(0)?.length, 300_000);
   second.model.release();
   await removeStored('m.gguf');
   assert.equal(await findStored('m.gguf'), undefined);
   assertNothingLeft();
+});
+
+test('a digest that an option names, or no record, is computed; any other stands as recorded', async () => {
+  const { model } = await admitStored(guest, 'm.gguf', file);
+  const { sha256, blake3 } = model.report.digests;
+  model.release();
+  /** @param {import('../index.js').AdmitOptions} [options] */
+  const stored = async options => {
+    const { model, found } = await admitStored(guest, 'm.gguf', file, options);
+    assert.equal(found, true);
+    const { report } = model;
+    model.release();
+    return { report };
+  };
+  /** @type {[import('../index.js').AdmitOptions, string[]][]} */
+  const cases = [
+    [{}, ['sha256']],
+    [{ sha256 }, []],
+    [{ blake3 }, ['sha256']],
+    [{ digests: ['sha256'] }, []],
+    [{ digests: [] }, ['sha256']],
+  ];
+  for (const [options, recorded] of cases) {
+    const { report } = await stored(options);
+    assert.deepEqual([report.digests, report.recorded], [{ sha256, blake3 }, recorded], JSON.stringify(options));
+  }
+  // A record is as good as the disk: what it alone says is marked.
+  const spoilt = 'ab'.repeat(32);
+  spoilRecord(text => text.replace(String(sha256), spoilt));
+  const { report: trusted } = await stored();
+  assert.deepEqual([trusted.digests.sha256, trusted.recorded], [spoilt, ['sha256']]);
+  const { report: computed } = await stored({ digests: ['sha256'] });
+  assert.deepEqual([computed.digests.sha256, computed.recorded], [sha256, []]);
+  spoilRecord(text => text.replace(`"sha256":"${spoilt}",`, ''));
+  const { report: learnt } = await stored();
+  assert.deepEqual([learnt.digests, learnt.recorded], [{ sha256, blake3 }, []]);
+});
+
+test('a tee of a stored file is told the same report', async () => {
+  const tee = recorder();
+  (await admitStored(guest, 'm.gguf', file)).model.release();
+  const { model } = await admitStored(guest, 'm.gguf', observed(file).stream, { tee });
+  assert.deepEqual(tee.closed[0].digests, model.report.digests);
+  model.release();
 });
 
 test('a stored file that was damaged is deleted, and the same call again takes the source', async () => {

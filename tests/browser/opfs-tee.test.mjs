@@ -41,7 +41,8 @@ inEachBrowser((test, browserName) => {
             isSame,
             length,
             digests: [Object.keys(one), Object.keys(two)],
-            isEqual: one.blake3 === two.blake3 && two.blake3 === file.digests.blake3,
+            recorded: second.model.report.recorded,
+            isEqual: one.sha256 === two.sha256 && one.blake3 === two.blake3 && two.blake3 === file.digests.blake3,
             names,
           };
         },
@@ -51,7 +52,8 @@ inEachBrowser((test, browserName) => {
         found: [false, true],
         isSame: true,
         length: 2 ** 21,
-        digests: [['sha256', 'blake3'], ['blake3']],
+        digests: [['sha256', 'blake3'], ['sha256', 'blake3']],
+        recorded: ['sha256'],
         isEqual: true,
         names: [],
       });
