@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { madeFile, realFile } from './file.mjs';
-import { BLAKE3, Guest, NONE, SHA256 } from './guest.mjs';
-import { printTable, ratio, seconds } from './measure.mjs';
+import { BLAKE3, EVIDENCE, Guest, NONE, SHA256 } from './guest.mjs';
+import { median, printTable, ratio, seconds } from './measure.mjs';
 import { plot } from './plot.mjs';
 
 const root = new URL('../../', import.meta.url);
@@ -19,7 +19,7 @@ const VOCABULARY = new URL('target/models/vocab/ggml-vocab-gemma-4.gguf', root);
 const REAL_HEADER = 6_525_112;
 
 const guest = new Guest();
-const results = { ratios: [], sizes: [], streams: [], windows: [] };
+const results = { ratios: [], sizes: [], streams: [], windows: [], finish: [] };
 
 function compare(what, most, work, base, pairs = PAIRS) {
   const measured = ratio(work, base, pairs);
@@ -95,6 +95,7 @@ function compareAll() {
   if (existsSync(REAL)) {
     const real = realFile(REAL);
     const part = { end: REAL_HEADER };
+    const { handle: proven } = guest.v2(real, { digests: EVIDENCE, keep: true });
     rows.push(
       compare(
         'real model, SHA-256 verify / copy + SHA-256',
@@ -106,6 +107,18 @@ function compareAll() {
         'real model, BLAKE3 verify / copy + BLAKE3',
         1.3,
         () => guest.v2(real, { digests: BLAKE3 }),
+        () => guest.plain(real, { digests: BLAKE3 }),
+      ),
+      compare(
+        'real model, BLAKE3 and evidence verify / BLAKE3 verify',
+        1.03,
+        () => guest.v2(real, { digests: EVIDENCE }),
+        () => guest.v2(real, { digests: BLAKE3 }),
+      ),
+      compare(
+        'real model, groups proven by evidence / copy + BLAKE3',
+        1.1,
+        () => guest.prove(real, proven),
         () => guest.plain(real, { digests: BLAKE3 }),
       ),
       compare(
@@ -177,4 +190,17 @@ function compareAll() {
     ),
   );
   printTable(['what', 'ratio', 'wanted at most', 'middle half', 'A/A', 'ms', 'pairs'], rows);
+
+  console.log('From the last push to the answer of `finish`: milliseconds, wanted at most 5\n');
+  const files = [['256 MiB', small], ['4 GiB', large]];
+  if (existsSync(REAL)) files.unshift(['real model', realFile(REAL)]);
+  const waits = [];
+  for (const [name, file] of files) {
+    for (const [what, digests] of [['SHA-256', SHA256], ['BLAKE3', BLAKE3], ['BLAKE3 and evidence', EVIDENCE]]) {
+      const times = Array.from({ length: file === large ? 1 : 5 }, () => guest.v2(file, { digests }).finish);
+      results.finish.push({ file: name, what, milliseconds: times });
+      waits.push([name, what, median(times).toFixed(3), Math.max(...times).toFixed(3)]);
+    }
+  }
+  printTable(['file', 'digests', 'median', 'most'], waits);
 }
