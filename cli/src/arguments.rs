@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
-use gguf_admission::Digest;
+use gguf_admission::{Digest, Profile};
 
 /// Checks GGUF model files, shows what is in them, and writes their evidence.
 ///
@@ -47,6 +47,12 @@ pub(crate) struct Check {
     /// The evidence that the file must agree with, MiB by MiB; with one FILE only
     #[arg(long, value_name = "EVIDENCE", conflicts_with = "header_only")]
     pub(crate) evidence: Option<PathBuf>,
+    /// Also hold the header to what readers of this kind ask of a model; an error refuses the file
+    #[arg(long, value_name = "NAME", value_parser = profile)]
+    pub(crate) profile: Option<Profile>,
+    /// Each FILE is a shard, PREFIX-00001-of-00003.gguf: check all of its set, and that they belong together
+    #[arg(long, conflicts_with_all = ["sha256", "sums", "evidence"])]
+    pub(crate) set: bool,
     /// Read no further than the header: no digest, and nothing is said of the data
     #[arg(long)]
     pub(crate) header_only: bool,
@@ -93,6 +99,13 @@ pub(crate) fn digest(text: &str) -> Result<Digest, String> {
         }
     }
     Ok(Digest(bytes))
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    match name {
+        "llama" => Ok(Profile::Llama),
+        _ => Err("the profile is llama".into()),
+    }
 }
 
 /// The threads that were asked for, or one a core.

@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-use gguf_admission::{Algorithm, Digest, Evidence, Limits, Session, Storage, Verify};
+use gguf_admission::{Algorithm, Digest, Evidence, Level, Limits, Profile, Session, Storage, Verify};
 
 use crate::arguments::{Check, threads};
 use crate::exit::Exit;
 use crate::input::{Input, is_standard_input};
 use crate::progress::Progress;
+use crate::shards::{Checked, files_of};
 use crate::sums::Sums;
 use crate::text;
 use crate::verdict::{Stop, Verdict};
-use crate::{groups, label, stream};
+use crate::{groups, label, shards, stream};
 
 /// What is wanted of every file.
 struct Wanted {
     blake3: bool,
     header_only: bool,
     evidence: Option<Evidence>,
+    profile: Option<Profile>,
     /// Threads for one file.
     threads: usize,
 }
@@ -29,6 +31,15 @@ struct Wanted {
 struct Job {
     file: PathBuf,
     sha256: Option<Digest>,
+    /// How many shards the set has that begins with this file, where one does.
+    set: Option<usize>,
+    keeps_header: bool,
+}
+
+impl Job {
+    fn new(file: PathBuf, sha256: Option<Digest>) -> Self {
+        Job { file, sha256, set: None, keeps_header: false }
+    }
 }
 
 pub(crate) fn run(arguments: &Check) -> Exit {
@@ -45,20 +56,29 @@ pub(crate) fn run(arguments: &Check) -> Exit {
         blake3: arguments.blake3 || evidence.is_some(),
         header_only: arguments.header_only,
         evidence,
+        profile: arguments.profile,
         threads: (threads / side_by_side).max(1),
     };
     let progress = if arguments.header_only { Progress::hidden() } else { Progress::new(total(&jobs)).tick() };
     let width = jobs.iter().map(|job| text::width(&label::label(job.file.as_os_str()))).max().unwrap_or(0);
     let mut exit = Exit::Good;
-    in_order(
-        jobs,
-        side_by_side,
-        |job| verdict(job, &wanted, &progress),
-        |verdict| {
-            exit = exit.max(verdict.exit());
-            progress.print(&if arguments.json { verdict.json() } else { text::line(&verdict, width) });
-        },
-    );
+    let mut say = |verdict: &Verdict| {
+        exit = exit.max(verdict.exit());
+        progress.print(&if arguments.json { verdict.json() } else { text::line(verdict, width) });
+    };
+    // The shards of a set are told when the last of them is there.
+    let (mut gathered, mut count) = (Vec::new(), 1);
+    let work = |job: Job| (job.set, check(job, &wanted, &progress));
+    in_order(jobs, side_by_side, work, |(set, checked)| {
+        count = set.unwrap_or(count);
+        gathered.push(checked);
+        if gathered.len() == count {
+            if arguments.set {
+                shards::join(&mut gathered);
+            }
+            gathered.drain(..).for_each(|one| say(&one.verdict));
+        }
+    });
     progress.end();
     exit
 }
@@ -87,8 +107,20 @@ fn plan(arguments: &Check) -> Result<(Vec<Job>, Option<Evidence>), (Exit, String
         }
     };
     let Some(path) = &arguments.sums else {
-        let jobs = arguments.files.iter().map(|file| Job { file: file.clone(), sha256: arguments.sha256 });
-        return Ok((jobs.collect(), evidence));
+        let mut jobs = Vec::new();
+        for file in &arguments.files {
+            let set = if arguments.set { files_of(file) } else { Some(vec![file.clone()]) };
+            let Some(files) = set else {
+                return usage(&format!("{} is not named as a shard is", label::label(file.as_os_str())));
+            };
+            let count = files.len();
+            jobs.extend(files.into_iter().enumerate().map(|(no, file)| Job {
+                set: (no == 0).then_some(count),
+                keeps_header: arguments.set,
+                ..Job::new(file, arguments.sha256)
+            }));
+        }
+        return Ok((jobs, evidence));
     };
     let sums = Sums::read(path).map_err(|error| unread(path, &error))?;
     let files = if arguments.files.is_empty() { &sums.names } else { &arguments.files };
@@ -97,7 +129,7 @@ fn plan(arguments: &Check) -> Result<(Vec<Job>, Option<Evidence>), (Exit, String
         let Some(sha256) = sums.get(file) else {
             return usage(&format!("{} is not in the list", label::label(file.as_os_str())));
         };
-        jobs.push(Job { file: file.clone(), sha256: Some(sha256) });
+        jobs.push(Job::new(file.clone(), Some(sha256)));
     }
     Ok((jobs, evidence))
 }
@@ -111,20 +143,21 @@ fn total(jobs: &[Job]) -> Option<u64> {
     jobs.iter().map(length).sum()
 }
 
-fn verdict(job: Job, wanted: &Wanted, progress: &Progress) -> Verdict {
+fn check(job: Job, wanted: &Wanted, progress: &Progress) -> Checked {
     let file = job.file.clone().into_os_string();
+    let stopped = |length, stop| Checked { verdict: Verdict::stopped(file.clone(), length, stop), session: None };
     let input = match Input::open(&job.file) {
         Ok(input) => input,
-        Err(error) => return Verdict::stopped(file, None, Stop::Unread(error)),
+        Err(error) => return stopped(None, Stop::Unread(error)),
     };
     let length = input.length();
     match admit(input, job.sha256, wanted, progress) {
         Ok((session, blake3)) => {
             let mut verdict = Verdict::passed(file, &session);
             verdict.digests.blake3 = verdict.digests.blake3.or(blake3);
-            verdict
+            Checked { verdict, session: job.keeps_header.then_some(session) }
         }
-        Err(stop) => Verdict::stopped(file, length, stop),
+        Err(stop) => stopped(length, stop),
     }
 }
 
@@ -144,6 +177,7 @@ fn admit(
         mask |= Algorithm::Blake3 as u8 | if wanted.evidence.is_some() { EVIDENCE } else { 0 };
     }
     session.set_digests(mask)?;
+    session.set_profile(wanted.profile.map(|profile| (profile, Level::Report)))?;
     if let Some(sha256) = sha256 {
         session.expect_digest(Algorithm::Sha256, sha256)?;
     }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use gguf_admission::{Session, State, Verify};
 
+use crate::feed::{judge, push_all};
 use crate::progress;
 use crate::verdict::Stop;
 
@@ -22,7 +23,7 @@ pub(crate) fn admit(
         if read == 0 {
             return Ok(session.finish()?);
         }
-        session.push_all(&buffer[..read])?;
+        push_all(session, &buffer[..read])?;
         progress.add(read);
     }
 }
@@ -39,7 +40,7 @@ pub(crate) fn header(session: &mut Session<Verify>, reader: &mut dyn Read) -> Re
         while !rest.is_empty() {
             let taken = session.push(rest)?;
             if session.state() == State::HeaderReady {
-                return Ok(());
+                return judge(session);
             }
             rest = &rest[taken..];
         }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::feed::Finding;
 use crate::label::label;
 use crate::verdict::{Outcome, Verdict};
 
@@ -27,7 +28,13 @@ pub(crate) fn line(verdict: &Verdict, width: usize) -> String {
     };
     let name = label(&verdict.file);
     let gap = " ".repeat(width.saturating_sub(self::width(&name)));
-    format!("{style}{word:<6}{style:#}  {name}{gap}  {}", says(verdict))
+    let mut line = format!("{style}{word:<6}{style:#}  {name}{gap}  {}", says(verdict));
+    for Finding { rule, level, path, offset, message } in verdict.findings.iter().flatten() {
+        let path = path.as_ref().map(|path| format!(" in {path}")).unwrap_or_default();
+        let offset = offset.map(|offset| format!(" at byte {}", grouped(offset))).unwrap_or_default();
+        line += &format!("\n        {level} {rule}{path}{offset}: {message}");
+    }
+    line
 }
 
 fn says(verdict: &Verdict) -> String {

@@ -7,6 +7,7 @@ use gguf_admission::{Digests, Error, Header, Path, Session, Value, Verify};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::feed::{self, Finding};
 use crate::label;
 
 /// Longest name of an architecture that is shown.
@@ -20,6 +21,8 @@ pub(crate) struct Verdict {
     pub(crate) digests: Digests,
     pub(crate) architecture: Option<String>,
     pub(crate) tensors: Option<usize>,
+    /// What the profile found; `None` where none was chosen, or the file did not come so far.
+    pub(crate) findings: Option<Vec<Finding>>,
 }
 
 pub(crate) enum Outcome {
@@ -42,17 +45,20 @@ pub(crate) struct Fault {
 /// Why a check ended early.
 pub(crate) enum Stop {
     Refused(Fault),
+    /// The profile found an error, and these findings in all.
+    Unfit(Fault, Vec<Finding>),
     Unread(io::Error),
 }
 
 impl Verdict {
     /// Of a file that was not read, or not to its end.
     pub(crate) fn stopped(file: OsString, length: Option<u64>, stop: Stop) -> Self {
-        let outcome = match stop {
-            Stop::Refused(fault) => Outcome::Rejected(fault),
-            Stop::Unread(error) => Outcome::Unread(error.to_string()),
+        let (outcome, findings) = match stop {
+            Stop::Refused(fault) => (Outcome::Rejected(fault), None),
+            Stop::Unfit(fault, findings) => (Outcome::Rejected(fault), Some(findings)),
+            Stop::Unread(error) => (Outcome::Unread(error.to_string()), None),
         };
-        Verdict { file, outcome, length, digests: Digests::default(), architecture: None, tensors: None }
+        Verdict { file, outcome, length, digests: Digests::default(), architecture: None, tensors: None, findings }
     }
 
     /// Of a session that is admitted, or has its header.
@@ -65,6 +71,7 @@ impl Verdict {
             digests: session.model().map(|model| *model.digests()).unwrap_or_default(),
             architecture: session.header().and_then(architecture),
             tensors: session.header().map(Header::tensor_count),
+            findings: session.findings().map(feed::list),
         }
     }
 
@@ -102,7 +109,7 @@ impl Verdict {
             },
             architecture: self.architecture.as_deref(),
             tensors: self.tensors,
-            findings: &[],
+            findings: self.findings.as_deref(),
         };
         serde_json::to_string(&line).expect("strings and numbers are JSON")
     }
@@ -147,8 +154,7 @@ struct Line<'a> {
     digests: Hex,
     architecture: Option<&'a str>,
     tensors: Option<usize>,
-    /// What a profile found. There is none yet.
-    findings: &'a [()],
+    findings: Option<&'a [Finding]>,
 }
 
 #[derive(Serialize)]

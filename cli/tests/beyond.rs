@@ -1,0 +1,106 @@
+//! Beyond one file by itself: profiles of readers, and sets of shards.
+
+mod support;
+
+use gguf_tests::writer::Writer;
+use serde_json::{Value, json};
+use support::{Folder, GOOD, gguf_admit, run};
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn a_profile_refuses_what_its_readers_could_not_load_and_tells_all_that_it_found() {
+    let folder = Folder::new();
+    folder.put("good.gguf", GOOD);
+    // No data behind the header: it is refused before any is asked for.
+    folder.put("vocabulary.gguf", &vocabulary());
+    for options in [&["check"][..], &["check", "--blake3"], &["check", "--header-only"]] {
+        let judged = [options, &["--json", "--profile", "llama", "good.gguf"]].concat();
+        let (text, _, code) = folder.run(&judged);
+        let said = &lines(&text)[0];
+        assert_eq!((code, &said["verdict"], &said["code"]), (1, &json!("rejected"), &json!("profile")), "{text}");
+        let finding = &said["findings"][0];
+        assert_eq!((&finding["rule"], &finding["level"]), (&json!("L2"), &json!("error")));
+        assert_eq!(said["message"], json!(format!("L2: {}", finding["message"].as_str().expect("words"))));
+
+        let (text, _, code) = folder.run(&[options, &["--json", "--profile", "llama", "vocabulary.gguf"]].concat());
+        assert_eq!((code, lines(&text)[0]["findings"][0]["rule"].as_str()), (0, Some("L9")), "{text}");
+        let (text, _, code) = folder.run(&[options, &["--json", "good.gguf"]].concat());
+        assert_eq!((code, &lines(&text)[0]["findings"]), (0, &Value::Null));
+    }
+    let (text, _, code) = run(gguf_admit(), &["check", "--profile", "llama", "-"], GOOD);
+    assert_eq!((code, text.contains("\n        error L2: ")), (1, true), "{text}");
+    assert_eq!(folder.run(&["check", "--profile", "other", "good.gguf"]).2, 2);
+}
+
+/// A vocabulary with one token that is too long to be liked.
+fn vocabulary() -> Vec<u8> {
+    let mut writer = Writer::new(0, 6);
+    writer.entry_string(b"general.architecture", b"tiny");
+    writer.entry_array(b"tokenizer.ggml.tokens", 8, 1).string(&[b'x'; 5_000]);
+    for key in ["bos", "eos", "unknown"] {
+        writer.entry_u32(format!("tokenizer.ggml.{key}_token_id").as_bytes(), 0);
+    }
+    writer.entry_string(b"tokenizer.ggml.model", b"llama");
+    writer.bytes
+}
+
+/// Shard `no` of `count`, of a set of `total` tensors.
+fn shard(no: u16, count: u16, total: i32, names: &[&str]) -> Vec<u8> {
+    let mut writer = Writer::new(names.len() as u64, 3);
+    writer.key(b"split.no", 2).bytes.extend(no.to_le_bytes());
+    writer.key(b"split.count", 2).bytes.extend(count.to_le_bytes());
+    writer.key(b"split.tensors.count", 5).bytes.extend(total.to_le_bytes());
+    for name in names {
+        writer.tensor(name.as_bytes(), 32, 32);
+    }
+    writer.pad(32);
+    for index in 0..names.len() {
+        writer.data(index, 32, 32);
+    }
+    writer.bytes
+}
+
+#[test]
+fn a_set_is_checked_as_one_from_any_of_its_shards() {
+    let folder = Folder::new();
+    let shards = [shard(0, 3, 4, &["a", "b"]), shard(1, 3, 4, &["c"]), shard(2, 3, 4, &["d"])];
+    let name = |no: usize| format!("m-{:05}-of-00003.gguf", no + 1);
+    shards.iter().enumerate().for_each(|(no, bytes)| folder.put(&name(no), bytes));
+    for jobs in ["1", "4"] {
+        for given in 0..3 {
+            let (text, _, code) = folder.run(&["check", "--json", "--set", "--jobs", jobs, &name(given)]);
+            let files: Vec<Value> = lines(&text).iter().map(|said| said["file"].clone()).collect();
+            assert_eq!((code, files), (0, (0..3).map(|no| json!(name(no))).collect()), "{text}");
+        }
+    }
+    // Each of these is sound by itself, and does not belong here.
+    for (no, other, path) in [
+        (0, shard(1, 3, 4, &["a", "b"]), "metadata[0].value"),
+        (1, shard(1, 2, 4, &["c"]), "metadata[1].value"),
+        (1, shard(0, 3, 4, &["c"]), "metadata[0].value"),
+        (2, shard(2, 3, 5, &["d"]), "metadata[2].value"),
+        (2, shard(2, 3, 4, &["d", "e"]), "metadata[2].value"),
+        (2, shard(2, 3, 4, &["a"]), "tensors[0].name"),
+    ] {
+        folder.put(&name(no), &other);
+        for options in [&["--set"][..], &["--set", "--header-only"], &["--set", "--blake3"]] {
+            let (text, _, code) = folder.run(&[&["check", "--json"], options, &[&name(1)]].concat());
+            let said = &lines(&text)[no];
+            assert_eq!((code, &said["code"], &said["path"]), (1, &json!("set"), &json!(path)), "{text}");
+            let refused = lines(&text).iter().filter(|said| said["verdict"] == "rejected").count();
+            assert_eq!(refused, 1, "{text}");
+        }
+        assert_eq!(folder.run(&["check", &name(no)]).2, 0);
+        folder.put(&name(no), &shards[no]);
+    }
+    // One is missing, or bad by itself.
+    folder.put(&name(1), b"GGUX");
+    assert_eq!(folder.run(&["check", "--set", &name(0)]).2, 1);
+    std::fs::remove_file(folder.path(&name(1))).expect("it is there");
+    assert_eq!(folder.run(&["check", "--set", &name(0)]).2, 3);
+    folder.put("good.gguf", GOOD);
+    assert_eq!(folder.run(&["check", "--set", "good.gguf"]).2, 2);
+}
