@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::fmt::{self, Write};
 
-use gguf_admission::abi::{Json, Registry, Text};
+use gguf_admission::abi::{Json, Registry, Text, object};
 use gguf_admission::{Error, Model};
 
 /// What the text exports give after a trap.
@@ -56,21 +56,15 @@ impl Answer {
     }
 
     fn write_fields(&self, json: &mut Json<'_>) -> fmt::Result {
-        json.key("call")?;
-        json.str(self.call.name())?;
-        json.key("status")?;
-        json.display(&self.status)?;
-        json.key("code")?;
-        json.str(self.code)?;
+        json.field("call", self.call.name())?;
+        json.field("status", &self.status)?;
+        json.field("code", self.code)?;
         if let Some(error) = &self.error {
             return error.write_place(json);
         }
-        json.key("offset")?;
-        json.null()?;
-        json.key("path")?;
-        json.null()?;
-        json.key("message")?;
-        json.str(self.message)
+        json.field("offset", &None::<u64>)?;
+        json.field("path", &None::<&str>)?;
+        json.field("message", self.message)
     }
 }
 
@@ -148,38 +142,23 @@ impl Texts {
 }
 
 fn write_result(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
-    let mut json = Json::new(out);
-    json.open('{')?;
-    json.key("abi")?;
-    json.str("1")?;
-    answer.write_fields(&mut json)?;
-    json.close('}')
+    Json::new(out).value(&object(|json| {
+        json.field("abi", "1")?;
+        answer.write_fields(json)
+    }))
 }
 
 fn write_diagnostics(model: Option<&Model>, error: Option<&Answer>, out: &mut dyn Write) -> fmt::Result {
-    let mut json = Json::new(out);
-    json.open('{')?;
-    json.key("abi")?;
-    json.str("1")?;
-    json.key("model")?;
-    match model {
-        Some(model) => {
-            json.open('{')?;
-            json.key("length")?;
-            json.u64(model.length())?;
-            model.write_sections(&mut json)?;
-            json.close('}')?;
-        }
-        None => json.null()?,
-    }
-    json.key("error")?;
-    match error {
-        Some(error) => {
-            json.open('{')?;
-            error.write_fields(&mut json)?;
-            json.close('}')?;
-        }
-        None => json.null()?,
-    }
-    json.close('}')
+    let model = model.map(|model| {
+        object(|json| {
+            json.field("length", &model.length())?;
+            model.write_sections(json)
+        })
+    });
+    let error = error.map(|error| object(|json| error.write_fields(json)));
+    Json::new(out).value(&object(|json| {
+        json.field("abi", "1")?;
+        json.field("model", &model)?;
+        json.field("error", &error)
+    }))
 }

@@ -15,7 +15,7 @@ pub const GROUP: usize = 1 << 20;
 /// The mask of digests that asks for evidence and nothing else.
 pub const EVIDENCE: u8 = Algorithm::Blake3 as u8 | 4;
 
-/// The shortest file of [`file`].
+/// The shortest file of [`file()`].
 pub const SHORTEST: usize = 97;
 
 /// A good file of exactly `length` bytes. Two of them differ in the header, and where one of them ends.

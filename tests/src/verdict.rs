@@ -1,6 +1,6 @@
 //! What admission answers, in a form that can be compared: with another run, or with what the corpus expects.
 
-use gguf_admission::abi::Json;
+use gguf_admission::abi::{Json, object};
 use gguf_admission::{AdmitError, Error, Model, Path};
 use serde_json::Value;
 
@@ -67,8 +67,8 @@ impl Rejection {
 /// The sections `gguf`, `metadata`, `tensors`, `digests` of a model's report, as one object.
 pub fn sections<S>(model: &Model<S>) -> String {
     let mut text = String::new();
-    let mut json = Json::new(&mut text);
-    json.open('{').and_then(|()| model.write_sections(&mut json)).and_then(|()| json.close('}')).expect("a string");
+    let sections = object(|json| model.write_sections(json));
+    Json::new(&mut text).value(&sections).expect("a string");
     text
 }
 

@@ -84,13 +84,11 @@ impl Registry {
     /// Requires a digest, as four big-endian words; gives the state.
     pub fn expect_digest(&mut self, handle: i32, algorithm: i32, words: [i64; 4]) -> Result<State, Error> {
         let session = self.session(handle)?;
-        let known = match algorithm {
-            1 => Algorithm::Sha256,
-            2 => Algorithm::Blake3,
-            _ if session.state().is_over() => Algorithm::Sha256,
-            _ => {
-                return Err(Error::argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm)));
-            }
+        let known = match Algorithm::from_number(algorithm) {
+            Some(known) => known,
+            // That no digest may be expected any more comes first.
+            None if session.state().is_over() => Algorithm::Sha256,
+            None => return Err(Error::argument("an algorithm is 1 (SHA-256) or 2 (BLAKE3)", i64::from(algorithm))),
         };
         let mut digest = [0; 32];
         for (to, word) in digest.chunks_exact_mut(8).zip(words) {
@@ -178,7 +176,7 @@ impl Registry {
         let Some(entry) = entry else {
             return Err(past_the_end("entries", i64::from(index), header.entry_count()));
         };
-        let text = text(session, |out| report::write_value(&entry.value(), &mut Json::new(out)))?;
+        let text = text(session, |out| Json::new(out).value(&entry.value()))?;
         self.text = text;
         Ok(&self.text)
     }

@@ -14,6 +14,31 @@ pub enum Algorithm {
     Blake3 = 2,
 }
 
+impl Algorithm {
+    /// Every algorithm, in the order of its number.
+    pub const ALL: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Blake3];
+
+    /// The algorithm with this number.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Algorithm::ALL.into_iter().find(|algorithm| *algorithm as i32 == number)
+    }
+
+    /// The word in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Blake3 => "blake3",
+        }
+    }
+
+    pub(super) const fn path(self) -> Path {
+        match self {
+            Algorithm::Sha256 => Path::Sha256,
+            Algorithm::Blake3 => Path::Blake3,
+        }
+    }
+}
+
 /// A 256-bit digest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest(pub [u8; 32]);
@@ -38,6 +63,23 @@ pub struct Digests {
     pub sha256: Option<Digest>,
     /// BLAKE3 over every byte of the file.
     pub blake3: Option<Digest>,
+}
+
+impl Digests {
+    /// The digest of this algorithm.
+    pub const fn get(&self, algorithm: Algorithm) -> Option<Digest> {
+        match algorithm {
+            Algorithm::Sha256 => self.sha256,
+            Algorithm::Blake3 => self.blake3,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, algorithm: Algorithm) -> &mut Option<Digest> {
+        match algorithm {
+            Algorithm::Sha256 => &mut self.sha256,
+            Algorithm::Blake3 => &mut self.blake3,
+        }
+    }
 }
 
 /// What was found is not what is expected.

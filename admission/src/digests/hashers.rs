@@ -5,7 +5,7 @@ use sha2::Digest as _;
 use super::digest::{Algorithm, Digest, Digests, differs};
 use super::evidence::Evidence;
 use super::groups::Groups;
-use crate::error::{Error, Path};
+use crate::error::Error;
 
 /// The bit of a mask that asks for evidence; it needs that of BLAKE3.
 pub(crate) const EVIDENCE: u8 = 4;
@@ -43,8 +43,9 @@ impl Hashers {
     pub(crate) fn restart(&mut self, mask: u8, length: Option<u64>) -> bool {
         let mut fresh = Hashers::new(mask, length);
         fresh.expected = self.expected;
-        let drops = (fresh.sha256.is_none() && self.expected.sha256.is_some())
-            || (!fresh.computes(Algorithm::Blake3) && self.expected.blake3.is_some())
+        let drops = Algorithm::ALL
+            .into_iter()
+            .any(|algorithm| !fresh.computes(algorithm) && self.expected.get(algorithm).is_some())
             || (fresh.groups().is_none() && self.groups().is_some_and(|groups| groups.expected() > 0));
         if drops {
             return false;
@@ -65,10 +66,7 @@ impl Hashers {
     }
 
     pub(crate) fn expected(&mut self, algorithm: Algorithm) -> &mut Option<Digest> {
-        match algorithm {
-            Algorithm::Sha256 => &mut self.expected.sha256,
-            Algorithm::Blake3 => &mut self.expected.blake3,
-        }
+        self.expected.get_mut(algorithm)
     }
 
     /// The values of the evidence, where it is computed.
@@ -121,15 +119,14 @@ impl Hashers {
             Blake3::Groups(groups) => groups.finish().map(|(evidence, root)| (Some(evidence), root))?,
         };
         let sha256 = self.sha256.as_ref().map(|sha256| Digest(sha256.clone().finalize().into()));
-        for (path, expected, found) in
-            [(Path::Sha256, self.expected.sha256, sha256), (Path::Blake3, self.expected.blake3, blake3)]
-        {
-            if let (Some(expected), Some(found)) = (expected, found)
+        let digests = Digests { sha256, blake3 };
+        for algorithm in Algorithm::ALL {
+            if let (Some(expected), Some(found)) = (self.expected.get(algorithm), digests.get(algorithm))
                 && expected != found
             {
-                return Err(differs(path, expected, found));
+                return Err(differs(algorithm.path(), expected, found));
             }
         }
-        Ok((Digests { sha256, blake3 }, evidence))
+        Ok((digests, evidence))
     }
 }

@@ -2,58 +2,40 @@
 
 use core::fmt;
 
-use super::json::Json;
+use super::json::{Json, array, object};
 use crate::check::profile::Findings;
 use crate::check::set::Set;
-use crate::error::Path;
 use crate::format::Header;
-use crate::text::Text;
 
 /// The fields `findings` and `findingsCount`.
 pub(super) fn write_findings(findings: &Findings, json: &mut Json<'_>) -> fmt::Result {
-    json.key("findings")?;
-    json.open('[')?;
-    for finding in findings.kept() {
-        json.open('{')?;
-        json.key("rule")?;
-        json.str(finding.rule().name())?;
-        json.key("level")?;
-        json.str(finding.severity().name())?;
-        json.key("path")?;
-        let mut path = Text::<48>::new();
-        path.put(format_args!("{}", finding.path()));
-        json.optional_str((finding.path() != Path::None).then_some(&path))?;
-        json.key("offset")?;
-        match finding.offset() {
-            Some(offset) => json.u64(offset)?,
-            None => json.null()?,
-        }
-        json.key("message")?;
-        json.str(finding.message())?;
-        json.close('}')?;
-    }
-    json.close(']')?;
-    json.key("findingsCount")?;
-    json.u64(findings.count())
+    json.field(
+        "findings",
+        &array(|json| {
+            findings.kept().iter().try_for_each(|finding| {
+                json.value(&object(|json| {
+                    json.field("rule", finding.rule().name())?;
+                    json.field("level", finding.severity().name())?;
+                    json.field("path", &finding.path())?;
+                    json.field("offset", &finding.offset())?;
+                    json.field("message", finding.message())
+                }))
+            })
+        }),
+    )?;
+    json.field("findingsCount", &findings.count())
 }
 
 /// The field `set` of a shard.
 pub(super) fn write_set(header: &Header, lead: i32, set: &Set<'_>, json: &mut Json<'_>) -> fmt::Result {
-    json.key("set")?;
-    json.open('{')?;
-    json.key("no")?;
-    json.u64(set.number_of(header).unwrap_or(0) as u64)?;
-    json.key("count")?;
-    json.u64(set.count() as u64)?;
-    json.key("tensors")?;
-    json.u64(set.tensors())?;
-    json.key("lead")?;
-    json.display(&lead)?;
-    json.key("joined")?;
-    json.open('[')?;
-    for no in set.joined() {
-        json.u64(no as u64)?;
-    }
-    json.close(']')?;
-    json.close('}')
+    json.field(
+        "set",
+        &object(|json| {
+            json.field("no", &(set.number_of(header).unwrap_or(0) as u64))?;
+            json.field("count", &(set.count() as u64))?;
+            json.field("tensors", &set.tensors())?;
+            json.field("lead", &lead)?;
+            json.field("joined", &array(|json| set.joined().try_for_each(|no| json.value(&(no as u64)))))
+        }),
+    )
 }

@@ -2,44 +2,38 @@
 
 use core::fmt::{self, Write};
 
-use super::json::Json;
+use super::json::{Json, ToJson, object};
 use crate::contract::State;
-use crate::error::{Error, Path};
-use crate::text::Text;
+use crate::error::Error;
+
+/// An error, and the state of the session that the call named.
+pub(super) struct Detail<'a>(pub(super) &'a Error, pub(super) Option<State>);
+
+impl ToJson for Detail<'_> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        let Detail(error, state) = self;
+        json.value(&object(|json| {
+            json.field("status", &error.code().status())?;
+            json.field("code", error.code().name())?;
+            json.field("kind", error.code().kind().name())?;
+            json.field("state", state.map_or("none", State::name))?;
+            error.write_place(json)?;
+            json.field("expected", &error.expected())?;
+            json.field("found", &error.found())
+        }))
+    }
+}
 
 impl Error {
     /// Writes the detail as JSON; `state` is that of the session the call named.
     pub fn write_json(&self, out: &mut dyn Write, state: Option<State>) -> fmt::Result {
-        let mut json = Json::new(out);
-        json.open('{')?;
-        json.key("status")?;
-        json.display(&self.code().status())?;
-        json.key("code")?;
-        json.str(self.code().name())?;
-        json.key("kind")?;
-        json.str(self.code().kind().name())?;
-        json.key("state")?;
-        json.str(state.map_or("none", State::name))?;
-        self.write_place(&mut json)?;
-        json.key("expected")?;
-        json.optional_str(self.expected())?;
-        json.key("found")?;
-        json.optional_str(self.found())?;
-        json.close('}')
+        Json::new(out).value(&Detail(self, state))
     }
 
     /// Writes the fields `offset`, `path` and `message`: the part that both ABIs tell in the same words.
     pub fn write_place(&self, json: &mut Json<'_>) -> fmt::Result {
-        json.key("offset")?;
-        match self.offset() {
-            Some(offset) => json.u64(offset)?,
-            None => json.null()?,
-        }
-        json.key("path")?;
-        let mut path = Text::<48>::new();
-        path.put(format_args!("{}", self.path()));
-        json.optional_str((self.path() != Path::None).then_some(&path))?;
-        json.key("message")?;
-        json.str(self.message())
+        json.field("offset", &self.offset())?;
+        json.field("path", &self.path())?;
+        json.field("message", self.message())
     }
 }

@@ -3,18 +3,61 @@
 use core::fmt::{self, Display, Write};
 
 use crate::contract::EXACT;
+use crate::digests::Digest;
+use crate::error::Path;
 use crate::store::Bytes;
+use crate::text::Text;
 
-/// Writes JSON values one after another; commas are its business, the order is the caller's.
+/// Writes JSON values one after another. Commas and brackets are its business, the order is the caller's.
 pub struct Json<'w> {
     out: &'w mut dyn Write,
     comma: bool,
+}
+
+/// What can stand as a value in JSON.
+pub trait ToJson {
+    /// Writes exactly one value.
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result;
+}
+
+/// An object; `members` writes what is in it.
+pub fn object<F: Fn(&mut Json<'_>) -> fmt::Result>(members: F) -> impl ToJson {
+    Inside { brackets: ['{', '}'], write: members }
+}
+
+/// An array; `items` writes what is in it.
+pub fn array<F: Fn(&mut Json<'_>) -> fmt::Result>(items: F) -> impl ToJson {
+    Inside { brackets: ['[', ']'], write: items }
+}
+
+struct Inside<F> {
+    brackets: [char; 2],
+    write: F,
 }
 
 impl<'w> Json<'w> {
     /// A writer for one value.
     pub fn new(out: &'w mut dyn Write) -> Self {
         Json { out, comma: false }
+    }
+
+    /// A value: all there is, or an item of an array.
+    pub fn value<T: ToJson + ?Sized>(&mut self, value: &T) -> fmt::Result {
+        value.to_json(self)
+    }
+
+    /// A member of an object. The key is ours: it needs no escaping.
+    pub fn field<T: ToJson + ?Sized>(&mut self, key: &str, value: &T) -> fmt::Result {
+        self.key(key)?;
+        value.to_json(self)
+    }
+
+    fn key(&mut self, key: &str) -> fmt::Result {
+        self.separate()?;
+        self.comma = false;
+        self.out.write_char('"')?;
+        self.out.write_str(key)?;
+        self.out.write_str("\":")
     }
 
     fn separate(&mut self) -> fmt::Result {
@@ -25,89 +68,15 @@ impl<'w> Json<'w> {
         Ok(())
     }
 
-    /// Opens an object (`{`) or an array (`[`).
-    pub fn open(&mut self, bracket: char) -> fmt::Result {
+    /// A value whose display is JSON.
+    pub(super) fn plain(&mut self, value: fmt::Arguments<'_>) -> fmt::Result {
         self.separate()?;
-        self.comma = false;
-        self.out.write_char(bracket)
-    }
-
-    /// Closes what was opened.
-    pub fn close(&mut self, bracket: char) -> fmt::Result {
-        self.comma = true;
-        self.out.write_char(bracket)
-    }
-
-    /// A key of ours: it needs no escaping.
-    pub fn key(&mut self, key: &str) -> fmt::Result {
-        self.separate()?;
-        self.comma = false;
-        self.out.write_char('"')?;
-        self.out.write_str(key)?;
-        self.out.write_str("\":")
-    }
-
-    /// A number, or anything else whose display is JSON.
-    pub fn display(&mut self, value: &dyn Display) -> fmt::Result {
-        self.separate()?;
-        write!(self.out, "{value}")
-    }
-
-    /// An integer: a string above 2^53 - 1.
-    pub fn u64(&mut self, value: u64) -> fmt::Result {
-        if value <= EXACT { self.display(&value) } else { self.quoted(&value) }
+        self.out.write_fmt(value)
     }
 
     /// A value whose display stands in quotes and needs no escaping.
-    pub fn quoted(&mut self, value: &dyn Display) -> fmt::Result {
-        self.separate()?;
-        write!(self.out, "\"{value}\"")
-    }
-
-    /// A finite float with the fewest digits that give it back; else its name as a string.
-    pub(crate) fn float(&mut self, class: Float<'_>) -> fmt::Result {
-        match class {
-            Float::Finite(value) => {
-                self.separate()?;
-                write!(self.out, "{value:?}")
-            }
-            Float::Named(name) => self.str(name),
-        }
-    }
-
-    /// A value that writes itself.
-    pub(crate) fn nested(&mut self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> fmt::Result {
-        self.separate()?;
-        write(self.out)
-    }
-
-    /// `null`.
-    pub fn null(&mut self) -> fmt::Result {
-        self.display(&"null")
-    }
-
-    /// A string.
-    pub fn str(&mut self, text: &str) -> fmt::Result {
-        self.separate()?;
-        self.out.write_char('"')?;
-        self.escape(text)?;
-        self.out.write_char('"')
-    }
-
-    /// A string, or `null`.
-    pub fn optional_str(&mut self, text: Option<&str>) -> fmt::Result {
-        match text {
-            Some(text) => self.str(text),
-            None => self.null(),
-        }
-    }
-
-    /// Bytes of the file as a string: what is not UTF-8 is shown as U+FFFD.
-    pub(crate) fn bytes(&mut self, bytes: Bytes<'_>) -> fmt::Result {
-        self.separate()?;
-        self.out.write_char('"')?;
-        bytes.decode(&mut |text| self.escape(text))?;
-        self.out.write_char('"')
+    pub(super) fn quoted(&mut self, value: &dyn Display) -> fmt::Result {
+        self.plain(format_args!("\"{value}\""))
     }
 
     fn escape(&mut self, text: &str) -> fmt::Result {
@@ -134,8 +103,77 @@ impl<'w> Json<'w> {
     }
 }
 
-/// A float as JSON can show it.
-pub(crate) enum Float<'a> {
-    Finite(&'a dyn fmt::Debug),
-    Named(&'static str),
+impl<F: Fn(&mut Json<'_>) -> fmt::Result> ToJson for Inside<F> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        let [open, close] = self.brackets;
+        json.separate()?;
+        json.comma = false;
+        json.out.write_char(open)?;
+        (self.write)(json)?;
+        json.comma = true;
+        json.out.write_char(close)
+    }
+}
+
+impl ToJson for i32 {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.plain(format_args!("{self}"))
+    }
+}
+
+/// A number; above 2^53 - 1 a string, so that it is exact in JavaScript.
+impl ToJson for u64 {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        if *self <= EXACT { json.plain(format_args!("{self}")) } else { json.quoted(self) }
+    }
+}
+
+impl ToJson for str {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.separate()?;
+        json.out.write_char('"')?;
+        json.escape(self)?;
+        json.out.write_char('"')
+    }
+}
+
+/// A string: what is not UTF-8 is shown as U+FFFD.
+impl ToJson for Bytes<'_> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.separate()?;
+        json.out.write_char('"')?;
+        self.decode(&mut |text| json.escape(text))?;
+        json.out.write_char('"')
+    }
+}
+
+impl ToJson for Digest {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.quoted(self)
+    }
+}
+
+/// A string, or `null` for none.
+impl ToJson for Path {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        let mut text = Text::<48>::new();
+        text.put(format_args!("{self}"));
+        (*self != Path::None).then_some(&*text).to_json(json)
+    }
+}
+
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        (**self).to_json(json)
+    }
+}
+
+/// The value, or `null`.
+impl<T: ToJson> ToJson for Option<T> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        match self {
+            Some(value) => value.to_json(json),
+            None => json.plain(format_args!("null")),
+        }
+    }
 }

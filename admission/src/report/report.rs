@@ -3,11 +3,12 @@
 use core::fmt::{self, Write};
 
 use super::beyond::{write_findings, write_set};
-use super::json::{Float, Json};
+use super::error::Detail;
+use super::json::{Json, ToJson, array, object};
 use crate::check::set::Set;
 use crate::contract::{LimitId, State, Storage};
-use crate::digests::{Digests, GROUP_BYTES};
-use crate::format::{Header, Value};
+use crate::digests::{Algorithm, Digests, GROUP_BYTES};
+use crate::format::{Entry, Header, Tensor, Value};
 use crate::session::{Model, Session};
 use crate::sink::Builtin;
 
@@ -17,198 +18,162 @@ const SHOWN_BYTES: u64 = 4_096;
 /// The version of ABI and report.
 const ABI: &str = "2.0";
 
-/// Writes the report of a session or a model as it is now.
-/// `set`: the set that it has joined, with the handle of its lead.
+/// Writes the report of a session or a model as it is now. `set`: the set that it has joined, with the handle of its lead.
 pub(crate) fn write_report(
     session: &Session<Builtin>,
     storage: Storage,
     set: Option<(i32, &Set<'_>)>,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let mut json = Json::new(out);
-    json.open('{')?;
-    json.key("abi")?;
-    json.str(ABI)?;
-    json.key("state")?;
-    json.str(session.state().name())?;
-    json.key("sink")?;
-    json.str(storage.name())?;
-    json.key("position")?;
-    json.u64(session.position())?;
-    json.key("length")?;
-    match session.length() {
-        Some(length) => json.u64(length)?,
-        None => json.null()?,
+    Json::new(out).value(&object(|json| {
+        json.field("abi", ABI)?;
+        json.field("state", session.state().name())?;
+        json.field("sink", storage.name())?;
+        json.field("position", &session.position())?;
+        json.field("length", &session.length())?;
+        if let Some(header) = session.header() {
+            write_known(session, header, json)?;
+            if let Some((lead, set)) = set {
+                write_set(header, lead, set, json)?;
+            }
+        }
+        if let (State::Failed, Some(error)) = (session.state(), session.error()) {
+            json.field("error", &Detail(error, Some(State::Failed)))?;
+        }
+        Ok(())
+    }))
+}
+
+/// The fields of a session whose header is known.
+fn write_known(session: &Session<Builtin>, header: &Header, json: &mut Json<'_>) -> fmt::Result {
+    // From here on the report speaks of the whole file, where its length is known.
+    let seen = session.length().unwrap_or(session.position());
+    write_gguf(header, seen, json)?;
+    json.field(
+        "memory",
+        &object(|json| {
+            json.field("held", &session.held())?;
+            json.field("needed", &session.needed())?;
+            json.field("limit", &session.limits().get(LimitId::Memory))
+        }),
+    )?;
+    write_records(header, json)?;
+    json.field("digests", &session.model().map(Model::digests))?;
+    if let Ok(values) = session.evidence() {
+        let groups = values.as_chunks::<32>().0.len() as u64;
+        json.field(
+            "evidence",
+            &object(|json| {
+                json.field("groupBytes", &GROUP_BYTES)?;
+                json.field("groups", &groups)
+            }),
+        )?;
     }
-    if let Some(header) = session.header() {
-        // From here on the report speaks of the whole file, where its length is known.
-        let seen = session.length().unwrap_or(session.position());
-        write_gguf(header, seen, &mut json)?;
-        json.key("memory")?;
-        json.open('{')?;
-        json.key("held")?;
-        json.u64(session.held())?;
-        json.key("needed")?;
-        json.u64(session.needed())?;
-        json.key("limit")?;
-        json.u64(session.limits().get(LimitId::Memory))?;
-        json.close('}')?;
-        write_records(header, &mut json)?;
-        json.key("digests")?;
-        match session.model() {
-            Some(model) => write_digests(model.digests(), &mut json)?,
-            None => json.null()?,
-        }
-        if let Ok(values) = session.evidence() {
-            json.key("evidence")?;
-            json.open('{')?;
-            json.key("groupBytes")?;
-            json.u64(GROUP_BYTES)?;
-            json.key("groups")?;
-            json.u64(values.as_chunks::<32>().0.len() as u64)?;
-            json.close('}')?;
-        }
-        if let Some(findings) = session.findings() {
-            write_findings(findings, &mut json)?;
-        }
-        if let Some((lead, set)) = set {
-            write_set(header, lead, set, &mut json)?;
-        }
-    }
-    if let (State::Failed, Some(error)) = (session.state(), session.error()) {
-        json.key("error")?;
-        json.nested(|out| error.write_json(out, Some(State::Failed)))?;
-    }
-    json.close('}')
+    session.findings().map_or(Ok(()), |findings| write_findings(findings, json))
 }
 
 impl<S> Model<S> {
-    /// Writes the sections of the report that depend on the file alone, as members of an object that is open:
+    /// Writes the sections of the report that depend on the file alone, as members of an object:
     /// `gguf`, `metadata`, `tensors`, `digests`.
     pub fn write_sections(&self, json: &mut Json<'_>) -> fmt::Result {
         write_gguf(&self.header, self.length, json)?;
         write_records(&self.header, json)?;
-        json.key("digests")?;
-        write_digests(&self.digests, json)
+        json.field("digests", &self.digests)
     }
 }
 
-fn write_digests(digests: &Digests, json: &mut Json<'_>) -> fmt::Result {
-    json.open('{')?;
-    for (name, digest) in [("sha256", digests.sha256), ("blake3", digests.blake3)] {
-        if let Some(digest) = digest {
-            json.key(name)?;
-            json.quoted(&digest)?;
-        }
+impl ToJson for Digests {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.value(&object(|json| {
+            Algorithm::ALL.into_iter().try_for_each(|algorithm| match self.get(algorithm) {
+                Some(digest) => json.field(algorithm.name(), &digest),
+                None => Ok(()),
+            })
+        }))
     }
-    json.close('}')
 }
 
 fn write_gguf(header: &Header, length: u64, json: &mut Json<'_>) -> fmt::Result {
     let layout = header.layout();
-    json.key("gguf")?;
-    json.open('{')?;
-    for (key, value) in [
-        ("version", u64::from(header.version())),
-        ("alignment", header.alignment()),
-        ("headerBytes", layout.header_end),
-        ("dataOffset", layout.data_start),
-        ("dataBytes", layout.data_bytes()),
-        ("trailingBytes", length.saturating_sub(layout.allowed_end)),
-    ] {
-        json.key(key)?;
-        json.u64(value)?;
-    }
-    json.close('}')
+    json.field(
+        "gguf",
+        &object(|json| {
+            json.field("version", &u64::from(header.version()))?;
+            json.field("alignment", &header.alignment())?;
+            json.field("headerBytes", &layout.header_end)?;
+            json.field("dataOffset", &layout.data_start)?;
+            json.field("dataBytes", &layout.data_bytes())?;
+            json.field("trailingBytes", &length.saturating_sub(layout.allowed_end))
+        }),
+    )
 }
 
 fn write_records(header: &Header, json: &mut Json<'_>) -> fmt::Result {
-    json.key("metadata")?;
-    json.open('[')?;
-    for entry in header.entries() {
-        json.open('{')?;
-        json.key("key")?;
-        json.bytes(entry.key)?;
-        json.key("type")?;
-        json.str(entry.value_type().name())?;
-        match entry.value() {
-            Value::Array(array) => {
-                json.key("of")?;
-                json.str(array.of().name())?;
-                json.key("items")?;
-                json.u64(array.len())?;
-                json.key("offset")?;
-                json.u64(array.offset())?;
-            }
-            Value::String(text) => {
-                json.key("value")?;
-                json.bytes(text.first(SHOWN_BYTES))?;
-                if text.len() > SHOWN_BYTES {
-                    json.key("bytes")?;
-                    json.u64(text.len())?;
+    let entries = array(|json| header.entries().try_for_each(|entry| json.value(&entry)));
+    json.field("metadata", &entries)?;
+    json.field("tensors", &array(|json| header.tensors().try_for_each(|tensor| json.value(&tensor))))
+}
+
+impl ToJson for Entry<'_> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.value(&object(|json| {
+            json.field("key", &self.key)?;
+            json.field("type", self.value_type().name())?;
+            match self.value() {
+                Value::Array(array) => {
+                    json.field("of", array.of().name())?;
+                    json.field("items", &array.len())?;
+                    json.field("offset", &array.offset())
                 }
+                Value::String(text) => {
+                    json.field("value", &text.first(SHOWN_BYTES))?;
+                    if text.len() > SHOWN_BYTES { json.field("bytes", &text.len()) } else { Ok(()) }
+                }
+                value => json.field("value", &value),
             }
-            value => {
-                json.key("value")?;
-                write_value(&value, json)?;
-            }
-        }
-        json.close('}')?;
+        }))
     }
-    json.close(']')?;
-    json.key("tensors")?;
-    json.open('[')?;
-    for tensor in header.tensors() {
-        json.open('{')?;
-        json.key("name")?;
-        json.str(tensor.name())?;
-        json.key("type")?;
-        json.str(tensor.ty.name())?;
-        json.key("dims")?;
-        json.open('[')?;
-        for dim in tensor.dims() {
-            json.u64(*dim)?;
-        }
-        json.close(']')?;
-        json.key("offset")?;
-        json.u64(tensor.offset)?;
-        json.key("bytes")?;
-        json.u64(tensor.bytes)?;
-        json.close('}')?;
-    }
-    json.close(']')
 }
 
-/// Writes one metadata value in full.
-pub(crate) fn write_value(value: &Value<'_>, json: &mut Json<'_>) -> fmt::Result {
-    match value {
-        Value::U8(value) => json.display(value),
-        Value::I8(value) => json.display(value),
-        Value::U16(value) => json.display(value),
-        Value::I16(value) => json.display(value),
-        Value::U32(value) => json.display(value),
-        Value::I32(value) => json.display(value),
-        Value::Bool(value) => json.display(value),
-        Value::U64(value) => json.quoted(value),
-        Value::I64(value) => json.quoted(value),
-        Value::F32(value) => json.float(float(value, f64::from(*value))),
-        Value::F64(value) => json.float(float(value, *value)),
-        Value::String(text) => json.bytes(*text),
-        Value::Array(array) => {
-            json.open('[')?;
-            for value in array.iter() {
-                write_value(&value, json)?;
-            }
-            json.close(']')
+impl ToJson for Tensor {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        json.value(&object(|json| {
+            json.field("name", self.name())?;
+            json.field("type", self.ty.name())?;
+            json.field("dims", &array(|json| self.dims().iter().try_for_each(|dim| json.value(dim))))?;
+            json.field("offset", &self.offset)?;
+            json.field("bytes", &self.bytes)
+        }))
+    }
+}
+
+/// A metadata value in full. Integers of 64 bits are strings; a float has the fewest digits that give it back, or is its
+/// name as a string.
+impl ToJson for Value<'_> {
+    fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
+        match self {
+            Value::U8(value) => json.plain(format_args!("{value}")),
+            Value::I8(value) => json.plain(format_args!("{value}")),
+            Value::U16(value) => json.plain(format_args!("{value}")),
+            Value::I16(value) => json.plain(format_args!("{value}")),
+            Value::U32(value) => json.plain(format_args!("{value}")),
+            Value::I32(value) => json.plain(format_args!("{value}")),
+            Value::Bool(value) => json.plain(format_args!("{value}")),
+            Value::U64(value) => json.quoted(value),
+            Value::I64(value) => json.quoted(value),
+            Value::F32(value) => write_float(value, f64::from(*value), json),
+            Value::F64(value) => write_float(value, *value, json),
+            Value::String(text) => json.value(text),
+            Value::Array(items) => json.value(&array(|json| items.iter().try_for_each(|value| json.value(&value)))),
         }
     }
 }
 
-fn float(digits: &dyn fmt::Debug, value: f64) -> Float<'_> {
+fn write_float(digits: &dyn fmt::Debug, value: f64, json: &mut Json<'_>) -> fmt::Result {
     match value.classify() {
-        core::num::FpCategory::Nan => Float::Named("NaN"),
-        core::num::FpCategory::Infinite if value > 0.0 => Float::Named("Infinity"),
-        core::num::FpCategory::Infinite => Float::Named("-Infinity"),
-        _ => Float::Finite(digits),
+        core::num::FpCategory::Nan => json.value("NaN"),
+        core::num::FpCategory::Infinite if value > 0.0 => json.value("Infinity"),
+        core::num::FpCategory::Infinite => json.value("-Infinity"),
+        _ => json.plain(format_args!("{digits:?}")),
     }
 }

@@ -10,6 +10,7 @@ mod options;
 mod peek;
 mod values;
 
+use gguf_admission::abi::object;
 use gguf_admission::{Builtin, Model, Options};
 use gguf_admission_web::{ByteStream, Error};
 use js_sys::Uint8Array;
@@ -69,11 +70,10 @@ impl Admitted {
     /// code `memory` where there is none for it.
     pub fn report(&self) -> Result<String, JsValue> {
         Ok(json::text(|json| {
-            json.open('{')?;
-            json.key("length")?;
-            json.u64(self.model.length())?;
-            self.model.write_sections(json)?;
-            json.close('}')
+            json.value(&object(|json| {
+                json.field("length", &self.model.length())?;
+                self.model.write_sections(json)
+            }))
         })?)
     }
 

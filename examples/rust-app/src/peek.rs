@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures::StreamExt;
-use gguf_admission::abi::Json;
+use gguf_admission::abi::{Json, object};
 use gguf_admission::{Builtin, Header, Options, Session, Value};
 use gguf_admission_web::{ByteStream, Error};
 
@@ -52,17 +52,11 @@ fn write_facts(header: &Header, needed: u64, json: &mut Json<'_>) -> fmt::Result
         _ => String::new(),
     };
     let layout = header.layout();
-    json.open('{')?;
-    json.key("architecture")?;
-    json.str(&architecture)?;
-    for (key, value) in [
-        ("tensors", header.tensor_count() as u64),
-        ("headerBytes", layout.header_end),
-        ("dataBytes", layout.data_bytes()),
-        ("needed", needed),
-    ] {
-        json.key(key)?;
-        json.u64(value)?;
-    }
-    json.close('}')
+    json.value(&object(|json| {
+        json.field("architecture", architecture.as_str())?;
+        json.field("tensors", &(header.tensor_count() as u64))?;
+        json.field("headerBytes", &layout.header_end)?;
+        json.field("dataBytes", &layout.data_bytes())?;
+        json.field("needed", &needed)
+    }))
 }

@@ -2,7 +2,7 @@
 
 use gguf_abi_v1 as v1;
 use gguf_abi_v2 as v2;
-use gguf_admission::abi::Json;
+use gguf_admission::abi::{Json, object};
 use gguf_admission::{Code, Model};
 
 use crate::drive::Cuts;
@@ -108,8 +108,8 @@ fn told(text: &str) -> Fault {
 
 fn sections(model: &Model) -> String {
     let mut text = String::new();
-    let mut json = Json::new(&mut text);
-    json.open('{').and_then(|()| model.write_sections(&mut json)).and_then(|()| json.close('}')).expect("it has room");
+    let sections = object(|json| model.write_sections(json));
+    Json::new(&mut text).value(&sections).expect("it has room");
     text
 }
 
