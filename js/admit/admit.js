@@ -22,19 +22,21 @@ export function admit(guest, source, options) {
 }
 
 /**
- * By sessions of another make.
+ * By sessions of another make, or into a given sink.
  *
  * @param {typeof Admission} Session
  * @param {import('../guest/guest.js').Guest} guest
  * @param {import('../sources/source-of.js').Admissible} source
  * @param {AdmitOptions} [options]
+ * @param {AdmitOptions['sink']} [sink]  whatever the options say
  * @returns {Promise<import('../guest/model.js').Model>}
  */
-export function admitBy(Session, guest, source, options) {
+export function admitBy(Session, guest, source, options, sink) {
   return deliver(source, options, ADMIT_OPTIONS, (checked, length, progress) => {
     const { onHeader } = checked;
     return new Session(guest, {
       ...admissionOf(checked),
+      ...(sink && { sink }),
       length,
       onHeader: onHeader && ((report, header) => progress.pausedFor(() => onHeader(report, header))),
     });

@@ -1,6 +1,6 @@
 // A source's bytes, brought to whatever takes them in, with tees, progress and abort; and everything cleaned up after.
 import { Turns, follow, unlessAborted } from '../core/waiting.js';
-import { AdmissionError, messageOf, nameOf, sourceFault } from '../core/errors.js';
+import { isAdmissionError, messageOf, nameOf, sourceFault } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import { Progress } from './progress.js';
 import { sourceOf } from '../sources/source-of.js';
@@ -163,7 +163,7 @@ async function carryInChunks(source, intake, signal, tees, progress) {
 function sourceError(source, cause, what, offset) {
   // An abort of the caller's own, of a request say, is what the caller expects to see.
   const isAbort = nameOf(cause) === 'AbortError' || (source?.signal?.aborted && cause === source.signal.reason);
-  if (isAbort || cause instanceof AdmissionError) return cause;
+  if (isAbort || isAdmissionError(cause)) return cause;
   return sourceFault(`the source ${what}: ${messageOf(cause)}`, { offset, cause });
 }
 

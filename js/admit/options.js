@@ -1,5 +1,5 @@
 // All options of an admission, checked.
-import { misuse } from '../core/errors.js';
+import { messageOf, misuse } from '../core/errors.js';
 import { callback, signal, whole } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { LONGEST } from '../core/waiting.js';
@@ -61,6 +61,15 @@ function teesIn(value, name, refuse) {
 
 /** @param {any} tee */
 function faultOf(tee) {
+  try {
+    return oddityOf(tee);
+  } catch (error) {
+    return `found one that throws: ${messageOf(error)}`;
+  }
+}
+
+/** @param {any} tee */
+function oddityOf(tee) {
   if (typeof tee !== 'object' && typeof tee !== 'function' || tee === null) return `found ${shown(tee)}`;
   if (typeof tee.write !== 'function') return 'found one without write';
   const odd = ['close', 'abort'].find(name => tee[name] !== undefined && typeof tee[name] !== 'function');

@@ -60,6 +60,20 @@ export class AdmissionError extends Error {
   }
 }
 
+/**
+ * Also of what throws when it is asked: a proxy that was revoked, thrown by a callback.
+ *
+ * @param {unknown} value
+ * @returns {value is AdmissionError}
+ */
+export function isAdmissionError(value) {
+  try {
+    return value instanceof AdmissionError;
+  } catch {
+    return false;
+  }
+}
+
 /** The fields of an error, beside its message: all, and those that say where. */
 export const DETAILS = {
   all: /** @type {const} */ (['code', 'kind', 'status', 'offset', 'path', 'expected', 'found', 'state']),

@@ -1,5 +1,5 @@
 // The options of a call: each read once, judged, and named where it cannot be.
-import { misuse } from './errors.js';
+import { isAdmissionError, messageOf, misuse } from './errors.js';
 import { shown } from './text.js';
 
 /**
@@ -26,20 +26,25 @@ export function readOptions(given, checks) {
   /** @type {Record<string, unknown>} */ const options = {};
   /** @type {Read<T>['fault']} */ let fault;
   const refuse = (/** @type {unknown} */ reason) => void (fault ??= { reason });
+  // An option that throws when it is looked at: a getter, a generator, a proxy that was revoked.
+  const refuseThrown = (/** @type {string} */ name, /** @type {unknown} */ cause) => {
+    const isOurs = isAdmissionError(cause);
+    refuse(isOurs ? cause : misuse(`${name} cannot be read: ${messageOf(cause)}`, { path: name, cause }));
+  };
   if (given === undefined) return { options: /** @type {T} */ (options), fault };
   try {
     if (typeof given !== 'object' || given === null) throw misuse(`options must be an object, found ${shown(given)}`);
     const unknown = Object.keys(given).find(name => !Object.hasOwn(checks, name));
     if (unknown !== undefined) refuse(noSuch('option', unknown, Object.keys(checks)));
   } catch (reason) {
-    refuse(reason);
+    refuseThrown('options', reason);
   }
   for (const [name, check] of /** @type {[string, Check][]} */ (Object.entries(checks))) {
     try {
       const value = /** @type {any} */ (given)?.[name];
       if (value !== undefined) options[name] = check(value, name, refuse);
     } catch (reason) {
-      refuse(reason);
+      refuseThrown(name, reason);
     }
   }
   return { options: /** @type {T} */ (options), fault };

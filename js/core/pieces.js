@@ -1,5 +1,5 @@
 // Bytes that come in pieces of any size and leave in pieces of a size that is asked for.
-import { AdmissionError, sourceFault } from './errors.js';
+import { isAdmissionError, sourceFault } from './errors.js';
 
 /**
  * @param {unknown} chunk
@@ -13,7 +13,7 @@ export function asBytes(chunk) {
       return unlessShrunk(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     if (isBuffer(chunk)) return unlessShrunk(new Uint8Array(chunk));
   } catch (cause) {
-    if (cause instanceof AdmissionError) throw cause;
+    if (isAdmissionError(cause)) throw cause;
     throw sourceFault('a chunk was transferred away before it was read', { cause });
   }
   const found = chunk === null ? 'null' : isBlob(chunk) ? 'a Blob (its arrayBuffer() is bytes)' : typeof chunk;

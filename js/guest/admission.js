@@ -2,7 +2,7 @@
 import { DISPOSE } from '../core/disposal.js';
 import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
-import { AdmissionError, misuse } from '../core/errors.js';
+import { isAdmissionError, misuse } from '../core/errors.js';
 import { callback, checkOptions } from '../core/options.js';
 import { Header } from './header.js';
 import { checkGroup } from './group.js';
@@ -328,7 +328,7 @@ export class Admission {
     try {
       this.#state = STATES[call()] ?? this.#state;
     } catch (error) {
-      if (error instanceof AdmissionError && error.kind === 'rejected') this.#state = 'failed';
+      if (isAdmissionError(error) && error.kind === 'rejected') this.#state = 'failed';
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
-import { AdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
 import { long, wide, word } from './numbers.js';
 import { SINKS } from './settings.js';
@@ -44,12 +44,12 @@ import { SINKS } from './settings.js';
  * @property {() => bigint} last_error
  */
 
-const V1 = [
+export const V1_EXPORTS = [
   'alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
   'get_diagnostics_len', 'free_model',
 ];
 /** Without those of 2.1, which are asked for where they are used. */
-const V2 = [
+export const V2_EXPORTS = [
   'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
   'tensor', 'activate', 'active', 'release', 'last_error',
 ];
@@ -75,7 +75,7 @@ export class Guest {
     const version = exports.abi_version;
     if (typeof version === 'function') this.abi = version() >>> 16;
     if (this.abi > 2) throw notAGuest(`its ABI is version ${this.abi}, this package knows 1 and 2`);
-    const missing = (this.abi === 2 ? V2 : V1).find(name => typeof exports[name] !== 'function');
+    const missing = (this.abi === 2 ? V2_EXPORTS : V1_EXPORTS).find(name => typeof exports[name] !== 'function');
     if (missing) throw notAGuest(`it exports no ${missing}`);
   }
 
@@ -257,7 +257,7 @@ export class Guest {
     try {
       this.#call('release', handle);
     } catch (error) {
-      if (!(error instanceof AdmissionError && error.kind === 'dead')) throw error;
+      if (!(isAdmissionError(error) && error.kind === 'dead')) throw error;
     }
   }
 

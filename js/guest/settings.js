@@ -43,7 +43,7 @@ import { shown } from '../core/text.js';
  */
 
 /** @type {Readonly<Record<keyof Limits, number>>} */
-const LIMIT_IDS = {
+export const LIMIT_IDS = {
   headerBytes: 1, metadataEntries: 2, tensors: 3, stringBytes: 4, arrayItems: 5, memory: 6, window: 7, trailingBytes: 8,
 };
 

@@ -1,7 +1,7 @@
 // Why a stored file was not admitted a second time: the disk, another tab, or the options of this call.
 import { admit } from '../admit/admit.js';
 import { Asking } from '../core/asking.js';
-import { AdmissionError, DETAILS, messageOf, picked } from '../core/errors.js';
+import { AdmissionError, DETAILS, isAdmissionError, messageOf, picked } from '../core/errors.js';
 import { ALGORITHMS, HIGHEST_LIMITS } from '../guest/settings.js';
 import { orFault } from './fault.js';
 
@@ -39,7 +39,7 @@ export async function owned(files, signal = new AbortController().signal, work, 
  * @returns {Promise<unknown>} the error to throw
  */
 export async function diagnosed(guest, files, found, signal, error) {
-  const isTelling = error instanceof AdmissionError && ['rejected', 'source'].includes(error.kind);
+  const isTelling = isAdmissionError(error) && ['rejected', 'source'].includes(error.kind);
   if (!isTelling) return error;
   const isReplaced = async () => !isSame(await orFault(files.name, 'looked up', () => files.lookup()), found);
   // Whoever replaced it meanwhile has the name, perhaps for as long as a download takes: that is not waited for.
@@ -120,7 +120,7 @@ async function isSound(guest, found, signal) {
     (await admit(guest, found.file, { ...recordOf(found), limits: HIGHEST_LIMITS, signal })).release();
     return true;
   } catch (error) {
-    if (error instanceof AdmissionError && error.kind === 'rejected') return false;
+    if (isAdmissionError(error) && error.kind === 'rejected') return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 // Errors of the store.
-import { AdmissionError, messageOf, nameOf } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, messageOf, nameOf } from '../core/errors.js';
 
 /** @param {string} name */
 export const isStored = name =>
@@ -12,7 +12,7 @@ export const isStored = name =>
  * @param {string} [what]  that could not be done with the file
  */
 export async function storeFault(name, cause, offset, what = 'stored') {
-  if (cause instanceof AdmissionError) return cause;
+  if (isAdmissionError(cause)) return cause;
   if (nameOf(cause) !== 'QuotaExceededError') {
     return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, {
       code: 'store', kind: 'source', offset, cause,

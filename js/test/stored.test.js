@@ -216,6 +216,21 @@ test('a record that was spoilt is none', async () => {
   }
 });
 
+test('an empty file with a record of its length is not stored: it gives way', async () => {
+  const encoder = new TextEncoder();
+  for (const record of ['{"length":0,"digests":{}}', '{"length":-1,"digests":{}}', '{"length":0,"digests":null}']) {
+    await directory.getFileHandle('m.gguf', { create: true });
+    await directory.getFileHandle('m.gguf.digests', { create: true });
+    /** @type {any} */ (directory.files.get('m.gguf')).bytes = new Uint8Array(0);
+    /** @type {any} */ (directory.files.get('m.gguf.digests')).bytes = encoder.encode(record);
+    assert.equal(await findStored('m.gguf'), undefined, record);
+    const { model, found } = await admitStored(guest, 'm.gguf', file);
+    assert.equal(found, false);
+    model.release();
+    assert.equal((await findStored('m.gguf'))?.length, file.length);
+  }
+});
+
 test('a file that goes away while it is looked up is not stored', async () => {
   (await admitStored(guest, 'm.gguf', file)).model.release();
   for (const name of ['m.gguf', 'm.gguf.digests']) {

@@ -1,5 +1,6 @@
 // One host over a guest of either ABI: streaming where the guest can, one whole transfer where it cannot.
-import { admit } from '../admit/admit.js';
+import { admitBy } from '../admit/admit.js';
+import { Admission } from '../guest/admission.js';
 import { Guest } from '../guest/guest.js';
 import { V1Host } from './transfer.js';
 
@@ -35,13 +36,7 @@ class V2Host {
    * @param {Omit<AdmitOptions, 'sink'>} [options]
    */
   async load(source, options) {
-    // What is no object is told as such.
-    const isObject = typeof options === 'object' && options !== null;
-    const model = await admit(
-      this.#guest,
-      source,
-      isObject || options === undefined ? { ...options, sink: 'resident' } : options,
-    );
+    const model = await admitBy(Admission, this.#guest, source, options, 'resident');
     model.activate();
     this.unload();
     return (this.model = model);

@@ -1,4 +1,4 @@
-import { AdmissionError, DETAILS } from '../core/errors.js';
+import { AdmissionError, DETAILS, isAdmissionError } from '../core/errors.js';
 import { textOf } from '../core/text.js';
 
 /**
@@ -66,7 +66,7 @@ export class Faults {
     const { cause: own } = error;
     const cause = own === undefined || depth === 0 ? undefined : this.pack(own, depth - 1);
     const text = { name: textOf(error.name), message: textOf(error.message), stack: textIn(error.stack) };
-    if (error instanceof AdmissionError) {
+    if (isAdmissionError(error)) {
       const detail = Object.fromEntries(DETAILS.all.map(field => [field, crossing(error[field])]));
       return { class: 'admission', error: { ...text, detail, cause } };
     }

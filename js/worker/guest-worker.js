@@ -1,7 +1,8 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
 import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
-import { AdmissionError } from '../core/errors.js';
+import { AdmissionError, isAdmissionError } from '../core/errors.js';
+import { checkOptions, object } from '../core/options.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
 import { notStarted, startedWorker } from './started-worker.js';
@@ -151,15 +152,23 @@ export class GuestWorker {
 }
 
 /**
+ * @typedef {object} WorkerOptions
+ * @property {string | URL | BufferSource | WebAssembly.Module} [guest]  default: `guest.wasm` of this package
+ * @property {WorkerLike} [worker]  one that runs worker/entry.js, for a page that has to start it in its own way
+ */
+
+/** @type {Readonly<Record<keyof WorkerOptions, import('../core/options.js').Check>>} */
+const WORKER_OPTIONS = { guest: value => value, worker: object('postMessage') };
+
+/**
  * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS). Where the
  * page asks for Trusted Types, the worker's address goes through the policy `gguf-admission`.
  *
- * @param {object} [options]
- * @param {string | URL | BufferSource | WebAssembly.Module} [options.guest]  default: `guest.wasm` of this package
- * @param {WorkerLike} [options.worker]  one that runs worker/entry.js, for a page that has to start it in its own way
+ * @param {WorkerOptions} [options]
  * @returns {Promise<GuestWorker>}
  */
-export async function loadGuestWorker({ guest, worker } = {}) {
+export async function loadGuestWorker(options) {
+  const { guest, worker } = checkOptions(options, WORKER_OPTIONS);
   const from =
     typeof guest === 'string' || guest instanceof URL
       ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href
@@ -170,7 +179,7 @@ export async function loadGuestWorker({ guest, worker } = {}) {
     await guestWorker.load(from);
     return guestWorker;
   } catch (error) {
-    const isNoStart = started && error instanceof AdmissionError && error.code === 'worker';
+    const isNoStart = started && isAdmissionError(error) && error.code === 'worker';
     throw isNoStart ? await notStarted(error) : error;
   } finally {
     started?.forget();

@@ -1,7 +1,7 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
 import { ADMIT_OPTIONS, HEADER_OPTIONS } from '../admit/options.js';
 import { Asking } from '../core/asking.js';
-import { AdmissionError } from '../core/errors.js';
+import { isAdmissionError } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
@@ -137,7 +137,7 @@ async function announced(stores, asking) {
  *
  * @param {unknown} error
  */
-const isOver = error => error instanceof AdmissionError && error.code === 'worker';
+const isOver = error => isAdmissionError(error) && error.code === 'worker';
 
 /** @param {ReturnType<typeof storesOf>} stores */
 async function clearStores(stores) {

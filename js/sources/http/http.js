@@ -1,6 +1,6 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
 import { follow } from '../../core/waiting.js';
-import { AdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
+import { isAdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
 import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
 import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from './headers.js';
 import { Line, Silence, drop } from './line.js';
@@ -136,7 +136,7 @@ export class HttpSource {
    * @param {unknown} error
    */
   explain(error) {
-    if (!(error instanceof AdmissionError) || error.path !== 'magic' || !isPage(this.#type)) return error;
+    if (!isAdmissionError(error) || error.path !== 'magic' || !isPage(this.#type)) return error;
     return pageFault(this.#type, 'a GGUF file', { offset: error.offset, cause: error });
   }
 
@@ -296,7 +296,7 @@ export class HttpSource {
       return await fetch({ range, 'if-range': validator });
     } catch (error) {
       const isForbidden =
-        this.#response?.type === 'cors' && error instanceof AdmissionError && isNetworkFault(error.cause);
+        this.#response?.type === 'cors' && isAdmissionError(error) && isNetworkFault(error.cause);
       if (!isForbidden) throw error;
       const response = await fetch({ range });
       this.#asksIf = false;
