@@ -9,8 +9,7 @@ thread_local! {
 
 /// Makes the `n`-th call from now on that enters the instance trap in the middle; 0 disarms. `abi_version` never
 /// enters.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "fault"))]
-pub extern "C" fn fault(n: i32) {
+pub fn fault(n: i32) {
     LEFT.set(n);
 }
 

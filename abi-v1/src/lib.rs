@@ -5,9 +5,13 @@
 //! about the latest result and about the active model are read by address and length. The full contract is the page
 //! `docs/abi-v1.md` of the repository.
 //!
+//! Built as a module, this crate exports the calls. Linked as a library, they are functions over an [`Instance`], whose
+//! models are kept in a sink of the caller's choice; [`exports!`] makes a module of them.
+//!
 //! [`load_model`] and [`dealloc`] are `unsafe`: a pointer goes out to the host and comes back, so what it points to is
 //! the host's promise. Version 2 of the interface takes no pointers.
 
+mod exports;
 #[cfg(feature = "fault")]
 mod fault;
 mod instance;
@@ -17,7 +21,15 @@ mod texts;
 pub use fault::fault;
 pub use instance::{Instance, enter};
 
+use gguf_admission::Keep;
 use texts::Call;
+pub use texts::POISONED as POISONED_TEXT;
+
+/// The module that this crate is when it is built as one.
+#[cfg(all(target_family = "wasm", feature = "exports"))]
+mod module {
+    crate::exports!(gguf_admission::Builtin);
+}
 
 /// The most that one transfer can hold.
 pub const MAX_TRANSFER: usize = 134_217_728;
@@ -29,19 +41,16 @@ const BAD_TRANSFER: i32 = 3;
 const NO_MODEL: i32 = 2;
 
 /// An earlier call trapped.
-const POISONED: i32 = 64;
+pub const POISONED: i32 = 64;
 
 /// Memory for a transfer of `len` bytes: a `Vec<u8>` of that capacity, forgotten. Null for 0, for more than
 /// [`MAX_TRANSFER`], and when there is no memory.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "alloc"))]
-pub extern "C" fn alloc(len: usize) -> *mut u8 {
-    enter(core::ptr::null_mut(), |_| {
-        let mut transfer = Vec::<u8>::new();
-        if len == 0 || len > MAX_TRANSFER || transfer.try_reserve_exact(len).is_err() {
-            return core::ptr::null_mut();
-        }
-        core::mem::ManuallyDrop::new(transfer).as_mut_ptr()
-    })
+pub fn alloc(len: usize) -> *mut u8 {
+    let mut transfer = Vec::<u8>::new();
+    if len == 0 || len > MAX_TRANSFER || transfer.try_reserve_exact(len).is_err() {
+        return core::ptr::null_mut();
+    }
+    core::mem::ManuallyDrop::new(transfer).as_mut_ptr()
 }
 
 /// Frees a transfer; null is ignored.
@@ -49,52 +58,45 @@ pub extern "C" fn alloc(len: usize) -> *mut u8 {
 /// # Safety
 ///
 /// `ptr` came from [`alloc`] with this `len` and was not freed before.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "dealloc"))]
-pub unsafe extern "C" fn dealloc(ptr: *mut u8, len: usize) {
-    enter((), |_| {
-        if !ptr.is_null() {
-            // SAFETY: the caller gives back the pointer and the capacity of a `Vec<u8>` that `alloc` forgot.
-            drop(unsafe { Vec::from_raw_parts(ptr, 0, len) });
-        }
-    });
+pub unsafe fn dealloc(ptr: *mut u8, len: usize) {
+    if !ptr.is_null() {
+        // SAFETY: the caller gives back the pointer and the capacity of a `Vec<u8>` that `alloc` forgot.
+        drop(unsafe { Vec::from_raw_parts(ptr, 0, len) });
+    }
 }
 
-/// 0. Every export works without it.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "init_runtime"))]
-pub extern "C" fn init_runtime() -> i32 {
-    enter(POISONED, |instance| instance.texts.answer(Call::InitRuntime, Ok("ready")))
+/// 0. Every call works without it.
+pub fn init_runtime<S: Keep>(instance: &mut Instance<S>) -> i32 {
+    instance.texts.answer(Call::InitRuntime, Ok("ready"))
 }
 
-/// Admits the `len` bytes at `ptr` as a resident model, a copy of its own, and makes it the active one. 0, or why not:
-/// then the active model stays. The transfer stays the host's to free.
+/// Admits the `len` bytes at `ptr` as a model that is kept, a copy of its own, and makes it the active one. 0, or why
+/// not: then the active model stays. The transfer stays the host's to free.
 ///
 /// # Safety
 ///
 /// Unless they are refused (null, 0, above [`MAX_TRANSFER`], outside memory), the `len` bytes at `ptr` are initialised
 /// and nobody writes to them during the call.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "load_model"))]
-pub unsafe extern "C" fn load_model(ptr: *const u8, len: usize) -> i32 {
-    enter(POISONED, |instance| {
-        let refused = if ptr.is_null() {
-            Some("the pointer is null")
-        } else if len == 0 {
-            Some("the length is 0")
-        } else if len > MAX_TRANSFER {
-            Some("the length is above 134217728")
-        } else if !is_inside_memory(ptr, len) {
-            Some("the transfer ends outside memory")
-        } else {
-            None
-        };
-        if let Some(message) = refused {
-            return instance.texts.refuse(Call::LoadModel, BAD_TRANSFER, "argument", message);
-        }
-        // SAFETY: the caller promises `len` initialised bytes at `ptr` that stay as they are; that they lie in memory
-        // was tested where it can be.
-        let file = unsafe { core::slice::from_raw_parts(ptr, len) };
-        let loaded = instance.registry.load(file);
-        instance.texts.answer(Call::LoadModel, loaded.map(|()| "admitted"))
-    })
+pub unsafe fn load_model<S: Keep>(instance: &mut Instance<S>, ptr: *const u8, len: usize) -> i32 {
+    let refused = if ptr.is_null() {
+        Some("the pointer is null")
+    } else if len == 0 {
+        Some("the length is 0")
+    } else if len > MAX_TRANSFER {
+        Some("the length is above 134217728")
+    } else if !is_inside_memory(ptr, len) {
+        Some("the transfer ends outside memory")
+    } else {
+        None
+    };
+    if let Some(message) = refused {
+        return instance.texts.refuse(Call::LoadModel, BAD_TRANSFER, "argument", message);
+    }
+    // SAFETY: the caller promises `len` initialised bytes at `ptr` that stay as they are; that they lie in memory was
+    // tested where it can be.
+    let file = unsafe { core::slice::from_raw_parts(ptr, len) };
+    let loaded = instance.registry.load(file);
+    instance.texts.answer(Call::LoadModel, loaded.map(|()| "admitted"))
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -110,37 +112,21 @@ fn is_inside_memory(_ptr: *const u8, _len: usize) -> bool {
 }
 
 /// Drops the active model: 0, or 2 when there is none.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "free_model"))]
-pub extern "C" fn free_model() -> i32 {
-    enter(POISONED, |instance| {
-        if instance.registry.free_active() {
-            instance.texts.answer(Call::FreeModel, Ok("freed"))
-        } else {
-            instance.texts.refuse(Call::FreeModel, NO_MODEL, "state", "there is no active model")
-        }
-    })
+pub fn free_model<S: Keep>(instance: &mut Instance<S>) -> i32 {
+    if instance.registry.free_active() {
+        instance.texts.answer(Call::FreeModel, Ok("freed"))
+    } else {
+        instance.texts.refuse(Call::FreeModel, NO_MODEL, "state", "there is no active model")
+    }
 }
 
-/// The address of the text about the latest `init_runtime`, `load_model` or `free_model`.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "last_result_ptr"))]
-pub extern "C" fn last_result_ptr() -> *const u8 {
-    enter(texts::POISONED.as_ptr(), |_| texts::result().0)
+/// Address and length of the text about the latest `init_runtime`, `load_model` or `free_model`.
+pub fn last_result() -> (*const u8, usize) {
+    texts::result()
 }
 
-/// The length of that text.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "last_result_len"))]
-pub extern "C" fn last_result_len() -> usize {
-    enter(texts::POISONED.len(), |_| texts::result().1)
-}
-
-/// The address of the text about the active model and the latest error.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "get_diagnostics_ptr"))]
-pub extern "C" fn get_diagnostics_ptr() -> *const u8 {
-    enter(texts::POISONED.as_ptr(), |Instance { registry, texts, .. }| texts.diagnostics(registry).as_ptr())
-}
-
-/// The length of that text.
-#[cfg_attr(all(target_family = "wasm", feature = "exports"), unsafe(export_name = "get_diagnostics_len"))]
-pub extern "C" fn get_diagnostics_len() -> usize {
-    enter(texts::POISONED.len(), |Instance { registry, texts, .. }| texts.diagnostics(registry).len())
+/// The text about the active model and the latest error.
+pub fn diagnostics<S: Keep>(instance: &mut Instance<S>) -> &[u8] {
+    let Instance { registry, texts, .. } = instance;
+    texts.diagnostics(registry)
 }

@@ -4,10 +4,10 @@ use core::cell::RefCell;
 use core::fmt::{self, Write};
 
 use gguf_admission::abi::{Json, Registry, Text, object};
-use gguf_admission::{Error, Model};
+use gguf_admission::{Error, Keep, Model};
 
 /// What the text exports give after a trap.
-pub(crate) const POISONED: &str = concat!(
+pub const POISONED: &str = concat!(
     r#"{"abi":"1","call":"none","status":64,"code":"poisoned","offset":null,"path":null,"#,
     r#""message":"an earlier call trapped"}"#
 );
@@ -127,7 +127,7 @@ impl Texts {
     }
 
     /// The active model and the latest error.
-    pub(crate) fn diagnostics(&mut self, registry: &Registry) -> &[u8] {
+    pub(crate) fn diagnostics<S: Keep>(&mut self, registry: &Registry<S>) -> &[u8] {
         if self.change != Some(registry.changes()) {
             self.diagnostics = Vec::new();
             let model = registry.active_model();
@@ -148,7 +148,7 @@ fn write_result(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
     }))
 }
 
-fn write_diagnostics(model: Option<&Model>, error: Option<&Answer>, out: &mut dyn Write) -> fmt::Result {
+fn write_diagnostics<S: Keep>(model: Option<&Model<S>>, error: Option<&Answer>, out: &mut dyn Write) -> fmt::Result {
     let model = model.map(|model| {
         object(|json| {
             json.field("length", &model.length())?;

@@ -4,10 +4,13 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
 
-use gguf_abi_v1::{
-    MAX_TRANSFER, alloc, dealloc, enter, free_model, get_diagnostics_len, get_diagnostics_ptr, init_runtime,
-    last_result_len, last_result_ptr, load_model,
+use exports::{
+    alloc, dealloc, free_model, get_diagnostics_len, get_diagnostics_ptr, init_runtime, last_result_len,
+    last_result_ptr, load_model,
 };
+use gguf_abi_v1::MAX_TRANSFER;
+
+gguf_abi_v1::exports!(gguf_admission::Builtin);
 
 /// A good file with one tensor whose bytes are `fill`.
 fn file(fill: u8) -> Vec<u8> {

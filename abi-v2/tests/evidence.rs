@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
 
-use gguf_abi_v2::{begin, check_group, digests, finish, push_chunk, release, report};
+use exports::{begin, check_group, digests, finish, push_chunk, release, report};
+
+gguf_abi_v2::exports!(gguf_admission::Builtin);
 
 /// A good file of 200 bytes: one tensor.
 fn file() -> Vec<u8> {
@@ -56,7 +58,7 @@ mod lent {
     use gguf_admission::abi::Registry;
 
     fn place(call: impl FnOnce(&mut Registry) -> Result<&mut [u8], Error>) -> Place {
-        gguf_abi_v1::enter((core::ptr::null_mut(), 0), |instance| {
+        crate::enter((core::ptr::null_mut(), 0), |instance| {
             let bytes = call(&mut instance.registry).expect("it is lent");
             (bytes.as_mut_ptr(), bytes.len())
         })
@@ -75,7 +77,7 @@ mod lent {
     }
 
     pub(crate) fn values(handle: i32) -> Vec<u8> {
-        gguf_abi_v1::enter(Vec::new(), |instance| instance.registry.evidence(handle).expect("computed").to_vec())
+        crate::enter(Vec::new(), |instance| instance.registry.evidence(handle).expect("computed").to_vec())
     }
 }
 

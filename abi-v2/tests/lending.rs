@@ -6,9 +6,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
 
-use gguf_abi_v2::{
+use exports::{
     activate, active, begin, digests, finish, last_error, limit, position, push_chunk, release, report, tensor, window,
 };
+
+gguf_abi_v2::exports!(gguf_admission::Builtin);
 
 /// Bytes of the second tensor; Miri is slow.
 const SIZE: usize = if cfg!(miri) { 700 } else { 50_000 };
@@ -47,7 +49,7 @@ fn lend(handle: i32) -> (*mut u8, usize) {
 #[cfg(not(target_pointer_width = "32"))]
 fn lend(handle: i32) -> (*mut u8, usize) {
     assert!(window(handle) > 0);
-    gguf_abi_v1::enter((core::ptr::null_mut(), 0), |instance| {
+    enter((core::ptr::null_mut(), 0), |instance| {
         let window = instance.registry.window(handle).expect("it is lent");
         (window.as_mut_ptr(), window.len())
     })
@@ -68,7 +70,7 @@ fn read(slice: i64, _again: impl FnOnce(&mut gguf_admission::abi::Registry) -> V
 #[cfg(not(target_pointer_width = "32"))]
 fn read(slice: i64, again: impl FnOnce(&mut gguf_admission::abi::Registry) -> Vec<u8>) -> Vec<u8> {
     assert!(slice >= 0);
-    gguf_abi_v1::enter(Vec::new(), |instance| again(&mut instance.registry))
+    enter(Vec::new(), |instance| again(&mut instance.registry))
 }
 
 /// One honest step of at most `most` bytes; the new position.
@@ -160,7 +162,7 @@ fn a_tensor_can_be_read_until_it_is_released_whatever_else_is_called() {
     assert_eq!((activate(handle), active()), (4, handle));
     let other = admit(&file, 2, 4096);
     assert_eq!(push_chunk(other, 0, 1), -2);
-    assert_eq!((release(other), gguf_abi_v1::free_model()), (0, 0));
+    assert_eq!((release(other), exports::free_model()), (0, 0));
     let bytes = read(slice, |registry| registry.tensor(handle, 1).expect("it is there").to_vec());
     assert_eq!(&bytes[..3], [0, 1, 2]);
     assert_eq!(release(handle), 0);

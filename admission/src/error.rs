@@ -110,7 +110,7 @@ impl Error {
     }
 
     /// A fault of the file: what it is, where it stands, in which field.
-    pub(crate) fn at(code: Code, offset: u64, path: Path, message: fmt::Arguments<'_>) -> Self {
+    pub fn at(code: Code, offset: u64, path: Path, message: fmt::Arguments<'_>) -> Self {
         let mut error = Error::new(code, message);
         error.offset = Some(offset);
         error.path = path;
@@ -156,7 +156,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with(mut self, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>) -> Self {
+    /// What should have stood there, and what did.
+    pub fn with(mut self, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>) -> Self {
         self.expected.put(expected);
         self.found.put(found);
         self

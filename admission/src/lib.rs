@@ -129,6 +129,6 @@ pub use crate::contract::{Code, Kind, LimitId, Limits, State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};
 pub use crate::format::{Array, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
-pub use crate::session::{File, Model, OPEN_WINDOW, Read, Session};
+pub use crate::session::{File, Keep, Model, OPEN_WINDOW, Read, Session};
 pub use crate::sink::{Builtin, Lend, Plan, Resident, Sink, Verify};
 pub use crate::store::Bytes;

@@ -1,15 +1,19 @@
 //! One file on its way in, and the model that it becomes.
 
 mod data;
+mod keep;
 mod lending;
 mod model;
 mod profile;
 mod proof;
+mod read;
 mod room;
 mod session;
 mod settings;
 mod staging;
 
+pub use self::keep::Keep;
 pub(crate) use self::lending::MARK;
-pub use self::model::{File, Model, Read};
+pub use self::model::{File, Model};
+pub use self::read::Read;
 pub use self::session::{OPEN_WINDOW, Session};

@@ -1,10 +1,13 @@
 //! The sink: every tensor of a file as a tensor of candle's.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::Shape;
 use candle_core::quantized::{QStorage, QTensor};
-use gguf_admission::{Code, Error, Lend, Plan, Read, Resident, Sink, Tensor, Zone};
+use gguf_admission::{
+    Code, Error, Header, Keep, Lend, Path, Plan, Read, Resident, Sink, Storage, Tensor, Verify, Zone,
+};
 
 use crate::blocks::Blocks;
 use crate::memory;
@@ -23,6 +26,8 @@ const GAP: usize = 4096;
 /// allocates in the commit, where running out of memory could not be told.
 #[derive(Default)]
 pub struct Weights {
+    /// The whole sink, where a host only verifies.
+    verify: Option<Verify>,
     slots: Vec<Slot>,
     by_name: Vec<u32>,
     /// No slot before this one takes the byte that was asked for last.
@@ -98,6 +103,9 @@ impl Weights {
 
 impl Sink for Weights {
     fn requires(&self, plan: &Plan<'_>) -> u64 {
+        if let Some(verify) = &self.verify {
+            return verify.requires(plan);
+        }
         let gap = gap(plan) as u64;
         plan.header.tensors().fold(gap, |sum, tensor| {
             let record = record(&tensor) as u64;
@@ -106,27 +114,39 @@ impl Sink for Weights {
     }
 
     fn held(&self) -> u64 {
+        if let Some(verify) = &self.verify {
+            return verify.held();
+        }
         self.held
     }
 
     fn check(&self, plan: &Plan<'_>) -> Result<(), Error> {
+        if let Some(verify) = &self.verify {
+            return verify.check(plan);
+        }
         // What no 32-bit memory can hold is refused as the sink that comes with the core refuses it.
         Resident::default().check(plan)?;
-        plan.header.tensors().try_for_each(|tensor| {
+        plan.header.tensors().enumerate().try_for_each(|(index, tensor)| {
+            let dims = tensor.dims();
+            // The type stands before the offset, and the dimensions with their count before the type.
+            let type_at = plan.header.offset_field(index).map_or(0, |at| at.saturating_sub(4));
             if !Blocks::are_known(tensor.ty) {
-                return Err(unknown(&tensor));
+                return Err(unknown(&tensor, type_at, index));
             }
-            let elements =
-                tensor.dims().iter().rev().try_fold(1usize, |all, dim| all.checked_mul(usize::try_from(*dim).ok()?));
-            if tensor.dims().is_empty() || elements.is_none() {
-                let (name, dims) = (tensor.name(), tensor.dims());
-                return Err(refused(format_args!("tensor {name:?} of dimensions {dims:?} has no shape in candle")));
+            let elements = dims.iter().rev().try_fold(1usize, |all, dim| all.checked_mul(usize::try_from(*dim).ok()?));
+            if dims.is_empty() || elements.is_none() {
+                let at = type_at.saturating_sub((dims.len() as u64).saturating_mul(8)).saturating_sub(4);
+                let why = format_args!("tensor {:?} of dimensions {dims:?} has no shape in candle", tensor.name());
+                return Err(Error::at(Code::Limit, at, Path::Dims(index as u32), why));
             }
             Ok(())
         })
     }
 
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
+        if let Some(verify) = &mut self.verify {
+            return verify.reserve(plan);
+        }
         let count = plan.header.tensor_count();
         let mut new = Weights { held: self.requires(plan), ..Weights::default() };
         memory::reserve(&mut new.slots, count)?;
@@ -145,7 +165,10 @@ impl Sink for Weights {
         Ok(())
     }
 
-    fn write(&mut self, _offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(verify) = &mut self.verify {
+            return verify.write(offset, zone, bytes);
+        }
         let Zone::Tensor { index, at } = zone else {
             return Ok(());
         };
@@ -158,6 +181,9 @@ impl Sink for Weights {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
+        if let Some(verify) = &mut self.verify {
+            return verify.commit();
+        }
         self.gap = Vec::new();
         self.records = Vec::new();
         self.slots.iter_mut().try_for_each(Slot::commit)
@@ -170,6 +196,9 @@ impl Sink for Weights {
 
 impl Lend for Weights {
     fn lend(&mut self, offset: u64, most: usize) -> &mut [u8] {
+        if let Some(verify) = &mut self.verify {
+            return verify.lend(offset, most);
+        }
         while self.slots.get(self.current).is_some_and(|slot| slot.end() <= offset) {
             self.current = self.current.saturating_add(1);
         }
@@ -191,13 +220,27 @@ impl Read for Weights {
     fn resident(&self) -> Option<&Resident> {
         None
     }
+
+    fn bytes(&self, _header: &Header, index: usize) -> Option<&[u8]> {
+        match self.tensor(index)?.data() {
+            Ok(Cow::Borrowed(bytes)) => Some(bytes),
+            // No tensor in this machine's own memory is copied to be read.
+            Ok(Cow::Owned(_)) | Err(_) => None,
+        }
+    }
+}
+
+impl Keep for Weights {
+    fn open(storage: Storage) -> Self {
+        Weights { verify: (storage == Storage::Verify).then(Verify::default), ..Weights::default() }
+    }
 }
 
 impl Slot {
     fn reserve(tensor: &Tensor) -> Result<Slot, Error> {
         let count = tensor.bytes.checked_div(tensor.ty.block_bytes()).and_then(|count| usize::try_from(count).ok());
         let blocks = Blocks::reserve(tensor.ty, count.ok_or_else(|| Error::memory(tensor.bytes))?)?;
-        let data = Data::Filling(blocks.ok_or_else(|| unknown(tensor))?);
+        let data = Data::Filling(blocks.ok_or_else(|| refused(format_args!("a type that candle does not have")))?);
         let mut shape = Vec::new();
         memory::reserve(&mut shape, tensor.dims().len())?;
         // That each fits was checked at the header.
@@ -245,8 +288,9 @@ fn refused(why: core::fmt::Arguments<'_>) -> Error {
     Error::new(Code::Limit, why)
 }
 
-fn unknown(tensor: &Tensor) -> Error {
-    refused(format_args!("tensor {:?} has type {}, which candle does not have", tensor.name(), tensor.ty.name()))
+fn unknown(tensor: &Tensor, at: u64, index: usize) -> Error {
+    let why = format_args!("tensor {:?} has type {}, which candle does not have", tensor.name(), tensor.ty.name());
+    Error::at(Code::Limit, at, Path::Type(index as u32), why)
 }
 
 /// What a tensor takes beside its bytes.

@@ -1,5 +1,8 @@
 //! Generated files: every type, in every way in, against candle's own reader; what candle cannot hold; memory.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
+
 mod common;
 
 use std::io::Cursor;
@@ -48,7 +51,7 @@ fn every_type_is_as_candle_reads_it() {
 #[test]
 fn a_stream_brings_the_same() {
     let file = every_type(2);
-    let chunks = file.chunks(777).map(|chunk| Ok::<_, std::io::Error>(chunk));
+    let chunks = file.chunks(777).map(Ok::<_, std::io::Error>);
     let model =
         block_on(admit(futures::stream::iter(chunks), Options::into_sink(Weights::new()))).expect("a good file");
     assert_as_candle_reads(&model, &mut Cursor::new(&file));
@@ -126,6 +129,7 @@ fn what_candle_cannot_hold_is_refused_at_the_header() {
         writer.bytes.resize(writer.bytes.len() + (size as usize).next_multiple_of(ALIGNMENT), 0);
         let (error, pushed) = refusal(&writer.bytes);
         assert_eq!(error.code(), Code::Limit);
+        assert!(error.offset().is_some_and(|at| at < header as u64));
         assert!(error.message().contains(word) && error.message().contains("odd"), "{error}");
         assert!(pushed <= header, "{pushed} bytes of a header of {header}");
     }

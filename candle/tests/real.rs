@@ -1,5 +1,8 @@
 //! The real model, tensor by tensor, against candle's own reader. Skipped, and said so, where it was not fetched.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail")]
+
 mod common;
 
 use std::fs::File;

@@ -10,15 +10,15 @@ use crate::error::Error;
 use crate::format::Header;
 use crate::report;
 use crate::report::Json;
-use crate::session::{Model, Session};
+use crate::session::{Keep, Model, Session};
 use crate::sink::Builtin;
 
-/// All sessions and models.
+/// All sessions and models; what a model keeps is an `S`.
 ///
 /// Invariants: `active` is 0 or names an admitted model; a model that was loaded whole is there exactly while it is
 /// active.
-pub struct Registry {
-    slots: Slots,
+pub struct Registry<S: Keep = Builtin> {
+    slots: Slots<S>,
     active: i32,
     /// Grows with every change of the active model.
     changes: u64,
@@ -26,15 +26,22 @@ pub struct Registry {
     text: Vec<u8>,
 }
 
-impl Default for Registry {
+impl<S: Keep> Default for Registry<S> {
     fn default() -> Self {
-        Registry::new()
+        Registry::empty()
     }
 }
 
 impl Registry {
-    /// No session, no model.
+    /// No session, no model; models are kept as they lie in the file.
     pub const fn new() -> Self {
+        Registry::empty()
+    }
+}
+
+impl<S: Keep> Registry<S> {
+    /// No session, no model; models are kept in an `S`.
+    pub const fn empty() -> Self {
         Registry { slots: Slots::new(), active: 0, changes: 0, text: Vec::new() }
     }
 
@@ -53,7 +60,7 @@ impl Registry {
             1.. => Some(length.cast_unsigned()),
             _ => return Err(Error::argument("length is 1 to 2^53 - 1, or -1", length)),
         };
-        let session = Session::new(Builtin::new(storage), length, Limits::new(storage))?;
+        let session = Session::new(S::open(storage), length, Limits::new(storage))?;
         self.slots.insert(Entry::new(session, storage))
     }
 
@@ -184,8 +191,8 @@ impl Registry {
     /// The bytes of a tensor of an admitted resident model.
     pub fn tensor(&mut self, handle: i32, index: i32) -> Result<&[u8], Error> {
         self.text = Vec::new();
-        let model = self.entry(handle)?.session.model();
-        let Some(model) = model.filter(|model| model.sink().is_resident()) else {
+        let Entry { session, storage, .. } = self.entry(handle)?;
+        let Some(model) = session.model().filter(|_| *storage == Storage::Resident) else {
             return Err(Error::new(Code::State, format_args!("only an admitted resident model has tensors to read")));
         };
         let bytes = usize::try_from(index).ok().and_then(|index| model.tensor(index));
@@ -295,7 +302,7 @@ impl Registry {
     }
 
     /// The active model.
-    pub fn active_model(&self) -> Option<&Model> {
+    pub fn active_model(&self) -> Option<&Model<S>> {
         self.entry(self.active).ok()?.session.model()
     }
 
@@ -307,6 +314,7 @@ impl Registry {
     fn set_active(&mut self, handle: i32) {
         self.active = handle;
         self.changes = self.changes.saturating_add(1);
+        S::active(self.active_model());
     }
 
     /// Drops a session or a model in any state.
@@ -324,7 +332,7 @@ impl Registry {
     pub fn load(&mut self, file: &[u8]) -> Result<(), Error> {
         self.text = Vec::new();
         let limits = Limits::new(Storage::Resident);
-        let mut session = Session::new(Builtin::new(Storage::Resident), Some(file.len() as u64), limits)?;
+        let mut session = Session::new(S::open(Storage::Resident), Some(file.len() as u64), limits)?;
         session.push_all(file)?;
         session.finish()?;
         let handle = self.slots.load(Entry::new(session, Storage::Resident))?;
@@ -348,20 +356,20 @@ impl Registry {
         Some(self.entry(handle).ok()?.session.state())
     }
 
-    fn entry(&self, handle: i32) -> Result<&Entry, Error> {
+    fn entry(&self, handle: i32) -> Result<&Entry<S>, Error> {
         self.slots.get(handle).ok_or_else(|| unknown(handle))
     }
 
     /// The session a handle names, for a call that may change it. Texts end with the call.
-    fn session(&mut self, handle: i32) -> Result<&mut Session<Builtin>, Error> {
+    fn session(&mut self, handle: i32) -> Result<&mut Session<S>, Error> {
         self.text = Vec::new();
         self.slots.get_mut(handle).map(|entry| &mut entry.session).ok_or_else(|| unknown(handle))
     }
 }
 
 /// A text of a session: what it takes counts against limit MEMORY for as long as MEMORY can be raised.
-fn text(
-    session: &Session<Builtin>,
+fn text<S: Keep>(
+    session: &Session<S>,
     write: impl Fn(&mut dyn core::fmt::Write) -> core::fmt::Result,
 ) -> Result<Vec<u8>, Error> {
     if !matches!(session.state(), State::Open | State::HeaderReady) {

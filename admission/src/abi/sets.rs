@@ -4,14 +4,15 @@
 use super::slots::{Entry, Slots};
 use crate::check::set::Set;
 use crate::contract::State;
+use crate::sink::Sink;
 
-impl Entry {
+impl<S: Sink> Entry<S> {
     fn may_join(&self) -> bool {
         self.session.header().is_some()
     }
 }
 
-impl Slots {
+impl<S: Sink> Slots<S> {
     /// The lead of the set that a handle's session or model has joined.
     pub(super) fn lead_of(&self, handle: i32) -> Option<i32> {
         let lead = self.get(handle).filter(|entry| entry.may_join())?.lead?;

@@ -4,7 +4,7 @@ use crate::contract::{Code, Storage};
 use crate::error::Error;
 use crate::memory;
 use crate::session::Session;
-use crate::sink::Builtin;
+use crate::sink::Sink;
 
 /// Slots for sessions and models that were opened with a handle.
 pub const SLOTS: usize = 64;
@@ -16,15 +16,15 @@ const GENERATIONS: u32 = (1 << 23) - 1;
 const LOAD_SLOTS: core::ops::RangeInclusive<u32> = SLOTS as u32..=255;
 
 /// A session or a model, and how it was opened.
-pub(super) struct Entry {
-    pub(super) session: Session<Builtin>,
+pub(super) struct Entry<S: Sink> {
+    pub(super) session: Session<S>,
     pub(super) storage: Storage,
     /// The lead of the set that it has joined: its own handle, if it leads.
     pub(super) lead: Option<i32>,
 }
 
-impl Entry {
-    pub(super) fn new(session: Session<Builtin>, storage: Storage) -> Self {
+impl<S: Sink> Entry<S> {
+    pub(super) fn new(session: Session<S>, storage: Storage) -> Self {
         Entry { session, storage, lead: None }
     }
 }
@@ -32,18 +32,17 @@ impl Entry {
 /// Every entry under its handle.
 ///
 /// Invariants: `opened.len() <= SLOTS`; a slot's generation counts its entries, so that no handle is given twice.
-pub(super) struct Slots {
-    opened: Vec<Slot>,
+pub(super) struct Slots<S: Sink> {
+    opened: Vec<Slot<S>>,
     /// The model that was loaded whole, with its handle.
-    loaded: Option<(i32, Entry)>,
+    loaded: Option<(i32, Entry<S>)>,
     load_slot: u32,
     load_generation: u32,
 }
 
-#[derive(Default)]
-struct Slot {
+struct Slot<S: Sink> {
     generation: u32,
-    entry: Option<Entry>,
+    entry: Option<Entry<S>>,
 }
 
 /// Where an entry is.
@@ -52,20 +51,20 @@ enum Place {
     Loaded,
 }
 
-impl Slots {
+impl<S: Sink> Slots<S> {
     pub(super) const fn new() -> Self {
         Slots { opened: Vec::new(), loaded: None, load_slot: *LOAD_SLOTS.start(), load_generation: 0 }
     }
 
     /// The entry that a handle names.
-    pub(super) fn get(&self, handle: i32) -> Option<&Entry> {
+    pub(super) fn get(&self, handle: i32) -> Option<&Entry<S>> {
         match self.place(handle)? {
             Place::Opened(index) => self.opened.get(index)?.entry.as_ref(),
             Place::Loaded => self.loaded.as_ref().map(|(_, entry)| entry),
         }
     }
 
-    pub(super) fn get_mut(&mut self, handle: i32) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, handle: i32) -> Option<&mut Entry<S>> {
         match self.place(handle)? {
             Place::Opened(index) => self.opened.get_mut(index)?.entry.as_mut(),
             Place::Loaded => self.loaded.as_mut().map(|(_, entry)| entry),
@@ -78,7 +77,7 @@ impl Slots {
     }
 
     /// Every session and model that was opened, with its handle.
-    pub(super) fn opened(&self) -> impl Iterator<Item = (i32, &Entry)> {
+    pub(super) fn opened(&self) -> impl Iterator<Item = (i32, &Entry<S>)> {
         let handles = self.opened.iter().enumerate().map(|(index, slot)| (handle(slot.generation, index as u32), slot));
         handles.filter_map(|(handle, slot)| Some((handle, slot.entry.as_ref()?)))
     }
@@ -93,8 +92,8 @@ impl Slots {
     }
 
     /// Puts an entry into a free slot and gives its handle.
-    pub(super) fn insert(&mut self, entry: Entry) -> Result<i32, Error> {
-        let free = |slot: &Slot| slot.entry.is_none() && slot.generation < GENERATIONS;
+    pub(super) fn insert(&mut self, entry: Entry<S>) -> Result<i32, Error> {
+        let free = |slot: &Slot<S>| slot.entry.is_none() && slot.generation < GENERATIONS;
         let index = match self.opened.iter().position(free) {
             Some(index) => index,
             None => self.grow()?,
@@ -111,12 +110,12 @@ impl Slots {
             return Err(sessions());
         }
         memory::reserve(&mut self.opened, index.saturating_add(1))?;
-        memory::push_reserved(&mut self.opened, Slot::default());
+        memory::push_reserved(&mut self.opened, Slot { generation: 0, entry: None });
         Ok(index)
     }
 
     /// Puts a model that was loaded whole into the place of the one before it, and gives its handle.
-    pub(super) fn load(&mut self, entry: Entry) -> Result<i32, Error> {
+    pub(super) fn load(&mut self, entry: Entry<S>) -> Result<i32, Error> {
         let (slot, generation) = match self.load_generation {
             GENERATIONS => (self.load_slot.saturating_add(1), 1),
             generation => (self.load_slot, generation.saturating_add(1)),

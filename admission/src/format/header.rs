@@ -171,8 +171,9 @@ impl Header {
         Some((record.offset, record.bytes()))
     }
 
-    /// File offset of the field in which tensor `index` says its data offset.
-    pub(crate) fn offset_field(&self, index: usize) -> Option<u64> {
+    /// File offset of the field in which tensor `index` says its data offset. The 4 bytes before it are its type, and
+    /// 8 bytes for each dimension stand before those.
+    pub fn offset_field(&self, index: usize) -> Option<u64> {
         Some(self.record(index)?.offset_field)
     }
 

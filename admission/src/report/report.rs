@@ -10,7 +10,7 @@ use crate::contract::{LimitId, State, Storage};
 use crate::digests::{Algorithm, Digests, GROUP_BYTES};
 use crate::format::{Entry, Header, Tensor, Value};
 use crate::session::{Model, Session};
-use crate::sink::Builtin;
+use crate::sink::Sink;
 
 /// Strings above this many bytes are cut in the report; `metadata` has them whole.
 const SHOWN_BYTES: u64 = 4_096;
@@ -18,9 +18,10 @@ const SHOWN_BYTES: u64 = 4_096;
 /// The version of ABI and report.
 const ABI: &str = "2.0";
 
-/// Writes the report of a session or a model as it is now. `set`: the set that it has joined, with the handle of its lead.
-pub(crate) fn write_report(
-    session: &Session<Builtin>,
+/// Writes the report of a session or a model as it is now.
+/// `set`: the set that it has joined, with the handle of its lead.
+pub(crate) fn write_report<S: Sink>(
+    session: &Session<S>,
     storage: Storage,
     set: Option<(i32, &Set<'_>)>,
     out: &mut dyn Write,

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::read::Read;
 use crate::check::profile::Findings;
 use crate::digests::{Digests, Evidence};
 use crate::format::{Header, Tensor};
@@ -61,33 +62,11 @@ impl<S> Model<S> {
     }
 }
 
-/// A sink whose models can be read in place.
-pub trait Read {
-    /// The data, when it is in memory.
-    fn resident(&self) -> Option<&Resident>;
-}
-
-impl Read for Resident {
-    fn resident(&self) -> Option<&Resident> {
-        Some(self)
-    }
-}
-
-impl Read for Builtin {
-    fn resident(&self) -> Option<&Resident> {
-        match self {
-            Builtin::Verify(_) => None,
-            Builtin::Resident(resident) => Some(resident),
-        }
-    }
-}
-
 impl<S: Read> Model<S> {
     /// The bytes of tensor `index`, at an address that is a multiple of the file's alignment. `None` past the last
     /// tensor, or when the model is not resident.
     pub fn tensor(&self, index: usize) -> Option<&[u8]> {
-        let (offset, bytes) = self.header.extent(index)?;
-        self.sink.resident()?.slice(offset, bytes)
+        self.sink.bytes(&self.header, index)
     }
 
     /// The tensor with this name: its record and its bytes.

@@ -31,10 +31,6 @@ impl Builtin {
             Builtin::Resident(_) => Storage::Resident,
         }
     }
-
-    pub(crate) fn is_resident(&self) -> bool {
-        self.storage() == Storage::Resident
-    }
 }
 
 macro_rules! either {

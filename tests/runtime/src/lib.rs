@@ -1,4 +1,4 @@
-//! What the owner of an inference runtime does: link both ABIs with their exports, and add calls of its own that read
+//! What the owner of an inference runtime does: export both ABIs, and add calls of its own that read
 //! the active model. It also carries what the benchmarks compare with: the same module copying and hashing windows
 //! without looking at them.
 
@@ -6,13 +6,12 @@ use core::cell::RefCell;
 
 use sha2::Digest as _;
 
-// Linked for its exports.
-extern crate gguf_abi_v2;
+gguf_abi_v2::exports!(gguf_admission::Builtin);
 
 /// Reads the active model in place: the sum of the first `count` bytes of its tensors, or -1 without a model.
 #[unsafe(export_name = "generate")]
 pub extern "C" fn generate(count: i32) -> i64 {
-    gguf_abi_v1::enter(-1, |instance| {
+    enter(-1, |instance| {
         let Some(model) = instance.registry.active_model() else { return -1 };
         let tensors = (0..model.header().tensor_count()).filter_map(|index| model.tensor(index));
         tensors.flatten().take(count.max(0) as usize).map(|byte| i64::from(*byte)).sum()

@@ -1,13 +1,13 @@
 //! The same file through both ABIs of one instance: the same answer, the same texts, the same bytes.
 
-use gguf_abi_v1 as v1;
-use gguf_abi_v2 as v2;
 use gguf_admission::abi::{Json, object};
 use gguf_admission::{Code, Model};
 
 use crate::drive::Cuts;
 use crate::naive::Fault;
 use crate::source::Source;
+
+gguf_abi_v2::exports!(gguf_admission::Builtin);
 
 /// Admits the file that `input` holds, or describes, through `load_model` and through windows.
 pub fn abi(input: &[u8]) {
@@ -19,33 +19,33 @@ pub fn abi(input: &[u8]) {
     let mut cuts = Cuts::drawn(&mut source);
     let window = if source.chance(32) { 1 << 20 } else { 4096 };
 
-    let before = v2::active();
+    let before = exports::active();
     let whole = load(&file);
     if whole.is_err() {
-        assert_eq!(v2::active(), before, "a refused file leaves the active model");
+        assert_eq!(exports::active(), before, "a refused file leaves the active model");
     }
-    let texts = whole.as_ref().ok().map(|()| v1::enter(None, |v1| v1.registry.active_model().map(sections)));
-    let handle = v2::begin(file.len() as i64, 2);
+    let texts = whole.as_ref().ok().map(|()| enter(None, |instance| instance.registry.active_model().map(sections)));
+    let handle = exports::begin(file.len() as i64, 2);
     assert!(handle > 0);
-    assert_eq!(v2::limit(handle, 7, window), window);
+    assert_eq!(exports::limit(handle, 7, window), window);
     let streamed = stream(handle, &file, &mut cuts);
     match (whole, streamed) {
         (Ok(()), Ok(())) => {
-            let displaced = v2::active();
-            assert_eq!(v2::activate(handle), 4);
-            assert_eq!(v2::position(displaced), i64::from(Code::Handle.status()), "a loaded model was displaced");
-            let again = v1::enter(None, |v1| v1.registry.active_model().map(sections));
+            let displaced = exports::active();
+            assert_eq!(exports::activate(handle), 4);
+            assert_eq!(exports::position(displaced), i64::from(Code::Handle.status()), "a loaded model was displaced");
+            let again = enter(None, |instance| instance.registry.active_model().map(sections));
             assert_eq!(texts, Some(again), "both ABIs say the same of the model");
             assert!(diagnostics().starts_with(&format!("{{\"abi\":\"1\",\"model\":{{\"length\":{},", file.len())));
             held(&file);
-            assert_eq!(v1::free_model(), 0);
-            assert_eq!((v2::active(), v2::release(handle)), (0, 0));
+            assert_eq!(exports::free_model(), 0);
+            assert_eq!((exports::active(), exports::release(handle)), (0, 0));
         }
         (Err((status, fault)), Err(other)) => {
             assert_eq!(fault, other);
             let code = Code::ALL.iter().find(|code| code.name() == fault.code).expect("a code of the table");
             assert_eq!(status, -code.status(), "v1's number is v2's without its sign");
-            assert_eq!(v2::release(handle), 0);
+            assert_eq!(exports::release(handle), 0);
         }
         (whole, streamed) => panic!("v1: {whole:?}, v2: {streamed:?}"),
     }
@@ -53,17 +53,17 @@ pub fn abi(input: &[u8]) {
 
 /// A host's five duties: allocate, copy, call, read the answer, free.
 fn load(file: &[u8]) -> Result<(), (i32, Fault)> {
-    let transfer = v1::alloc(file.len());
+    let transfer = exports::alloc(file.len());
     assert!(!transfer.is_null());
     // SAFETY: `transfer` is `file.len()` bytes that nobody else knows of; they are filled before the call, live during
     // it, and freed once, with the pointer and the capacity of the `alloc`.
     let status = unsafe {
         core::ptr::copy_nonoverlapping(file.as_ptr(), transfer, file.len());
-        let status = v1::load_model(transfer, file.len());
-        v1::dealloc(transfer, file.len());
+        let status = exports::load_model(transfer, file.len());
+        exports::dealloc(transfer, file.len());
         status
     };
-    let result = text(v1::last_result_ptr(), v1::last_result_len());
+    let result = text(exports::last_result_ptr(), exports::last_result_len());
     assert!(result.starts_with("{\"abi\":\"1\",\"call\":\"load_model\",\"status\":"));
     if status == 0 {
         return Ok(());
@@ -76,24 +76,24 @@ fn stream(handle: i32, file: &[u8], cuts: &mut Cuts<'_>) -> Result<(), Fault> {
     while at < file.len() {
         // A native pointer does not fit a slice of the ABI, so the window comes from the registry that `window` asks.
         let piece = cuts.next(file.len() - at);
-        let len = v1::enter(0, |v1| {
-            let window = v1.registry.window(handle).expect("there is memory");
+        let len = enter(0, |instance| {
+            let window = instance.registry.window(handle).expect("there is memory");
             let len = window.len().min(piece);
             window[..len].copy_from_slice(&file[at..at + len]);
             len
         });
-        if v2::push_chunk(handle, at as i64, len as i32) < 0 {
+        if exports::push_chunk(handle, at as i64, len as i32) < 0 {
             return Err(last_error());
         }
         at += len;
     }
-    if v2::finish(handle) < 0 { Err(last_error()) } else { Ok(()) }
+    if exports::finish(handle) < 0 { Err(last_error()) } else { Ok(()) }
 }
 
 /// The detail of the latest refusal.
 fn last_error() -> Fault {
-    assert!(v2::last_error() > 0);
-    v1::enter(None, |v1| Some(told(&v1.last_error))).expect("the instance is whole")
+    assert!(exports::last_error() > 0);
+    enter(None, |instance| Some(told(&instance.last_error))).expect("the instance is whole")
 }
 
 /// The fault that a text of either ABI tells.
@@ -114,7 +114,7 @@ fn sections(model: &Model) -> String {
 }
 
 fn diagnostics() -> String {
-    text(v1::get_diagnostics_ptr(), v1::get_diagnostics_len()).to_owned()
+    text(exports::get_diagnostics_ptr(), exports::get_diagnostics_len()).to_owned()
 }
 
 fn text<'a>(ptr: *const u8, len: usize) -> &'a str {
@@ -125,8 +125,8 @@ fn text<'a>(ptr: *const u8, len: usize) -> &'a str {
 
 /// The active model holds the file.
 fn held(file: &[u8]) {
-    v1::enter((), |v1| {
-        let model = v1.registry.active_model().expect("one is active");
+    enter((), |instance| {
+        let model = instance.registry.active_model().expect("one is active");
         let mut copy = Vec::new();
         let mut reader = model.file().expect("it is resident");
         std::io::Read::read_to_end(&mut reader, &mut copy).expect("memory does not fail");
