@@ -53,7 +53,7 @@ macro_rules! exported {
 
         /// # Safety
         ///
-        /// As [`dealloc`]($crate::dealloc).
+        /// As `gguf_abi_v1::dealloc`.
         #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
         pub(crate) unsafe extern "C" fn dealloc(ptr: *mut u8, len: usize) {
             // SAFETY: the caller's promise, passed on.
@@ -67,7 +67,7 @@ macro_rules! exported {
 
         /// # Safety
         ///
-        /// As [`load_model`]($crate::load_model).
+        /// As `gguf_abi_v1::load_model`.
         #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
         pub(crate) unsafe extern "C" fn load_model(ptr: *const u8, len: usize) -> i32 {
             // SAFETY: the caller's promise, passed on.

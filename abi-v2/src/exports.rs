@@ -3,7 +3,7 @@
 /// Exports both versions of the interface, over models that are kept in `$sink`, a [`Keep`](gguf_admission::Keep). It
 /// makes
 ///
-/// * a function `enter(poisoned, call)`, which runs `call` on the one [`Instance`]($crate::Instance) of the module, or
+/// * a function `enter(poisoned, call)`, which runs `call` on the one [`Instance`](crate::Instance) of the module, or
 ///   answers `poisoned` after a call that never returned. The exports go through it, and so do a runtime's own;
 /// * a module `exports` with all calls. In WebAssembly they are exported; elsewhere they are functions for tests.
 ///

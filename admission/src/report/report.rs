@@ -46,7 +46,7 @@ pub(crate) fn write_report<S: Sink>(
 }
 
 /// The fields of a session whose header is known.
-fn write_known(session: &Session<Builtin>, header: &Header, json: &mut Json<'_>) -> fmt::Result {
+fn write_known<S: Sink>(session: &Session<S>, header: &Header, json: &mut Json<'_>) -> fmt::Result {
     // From here on the report speaks of the whole file, where its length is known.
     let seen = session.length().unwrap_or(session.position());
     write_gguf(header, seen, json)?;
