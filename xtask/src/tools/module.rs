@@ -1,5 +1,7 @@
 //! The WebAssembly modules of the project: what each is made of, and its build.
 
+use std::path::{Path, PathBuf};
+
 use crate::failure::Failure;
 use crate::project::{Project, is_newer};
 use crate::tools::rust::TARGET;
@@ -86,6 +88,17 @@ const BASELINE: &[&str] = &[
 
 /// Builds one module. Nothing is done that was done before.
 pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
+    let linked = link(project, module)?;
+    let out = project.path(module.out);
+    if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
+        return Ok(());
+    }
+    optimise(project, module, &linked, &out)
+}
+
+/// Compiles and links one module, and answers where it lies. The bytes depend on the sources and the toolchain, not on
+/// the folders that they lie in.
+pub(crate) fn link(project: &Project, module: &Module) -> Result<PathBuf, Failure> {
     rust::ensure_target(project)?;
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["build", "--quiet", "--lib", "--release", "--package", module.package, "--target", TARGET]);
@@ -94,14 +107,15 @@ pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
     if !module.features.is_empty() {
         cargo.args(["--features", &module.features.join(",")]);
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", module.rustflags.join("\x1f"));
+    let mut flags: Vec<String> = module.rustflags.iter().map(|flag| (*flag).to_owned()).collect();
+    flags.extend(rust::remapped_paths(project)?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     shell::run(&mut cargo)?;
+    Ok(project.path(&format!("{target_dir}/{TARGET}/release/{}.wasm", module.package.replace('-', "_"))))
+}
 
-    let linked = project.path(&format!("{target_dir}/{TARGET}/release/{}.wasm", module.package.replace('-', "_")));
-    let out = project.path(module.out);
-    if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
-        return Ok(());
-    }
+/// Writes the module `linked` to `out` as it is shipped.
+pub(crate) fn optimise(project: &Project, module: &Module, linked: &Path, out: &Path) -> Result<(), Failure> {
     let optimiser = npm::package(project, "js", "binaryen")?.join("bin/wasm-opt");
     if let Some(folder) = out.parent() {
         std::fs::create_dir_all(folder).map_err(|error| Failure::io("creating", folder, &error))?;
@@ -110,11 +124,11 @@ pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
     let mut optimise = shell::command(project, "node");
     optimise.arg(optimiser).arg("-O3").args(BASELINE).args(module.optimise);
     optimise.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
-    optimise.arg(&linked).arg("-o").arg(&unfinished);
+    optimise.arg(linked).arg("-o").arg(&unfinished);
     let optimised = shell::run(&mut optimise);
     if optimised.is_err() {
         let _ = std::fs::remove_file(&unfinished);
     }
     optimised?;
-    std::fs::rename(&unfinished, &out).map_err(|error| Failure::io("moving into place", &out, &error))
+    std::fs::rename(&unfinished, out).map_err(|error| Failure::io("moving into place", out, &error))
 }

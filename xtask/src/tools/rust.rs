@@ -1,6 +1,6 @@
 //! What the Rust toolchain must have besides the compiler: the WebAssembly target, a nightly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::project::Project;
@@ -31,4 +31,22 @@ pub(crate) fn ensure_nightly(project: &Project) -> Result<(), Failure> {
     shell::capture(shell::command(project, "rustc").args(["+nightly", "--version"])).map(|_| ()).map_err(|_| {
         Failure::Unavailable("a nightly Rust is missing: `rustup toolchain install nightly --profile minimal`".into())
     })
+}
+
+/// Flags that keep the folders of this machine out of what is compiled, so that the same sources give the same bytes
+/// everywhere: the project's own, and those that Cargo unpacks crates into.
+pub(crate) fn remapped_paths(project: &Project) -> Result<Vec<String>, Failure> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let Some(unpacked) = home.map(|home| home.join("registry/src")) else {
+        return Err(Failure::Unavailable("there is no home folder, and CARGO_HOME is not set".into()));
+    };
+    // Which folders there will be is known only once the crates are there.
+    shell::capture(shell::command(project, "cargo").args(["fetch", "--quiet", "--target", TARGET]))
+        .map_err(|failure| Failure::Unavailable(failure.to_string()))?;
+    let mut flags = vec![format!("--remap-path-prefix={}=/project", project.root().display())];
+    for entry in unpacked.read_dir().into_iter().flatten().flatten() {
+        flags.push(format!("--remap-path-prefix={}=/crates", entry.path().display()));
+    }
+    flags.sort();
+    Ok(flags)
 }
