@@ -10,6 +10,8 @@ mod demo;
 mod fuzz;
 mod miri;
 mod model;
+mod package;
+mod release;
 mod serve;
 mod test;
 
@@ -84,6 +86,18 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "--out DIR",
         summary: "write the corpus for other readers: files, expected verdicts, a runner",
         run: corpus::run,
+    },
+    Command {
+        name: "package",
+        arguments: "",
+        summary: "pack crates and package as they would be published; say what is missing",
+        run: package::run,
+    },
+    Command {
+        name: "release",
+        arguments: "--out DIR",
+        summary: "write the module for a release: its types, checksums, bill of materials",
+        run: release::run,
     },
     Command {
         name: "serve",

@@ -21,6 +21,11 @@ impl Project {
             .ok_or_else(|| Failure::Usage(format!("{} is not inside the project", here.display())))
     }
 
+    /// A copy of the project whose root is `root`.
+    pub(crate) fn at(root: PathBuf) -> Project {
+        Project { root }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

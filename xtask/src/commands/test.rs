@@ -9,7 +9,7 @@ mod upload_server;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::commands::{build, build_web, miri, model};
+use crate::commands::{build, build_web, miri, model, package, release};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::module::TARGET_DIR;
@@ -30,6 +30,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", run: |project, log| single(cargo(project, &["fmt", "--all", "--check"]), log) },
     Step { name: "modules: sizes, no imports, golden exports", run: modules },
+    Step { name: "modules: the same bytes from another folder", run: reproduced },
     Step { name: "Rust app", run: rust_app },
     Step { name: "files: corpus", run: corpus_files },
     Step { name: "files: real model and vocabularies", run: model_files },
@@ -41,6 +42,8 @@ const STEPS: &[Step] = &[
     Step { name: "python tests: corpus and oracle", run: python_tests },
     Step { name: "python tests: another engine", run: another_engine },
     Step { name: "types: tsc", run: types },
+    Step { name: "packages: as they would be published", run: packages },
+    Step { name: "release: module, types, bill of materials", run: released },
     Step { name: "node tests: js", run: |project, log| node_tests(project, log, "js") },
     Step { name: "node tests: tests", run: |project, log| node_tests(project, log, "tests") },
     Step { name: "the real model through v1 and v2", run: real_model },
@@ -99,6 +102,25 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
 
 fn modules(project: &Project, _: &Path) -> Result<Outcome, Failure> {
     build::ensure(project).map(|()| Outcome::passed(1))
+}
+
+fn reproduced(project: &Project, _: &Path) -> Result<Outcome, Failure> {
+    release::reproduce(project).map(|()| Outcome::passed(1))
+}
+
+fn packages(project: &Project, _: &Path) -> Result<Outcome, Failure> {
+    package::run(project, &[]).map(|()| Outcome::passed(1))
+}
+
+/// The folder of a release, with types that a strict compiler takes.
+fn released(project: &Project, log: &Path) -> Result<Outcome, Failure> {
+    let folder = project.path("target/release-folder");
+    release::write(project, &folder)?;
+    let mut tsc = shell::command(project, "node");
+    tsc.arg(npm::package(project, "js", "typescript")?.join("bin/tsc"));
+    tsc.args(["--strict", "--noEmit", "--target", "es2022", "--lib", "es2022,dom", "--types", ""]);
+    tsc.arg(folder.join("guest.d.ts"));
+    single(tsc, log)
 }
 
 fn rust_app(project: &Project, _: &Path) -> Result<Outcome, Failure> {

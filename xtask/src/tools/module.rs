@@ -88,7 +88,7 @@ const BASELINE: &[&str] = &[
 
 /// Builds one module. Nothing is done that was done before.
 pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
-    let linked = link(project, module)?;
+    let linked = link(project, module, &rust::cargo_home()?)?;
     let out = project.path(module.out);
     if is_newer(&out, &linked) && std::env::current_exe().is_ok_and(|this| is_newer(&out, &this)) {
         return Ok(());
@@ -97,8 +97,8 @@ pub(crate) fn build(project: &Project, module: &Module) -> Result<(), Failure> {
 }
 
 /// Compiles and links one module, and answers where it lies. The bytes depend on the sources and the toolchain, not on
-/// the folders that they lie in.
-pub(crate) fn link(project: &Project, module: &Module) -> Result<PathBuf, Failure> {
+/// the folders that they lie in: the project's, and the `home` in which Cargo keeps other crates.
+pub(crate) fn link(project: &Project, module: &Module, home: &Path) -> Result<PathBuf, Failure> {
     rust::ensure_target(project)?;
     let mut cargo = shell::command(project, "cargo");
     cargo.args(["build", "--quiet", "--lib", "--release", "--package", module.package, "--target", TARGET]);
@@ -108,8 +108,8 @@ pub(crate) fn link(project: &Project, module: &Module) -> Result<PathBuf, Failur
         cargo.args(["--features", &module.features.join(",")]);
     }
     let mut flags: Vec<String> = module.rustflags.iter().map(|flag| (*flag).to_owned()).collect();
-    flags.extend(rust::remapped_paths(project)?);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    flags.extend(rust::remapped_paths(project, home)?);
+    cargo.env("CARGO_HOME", home).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     shell::run(&mut cargo)?;
     Ok(project.path(&format!("{target_dir}/{TARGET}/release/{}.wasm", module.package.replace('-', "_"))))
 }

@@ -33,20 +33,27 @@ pub(crate) fn ensure_nightly(project: &Project) -> Result<(), Failure> {
     })
 }
 
+/// Where Cargo keeps what is not the project's.
+pub(crate) fn cargo_home() -> Result<PathBuf, Failure> {
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+        .ok_or_else(|| Failure::Unavailable("there is no home folder, and CARGO_HOME is not set".into()))
+}
+
 /// Flags that keep the folders of this machine out of what is compiled, so that the same sources give the same bytes
 /// everywhere: the project's own, and those that Cargo unpacks crates into.
-pub(crate) fn remapped_paths(project: &Project) -> Result<Vec<String>, Failure> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let Some(unpacked) = home.map(|home| home.join("registry/src")) else {
-        return Err(Failure::Unavailable("there is no home folder, and CARGO_HOME is not set".into()));
-    };
+pub(crate) fn remapped_paths(project: &Project, home: &Path) -> Result<Vec<String>, Failure> {
     // Which folders there will be is known only once the crates are there.
-    shell::capture(shell::command(project, "cargo").args(["fetch", "--quiet", "--target", TARGET]))
-        .map_err(|failure| Failure::Unavailable(failure.to_string()))?;
-    let mut flags = vec![format!("--remap-path-prefix={}=/project", project.root().display())];
-    for entry in unpacked.read_dir().into_iter().flatten().flatten() {
-        flags.push(format!("--remap-path-prefix={}=/crates", entry.path().display()));
-    }
-    flags.sort();
+    let mut fetch = shell::command(project, "cargo");
+    fetch.args(["fetch", "--quiet", "--target", TARGET]).env("CARGO_HOME", home);
+    shell::capture(&mut fetch).map_err(|failure| Failure::Unavailable(failure.to_string()))?;
+    let flag = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
+    let unpacked = home.join("registry/src").read_dir().into_iter().flatten().flatten();
+    let mut crates: Vec<String> = unpacked.map(|entry| flag(&entry.path(), "/crates")).collect();
+    crates.sort();
+    // Of two that fit, the last is taken: the home may lie in the project.
+    let mut flags = vec![flag(project.root(), "/project")];
+    flags.extend(crates);
     Ok(flags)
 }
