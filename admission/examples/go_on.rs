@@ -5,8 +5,8 @@
 //! `STOP_AFTER` a run stops after so many new bytes, as a lost line would.
 
 //!
-//! If the server's file can change between two runs, require its BLAKE3 (`Session::expect_digest`): the evidence proves that
-//! the kept groups are what came, not that the rest belongs to them.
+//! If the server's file can change between two runs, require its BLAKE3 (`Session::expect_digest`): the evidence proves
+//! that the kept groups are what came, not that the rest belongs to them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -75,7 +75,8 @@ fn go_on(part: &mut Part, length: u64) -> Result<(Session<Verify>, u64), Box<dyn
         }
         match proven {
             Ok(()) => return Ok((session, end)),
-            // The kept bytes are good up to the group that differs. What a rule refuses starts anew, too: it is not the file.
+            // The kept bytes are good up to the group that differs. What a rule refuses starts anew, too: it is not the
+            // file.
             Err(error) => {
                 println!("kept bytes are not used: {error}");
                 let good = match (error.code(), error.offset()) {

@@ -1,10 +1,10 @@
-//! Checks GGUF model files while they stream in. Every byte is checked, hashed and indexed by the call that brings it, in
-//! memory that is bounded whatever the file's size. A file that breaks a rule is refused at its first bad byte.
+//! Checks GGUF model files while they stream in. Every byte is checked, hashed and indexed by the call that brings it,
+//! in memory that is bounded whatever the file's size. A file that breaks a rule is refused at its first bad byte.
 //!
 //! # A file
 //!
-//! [`admit_reader`] takes any [`std::io::Read`]. [`Options::verify`] keeps the header only, [`Options::resident`] keeps the
-//! tensors too.
+//! [`admit_reader`] takes any [`std::io::Read`]. [`Options::verify`] keeps the header only, [`Options::resident`] keeps
+//! the tensors too.
 //!
 //! ```
 //! use std::fs::File;
@@ -45,8 +45,8 @@
 //!
 //! # A sink of your own
 //!
-//! A [`Sink`] takes the tensors' bytes as they pass, so that a runtime has them once, where it wants them. They count as
-//! checked at [`commit`](Sink::commit), not before.
+//! A [`Sink`] takes the tensors' bytes as they pass, so that a runtime has them once, where it wants them. They count
+//! as checked at [`commit`](Sink::commit), not before.
 //!
 //! ```
 //! use std::fs::File;
@@ -76,16 +76,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `examples/` has each as a whole program, and one that looks at the header before the data is paid for. To feed a file
-//! step by step there is [`Session`]: [`push`](Session::push) bytes where they lie, or lend a [`window`](Session::window) and
-//! [`commit`](Session::commit) what was written to it.
+//! `examples/` has each as a whole program, and one that looks at the header before the data is paid for. To feed a
+//! file step by step there is [`Session`]: [`push`](Session::push) bytes where they lie, or lend a
+//! [`window`](Session::window) and [`commit`](Session::commit) what was written to it.
 //!
 //! # Guarantees
 //!
-//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there twice.
-//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how the
-//!   file was cut into chunks.
-//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the file.
+//! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there
+//!   twice.
+//! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how
+//!   the file was cut into chunks.
+//! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the
+//!   file.
 //! * No `unsafe`; nothing panics on data.
 //!
 //! # Layers

@@ -1,7 +1,7 @@
 //! A file on all cores: whole groups of 2^20 bytes are read at their place and hashed side by side.
 //!
-//! The session sees every byte in file order, as ever: a thread that has read its group waits until the groups before it
-//! are in, pushes its own, and hashes it after that. Pushing without a digest costs next to nothing, so the wait is
+//! The session sees every byte in file order, as ever: a thread that has read its group waits until the groups before
+//! it are in, pushes its own, and hashes it after that. Pushing without a digest costs next to nothing, so the wait is
 //! short. BLAKE3 is a tree, and each group is a part of it, whose value does not depend on the others.
 //!
 //! Nothing is mapped: a file that shrinks meanwhile is a file that ends too early.

@@ -1,4 +1,5 @@
-//! The programs in admission/examples: each runs on a small file and prints what it should, and the docs show their code.
+//! The programs in admission/examples: each runs on a small file and prints what it should, and the docs show their
+//! code.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

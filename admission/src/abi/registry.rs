@@ -218,8 +218,8 @@ impl<S: Keep> Registry<S> {
         Ok(session.state())
     }
 
-    /// Makes a session or model a shard of the set that `lead` leads; the lead joins itself first. A shard that does not
-    /// fit is rejected, also an admitted one; nobody else is touched. Gives the state.
+    /// Makes a session or model a shard of the set that `lead` leads; the lead joins itself first. A shard that does
+    /// not fit is rejected, also an admitted one; nobody else is touched. Gives the state.
     pub fn join(&mut self, handle: i32, lead: i32) -> Result<State, Error> {
         self.text = Vec::new();
         let header = self.joinable(handle)?;
@@ -285,7 +285,8 @@ impl<S: Keep> Registry<S> {
         }
     }
 
-    /// Makes an admitted model the active one; of a set, its lead, when every shard has joined and is admitted. A model that was loaded whole and is displaced ends.
+    /// Makes an admitted model the active one; of a set, its lead, when every shard has joined and is admitted. A model
+    /// that was loaded whole and is displaced ends.
     pub fn activate(&mut self, handle: i32) -> Result<State, Error> {
         self.text = Vec::new();
         self.may_be_active(handle)?;

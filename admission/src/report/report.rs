@@ -148,8 +148,8 @@ impl ToJson for Tensor {
     }
 }
 
-/// A metadata value in full. Integers of 64 bits are strings; a float has the fewest digits that give it back, or is its
-/// name as a string.
+/// A metadata value in full. Integers of 64 bits are strings; a float has the fewest digits that give it back, or is
+/// its name as a string.
 impl ToJson for Value<'_> {
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
         match self {

@@ -10,7 +10,8 @@ use crate::sink::{Builtin, Lend};
 ///
 /// [`Sink::check`](crate::Sink::check) is the place to refuse what the runtime cannot run, before data is paid for.
 pub trait Keep: Lend + Read + Sized {
-    /// An empty sink: for [`Storage::Verify`] one that keeps nothing, for [`Storage::Resident`] one that keeps the data.
+    /// An empty sink: for [`Storage::Verify`] one that keeps nothing, for [`Storage::Resident`] one that keeps the
+    /// data.
     fn open(storage: Storage) -> Self;
 
     /// The active model has changed: it is `model` now, or there is none. Told of every change, whether a model was

@@ -180,9 +180,8 @@ mod tests {
         let of = |text: &str| publishable(text, shared, "a/Cargo.toml".into());
         assert_eq!(of("[workspace]\nmembers = []\n"), None);
         assert_eq!(of("[package]\nname = \"a\"\npublish = false\n"), None);
-        let member = of(
-            "[package]\nname = \"a\"\nlicense.workspace = true\nreadme = \"R\"\n\n[dependencies]\ndescription = \"1\"\n",
-        );
+        let member = of("[package]\nname = \"a\"\nlicense.workspace = true\nreadme = \"R\"\n\n\
+             [dependencies]\ndescription = \"1\"\n");
         let member = member.expect("published");
         assert_eq!((member.name.as_str(), member.is_alone), ("a", false));
         assert_eq!(member.missing, ["description", "repository"]);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf, absolute};
 use crate::commands::build;
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::tools::{module, rust, shell};
+use crate::tools::{module, rust};
 
 /// What of the project's folders has no part in the module.
 const LEFT_OUT: [&str; 5] = ["target", "node_modules", "pkg", "docs", "candle"];
@@ -113,10 +113,4 @@ fn is_needed(file: &Path) -> bool {
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::io("reading", file, &error))
-}
-
-/// The first line that a tool says of its version.
-fn version_of(project: &Project, tool: &str) -> Result<String, Failure> {
-    let said = shell::capture(shell::command(project, tool).arg("--version"))?;
-    Ok(said.lines().next().unwrap_or_default().to_owned())
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::version_of;
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::module::Module;
@@ -20,7 +19,7 @@ pub(super) fn bill(project: &Project, module: &Module) -> Result<String, Failure
     let optimiser = std::fs::read_to_string(&optimiser).map_err(|error| Failure::io("reading", &optimiser, &error))?;
     let optimiser = optimiser.split_once("\"version\": \"").and_then(|(_, rest)| rest.split_once('"'));
     let tools = [
-        ("rustc", version_of(project, "rustc")?),
+        ("rustc", rustc_version(project)?),
         ("binaryen (wasm-opt)", optimiser.map(|(version, _)| version.to_owned()).unwrap_or_default()),
     ];
     let tools: Vec<String> = tools
@@ -38,6 +37,10 @@ pub(super) fn bill(project: &Project, module: &Module) -> Result<String, Failure
         tools.join(",\n"),
         parts.join(",\n"),
     ))
+}
+
+fn rustc_version(project: &Project) -> Result<String, Failure> {
+    shell::capture(shell::command(project, "rustc").arg("--version")).map(|said| said.trim_end().to_owned())
 }
 
 /// Name, version, licence.

@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn rows_become_declarations() {
         let page = "| export | type | meaning |\n|---|---|---|\n| `memory` | memory | bytes |\n\
-                    | `limit` | `(handle, id: i32, value: i64) -> i64` | a \\| b |\n| `dealloc` | `(ptr: i32)` | frees |\n\ntext";
+                    | `limit` | `(handle, id: i32, value: i64) -> i64` | a \\| b |\n\
+                    | `dealloc` | `(ptr: i32)` | frees |\n\ntext";
         let lines: Vec<String> = exports(page).into_iter().map(|(name, ty, _)| declaration(name, ty)).collect();
         let expected = [
             "readonly memory: WebAssembly.Memory",
