@@ -17,8 +17,8 @@ pub(crate) enum Cuts<'a> {
     Every(usize),
     /// As the decisions say, over and over.
     Drawn(Source<'a>, Source<'a>),
-    /// Not at all for so many bytes, then otherwise.
-    After(usize, Box<Cuts<'a>>),
+    /// The last so many bytes in this way, those before not at all.
+    Tail(usize, Box<Cuts<'a>>),
 }
 
 impl<'a> Cuts<'a> {
@@ -34,9 +34,9 @@ impl<'a> Cuts<'a> {
         }
     }
 
-    /// Cuts drawn from decisions, behind the first `count` bytes.
-    pub(crate) fn after(count: usize, from: &mut Source<'a>) -> Self {
-        Cuts::After(count, Box::new(Cuts::drawn(from)))
+    /// Cuts drawn from decisions, of the last `count` bytes.
+    pub(crate) fn tail(count: usize, from: &mut Source<'a>) -> Self {
+        Cuts::Tail(count, Box::new(Cuts::drawn(from)))
     }
 
     /// The size of the next piece of the `left` bytes.
@@ -44,8 +44,10 @@ impl<'a> Cuts<'a> {
         let size = match self {
             Cuts::Whole => left,
             Cuts::Every(size) => *size,
-            Cuts::After(0, then) => then.next(left),
-            Cuts::After(count, _) => core::mem::take(count),
+            Cuts::Tail(tail, cuts) => match left.checked_sub(*tail) {
+                None | Some(0) => cuts.next(left),
+                Some(before) => before,
+            },
             Cuts::Drawn(sizes, all) => {
                 if sizes.is_empty() {
                     *sizes = all.clone();

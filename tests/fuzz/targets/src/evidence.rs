@@ -36,7 +36,7 @@ pub fn evidence(input: &[u8]) {
     let inside = &file[..file.len().min(length)];
     let truth: Vec<_> = (0..).zip(inside.chunks(GROUP)).map(|(at, bytes)| value(at, bytes, length <= GROUP)).collect();
     let required = required(&mut source, &truth, &file, declared);
-    let cuts = Cuts::after(border.saturating_sub(NEAR), &mut source);
+    let cuts = Cuts::tail(file.len().saturating_sub(border.saturating_sub(NEAR)), &mut source);
     let steps = [drive::push, drive::lend];
     let step = steps[source.below(2)];
 
