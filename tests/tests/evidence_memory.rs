@@ -308,3 +308,31 @@ fn a_group_that_differs_frees_everything_but_the_reason() {
     assert_eq!(error.path().to_string(), "evidence[1]");
     assert_eq!((session.held(), allocator::live()), (0, base));
 }
+
+#[test]
+fn before_the_consent_a_group_counts_against_memory_and_every_step_ends_it() {
+    let file = file(GROUP + 1);
+    let values = values_of(&file);
+    let mut registry = Registry::new();
+    let handle = registry.begin(file.len() as i64, 1).expect("a slot");
+    registry.digests(handle, i32::from(EVIDENCE)).expect("nothing is in yet");
+    registry.expect_evidence(handle, 2).expect("memory").copy_from_slice(&values);
+    let held = (GROUP + values.len()) as i64;
+    registry.limit(handle, LimitId::Memory as i32, held - 1).expect("settable");
+    assert_eq!(needed(&registry.lend_group(handle, 0).expect_err("one byte less")), held as u64);
+    registry.limit(handle, LimitId::Memory as i32, held).expect("settable");
+    registry.lend_group(handle, 0).expect("what was asked for");
+    let is_lent = |registry: &mut Registry| match registry.check_group(handle, 0, GROUP as i32) {
+        Ok(proven) => !proven,
+        Err(error) => error.code() != Code::Window,
+    };
+    assert!(is_lent(&mut registry));
+    registry.limit(handle, LimitId::Memory as i32, 4 << 20).expect("settable");
+    registry.lend_group(handle, 0).expect("memory");
+    registry.window(handle).expect("memory")[..100].copy_from_slice(&file[..100]);
+    assert!(!is_lent(&mut registry), "window");
+    registry.lend_group(handle, 0).expect("memory");
+    registry.push_chunk(handle, 0, 100).expect("a header and some data");
+    assert!(!is_lent(&mut registry), "push_chunk");
+    assert_eq!(registry.lend_group(handle, 0).expect("memory").len(), GROUP, "still before the consent");
+}
