@@ -266,6 +266,55 @@ export class Guest {
     return this.#json('last_error');
   }
 
+  // What a runtime exports beside the ABI
+
+  /**
+   * Calls an export, whichever. A negative answer is a status: it becomes an `AdmissionError`.
+   *
+   * @param {string} name
+   * @param {...(number | bigint)} args  a bigint for each 64-bit number
+   * @returns {number | bigint} a bigint where the export answers 64 bits
+   */
+  call(name, ...args) {
+    const call = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this.#exports))[name];
+    if (typeof call !== 'function') throw misuse(`this guest exports no function ${shown(name)}`, { code: 'guest' });
+    for (const arg of args) {
+      if (typeof arg !== 'number' && typeof arg !== 'bigint') {
+        throw misuse(`${name} takes numbers and bigints, found ${shown(arg)}`);
+      }
+    }
+    return this.#answered(name, () => call(...args));
+  }
+
+  /**
+   * Calls an export that answers a slice.
+   *
+   * @param {string} name
+   * @param {...(number | bigint)} args
+   * @returns {Uint8Array<ArrayBuffer>} the bytes where they lie
+   */
+  callRead(name, ...args) {
+    const slice = this.call(name, ...args);
+    if (typeof slice !== 'bigint') throw misuse(`${name} answers ${shown(slice)}, which is no slice`);
+    return this.view(Number(slice & 0xffffffffn), Number(slice >> 32n));
+  }
+
+  /**
+   * Calls an export that lends a slice, and writes `bytes` to its start.
+   *
+   * @param {string} name
+   * @param {Uint8Array} bytes  no more than the slice has
+   * @param {...(number | bigint)} args
+   * @returns {number} how many were written
+   */
+  callWrite(name, bytes, ...args) {
+    if (!(bytes instanceof Uint8Array)) throw misuse(`callWrite takes a Uint8Array, found ${shown(bytes)}`);
+    const lent = this.callRead(name, ...args);
+    if (bytes.length > lent.length) throw misuse(`${name} lent ${lent.length} bytes for ${bytes.length}`);
+    lent.set(bytes);
+    return bytes.length;
+  }
+
   // ABI v1: statuses are given as they are, 0 or positive
 
   /**
@@ -356,9 +405,17 @@ export class Guest {
     const call = /** @type {undefined | ((...args: (number | bigint)[]) => number | bigint)} */ (this.#exports[name]);
     if (!call) throw misuse(`this guest has no ${name}: its ABI is older`, { code: 'guest' });
     for (const arg of args) if (typeof arg !== 'bigint') word(name, arg);
+    return this.#answered(name, () => call(...args));
+  }
+
+  /**
+   * @param {string} name
+   * @param {() => number | bigint} call
+   */
+  #answered(name, call) {
     let result;
     try {
-      result = call(...args);
+      result = call();
     } catch (cause) {
       if (cause instanceof WebAssembly.RuntimeError) throw trapped(cause);
       // A bigint for a number.

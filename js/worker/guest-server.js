@@ -1,6 +1,6 @@
 // A guest in this worker, for the page that started it.
 import { loadGuest } from '../guest/load.js';
-import { Line } from './line.js';
+import { Freight, Line } from './line.js';
 import { ServedAdmission } from './served-admission.js';
 
 /** @param {MessagePort} port  of the page's `GuestWorker` */
@@ -18,6 +18,12 @@ export function serveGuest(port) {
       admissions.add(admission);
     },
     memoryBytes: async () => (await guest).memoryBytes,
+    call: async (name, ...args) => (await guest).call(name, ...args),
+    async callRead(name, ...args) {
+      const bytes = (await guest).callRead(name, ...args).slice();
+      return new Freight(bytes, [bytes.buffer]);
+    },
+    callWrite: async (name, bytes, ...args) => (await guest).callWrite(name, bytes, ...args),
     async end(reason) {
       const error = line.faults.unpack(reason);
       await Promise.all([...admissions].map(admission => admission.end(error)));

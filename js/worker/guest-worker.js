@@ -102,6 +102,41 @@ export class GuestWorker {
   }
 
   /**
+   * Calls an export of the guest, whichever: a runtime's own, say. One turn of the worker. A negative answer is a status,
+   * and fails with an `AdmissionError`.
+   *
+   * @param {string} name
+   * @param {...(number | bigint)} args  a bigint for each 64-bit number
+   * @returns {Promise<number | bigint>} a bigint where the export answers 64 bits
+   */
+  call(name, ...args) {
+    return this.#line.ask('call', [name, ...args]);
+  }
+
+  /**
+   * Calls an export that answers a slice. One turn of the worker.
+   *
+   * @param {string} name
+   * @param {...(number | bigint)} args
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} a copy of the slice
+   */
+  callRead(name, ...args) {
+    return this.#line.ask('callRead', [name, ...args]);
+  }
+
+  /**
+   * Calls an export that lends a slice, and writes `bytes` to its start. One turn of the worker.
+   *
+   * @param {string} name
+   * @param {Uint8Array} bytes  no more than the slice has
+   * @param {...(number | bigint)} args
+   * @returns {Promise<number>} how many bytes were written
+   */
+  callWrite(name, bytes, ...args) {
+    return this.#line.ask('callWrite', [name, bytes, ...args]);
+  }
+
+  /**
    * Ends the worker, and waits for its end. Admissions that are under way fail, and clean up first.
    *
    * @returns {Promise<void>}
