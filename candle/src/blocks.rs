@@ -115,3 +115,61 @@ fn as_bytes<T: Plain>(blocks: &mut [T]) -> &mut [u8] {
 fn boxed<T: Plain>(blocks: Vec<T>) -> Box<dyn QuantizedType> {
     Box::new(blocks)
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tests may allocate")]
+mod tests {
+    use super::*;
+    use candle_core::quantized::{QStorage, QTensor};
+    use gguf_admission::{Options, Verify, admit_reader};
+
+    /// The type with this number, as a header has it.
+    fn ty(number: u32, elements: u64, bytes: usize) -> TensorType {
+        let mut file = b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0w\x01\0\0\0".to_vec();
+        file.extend(elements.to_le_bytes());
+        file.extend(number.to_le_bytes());
+        file.extend(0u64.to_le_bytes());
+        file.resize(file.len().next_multiple_of(32) + bytes.next_multiple_of(32), 0);
+        let model = admit_reader(&file[..], Options { sink: Verify::default(), ..Options::verify() }).unwrap();
+        model.header().tensor(0).unwrap().ty
+    }
+
+    #[test]
+    fn bytes_written_by_pieces_are_candles_blocks() {
+        let types = [
+            (0, 1, 4),
+            (1, 1, 2),
+            (2, 32, 18),
+            (3, 32, 20),
+            (6, 32, 22),
+            (7, 32, 24),
+            (8, 32, 34),
+            (9, 32, 36),
+            (10, 256, 84),
+            (11, 256, 110),
+            (12, 256, 144),
+            (13, 256, 176),
+            (14, 256, 210),
+            (15, 256, 292),
+            (30, 1, 2),
+        ];
+        for (number, elements, bytes) in types {
+            let (ty, size) = (ty(number, elements, bytes), 3 * bytes);
+            assert!(Blocks::are_known(ty));
+            let mut blocks = Blocks::reserve(ty, 3).unwrap().unwrap();
+            let byte = |at: usize| (at * 7 + 1) as u8;
+            // Pieces that end inside of a block.
+            for start in (0..size).step_by(5) {
+                let end = size.min(start + 5);
+                let place = &mut blocks.grown(end)[start..end];
+                assert!(place.iter().all(|byte| *byte == 0));
+                place.iter_mut().enumerate().for_each(|(at, place)| *place = byte(start + at));
+            }
+            assert_eq!(blocks.grown(usize::MAX).len(), size, "no more than was reserved");
+            let tensor = QTensor::new(QStorage::Cpu(blocks.boxed()), (3, elements as usize)).unwrap();
+            let data = tensor.data().unwrap();
+            assert!(data.iter().enumerate().all(|(at, data)| *data == byte(at)));
+            assert_eq!(data.len(), size);
+        }
+    }
+}

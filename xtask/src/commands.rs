@@ -3,6 +3,7 @@
 mod bench;
 mod bench_native;
 mod build;
+mod build_runtime;
 mod build_web;
 mod conformance;
 mod corpus;
@@ -29,10 +30,12 @@ pub(crate) struct Command {
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "build",
-        arguments: "[--bless | --web]",
+        arguments: "[--bless | --web | --runtime]",
         summary: "build the modules (js/guest.wasm and others) and check them; --web: the Rust app",
         run: |project, arguments| match arguments {
             [only] if only == "--web" => build_web::build(project),
+            [only] if only == "--runtime" => build_runtime::run(project, false),
+            [first, second] if first == "--runtime" && second == "--bless" => build_runtime::run(project, true),
             _ => build::run(project, arguments),
         },
     },

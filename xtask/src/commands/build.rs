@@ -75,7 +75,7 @@ fn difference(project: &Project, module: &Module, outline: &wasm::Outline) -> Re
         .collect())
 }
 
-fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
+pub(crate) fn write_golden(project: &Project, module: &Module) -> Result<(), Failure> {
     let (_, outline) = read(project, module)?;
     let path = project.path(module.golden);
     let text: String = outline.exports.iter().map(|export| format!("{export}\n")).collect();

@@ -77,7 +77,7 @@ pub(crate) const ALL: [&Module; 4] = [&COMBINED, &V1_ONLY, &FAULT, &RUNTIME];
 
 /// What every module may use besides the first release of WebAssembly, as wasm-opt calls it. rustc takes reference
 /// types and multi-value for granted too, but uses neither: without them the engines that the docs name are enough.
-const BASELINE: &[&str] = &[
+pub(crate) const BASELINE: &[&str] = &[
     "--mvp-features",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",

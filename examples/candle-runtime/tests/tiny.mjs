@@ -1,0 +1,124 @@
+// A model of the shape of Gemma 3, with random weights and some hundred tokens: small enough for ABI v1.
+
+const ALIGNMENT = 32;
+const LAYERS = 2, WIDTH = 64, HIDDEN = 128, HEADS = 2, HEAD = 32;
+/** Types with their number, elements and bytes of a block. */
+const TYPES = { F32: [0, 1, 4], F16: [1, 1, 2], Q4_0: [2, 32, 18], Q8_0: [8, 32, 34], BF16: [30, 1, 2], Q8_1: [9, 32, 36], IQ4_NL: [20, 32, 18] };
+
+/**
+ * @param {object} [change]
+ * @param {Record<string, any>} [change.entries]  in the place of others; undefined leaves one out
+ * @param {Record<string, any>} [change.tensors]  `[type, ...dims]` in the place of others
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function tiny({ entries = {}, tensors = {} } = {}) {
+  const tokens = vocabulary();
+  const all = {
+    'general.architecture': 'gemma3',
+    'gemma3.block_count': LAYERS,
+    'gemma3.embedding_length': WIDTH,
+    'gemma3.feed_forward_length': HIDDEN,
+    'gemma3.attention.head_count': HEADS,
+    'gemma3.attention.head_count_kv': 1,
+    'gemma3.attention.key_length': HEAD,
+    'gemma3.attention.sliding_window': 8,
+    'gemma3.attention.sliding_window_pattern': 2,
+    'gemma3.context_length': 128,
+    'gemma3.attention.layer_norm_rms_epsilon': { f32: 1e-6 },
+    'gemma3.rope.freq_base': { f32: 1e6 },
+    'tokenizer.ggml.model': 'llama',
+    'tokenizer.ggml.tokens': { strings: tokens.map(([text]) => text) },
+    'tokenizer.ggml.scores': { f32s: tokens.map(([, , score]) => score) },
+    'tokenizer.ggml.token_type': { i32s: tokens.map(([, kind]) => kind) },
+    'tokenizer.ggml.bos_token_id': 2,
+    'tokenizer.ggml.eos_token_id': 1,
+    'tokenizer.ggml.unknown_token_id': 3,
+    'tokenizer.ggml.add_space_prefix': { bool: false },
+    ...entries,
+  };
+  const named = { ...network(tokens.length), ...tensors };
+  for (const list of [all, named]) for (const key of Object.keys(list)) if (list[key] === undefined) delete list[key];
+  return file(all, named);
+}
+
+function network(count) {
+  const tensors = { 'token_embd.weight': ['Q8_0', WIDTH, count], 'output_norm.weight': ['F32', WIDTH] };
+  for (let layer = 0; layer < LAYERS; layer++) {
+    const parts = {
+      attn_norm: ['F32', WIDTH],
+      attn_q: ['Q8_0', WIDTH, HEADS * HEAD],
+      attn_k: ['F16', WIDTH, HEAD],
+      attn_v: ['Q4_0', WIDTH, HEAD],
+      attn_q_norm: ['F32', HEAD],
+      attn_k_norm: ['F32', HEAD],
+      attn_output: ['Q4_0', HEADS * HEAD, WIDTH],
+      post_attention_norm: ['F32', WIDTH],
+      ffn_norm: ['F32', WIDTH],
+      ffn_gate: ['Q8_0', WIDTH, HIDDEN],
+      ffn_up: ['BF16', WIDTH, HIDDEN],
+      ffn_down: ['F32', HIDDEN, WIDTH],
+      post_ffw_norm: ['F32', WIDTH],
+    };
+    for (const [part, tensor] of Object.entries(parts)) tensors[`blk.${layer}.${part}.weight`] = tensor;
+  }
+  return tensors;
+}
+
+/** Text, kind and score of each token. */
+function vocabulary() {
+  const control = ['<pad>', '<eos>', '<bos>', '<unk>'].map(text => [text, 3, -1000]);
+  const bytes = Array.from({ length: 256 }, (_, byte) => [`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`, 6, -1000]);
+  const letters = [...'abcdefghijklmnopqrstuvwxyz.,!?\u2581'].map(text => [text, 1, -20]);
+  const merged = ['th', 'the', '\u2581the', 'in', 'ing', 'er', '\u2581a', 'an', 'and'].map((text, at) => [text, 1, -1 - at]);
+  return [...control, ...bytes, ...letters, ...merged, ['\n\n', 4, -1000]];
+}
+
+function file(entries, tensors) {
+  const parts = [Buffer.from('GGUF\x03\0\0\0', 'latin1'), u64(Object.keys(tensors).length), u64(Object.keys(entries).length)];
+  for (const [key, value] of Object.entries(entries)) parts.push(string(key), ...entry(value));
+  let offset = 0;
+  const data = [];
+  for (const [name, [type, ...dims]] of Object.entries(tensors)) {
+    const [number, elements, bytes] = TYPES[type];
+    const size = dims.reduce((all, dim) => all * dim, 1) / elements * bytes;
+    parts.push(string(name), u32(dims.length), ...dims.map(u64), u32(number), u64(offset));
+    data.push(padded(blocks(type, size)));
+    offset += data.at(-1).length;
+  }
+  return new Uint8Array(Buffer.concat([padded(Buffer.concat(parts)), ...data]));
+}
+
+function entry(value) {
+  if (typeof value === 'string') return [u32(8), string(value)];
+  if (typeof value === 'number') return [u32(4), u32(value)];
+  if ('bool' in value) return [u32(7), Buffer.of(value.bool ? 1 : 0)];
+  if ('f32' in value) return [u32(6), f32(value.f32)];
+  const [of, items] = 'strings' in value ? [8, value.strings.map(string)] : 'f32s' in value ? [6, value.f32s.map(f32)] : [5, value.i32s.map(u32)];
+  return [u32(9), u32(of), u64(items.length), ...items];
+}
+
+let state = 1;
+const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+
+/** Random weights of about -0.2 to 0.2, and norms around 1. */
+function blocks(type, size) {
+  const bytes = Buffer.alloc(size);
+  const step = TYPES[type][2];
+  for (let at = 0; at < size; at += step) {
+    if (type === 'F32') bytes.writeFloatLE(0.4 * random() - 0.2 + (size <= 4 * WIDTH ? 1 : 0), at);
+    else if (type === 'F16') bytes.writeUInt16LE(0x2c00 + Math.floor(random() * 0x800) + (random() < 0.5 ? 0x8000 : 0), at);
+    else if (type === 'BF16') bytes.writeUInt16LE(0x3d00 + Math.floor(random() * 0x80) + (random() < 0.5 ? 0x8000 : 0), at);
+    else {
+      // A scale of 2^-9 for numbers of eight bits, of 2^-5 for those of four, and random numbers.
+      bytes.writeUInt16LE(type === 'Q8_0' ? 0x1800 : 0x2800, at);
+      for (let byte = 2; byte < step; byte++) bytes[at + byte] = random() * 256;
+    }
+  }
+  return bytes;
+}
+
+const padded = bytes => Buffer.concat([bytes, Buffer.alloc((ALIGNMENT - bytes.length % ALIGNMENT) % ALIGNMENT)]);
+const string = text => Buffer.concat([u64(Buffer.byteLength(text)), Buffer.from(text)]);
+const f32 = value => Buffer.from(Float32Array.of(value).buffer);
+const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
+const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);

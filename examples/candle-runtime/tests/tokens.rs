@@ -1,0 +1,40 @@
+//! The tokeniser against llama.cpp's: ids of texts of many kinds (`tokens.mjs` asked it).
+
+mod common;
+
+use common::{ids, json, model};
+use gguf_candle_runtime::Tokens;
+
+#[test]
+fn the_ids_of_every_text_are_those_of_llama_cpp() {
+    let Some(model) = model() else { return };
+    let tokens = Tokens::of(model.header()).expect("this tokeniser");
+    let texts = json("tokens.json");
+    let texts = texts.as_array().expect("texts");
+    let wrong = texts.iter().filter(|text| {
+        let said = text["text"].as_str().expect("a text");
+        let ours = tokens.encode(said).expect("there is memory");
+        let theirs = ids(&text["ids"]);
+        if ours != theirs {
+            println!("{said:?}\n  ours   {ours:?}\n  theirs {theirs:?}");
+        }
+        ours != theirs
+    });
+    assert_eq!(wrong.count(), 0, "of {}", texts.len());
+}
+
+#[test]
+fn what_was_encoded_decodes_to_the_same_text() {
+    let Some(model) = model() else { return };
+    let tokens = Tokens::of(model.header()).expect("this tokeniser");
+    for text in json("tokens.json").as_array().expect("texts") {
+        let text = text["text"].as_str().expect("a text");
+        let mut decoded = Vec::new();
+        for id in tokens.encode(text).expect("there is memory") {
+            assert!(tokens.decode(id, &mut decoded));
+        }
+        // The vocabulary writes a space so: it cannot tell them apart.
+        assert_eq!(String::from_utf8(decoded).expect("UTF-8"), text.replace('\u{2581}', " "));
+    }
+    assert!(!tokens.decode(tokens.len() as u32, &mut Vec::new()));
+}
