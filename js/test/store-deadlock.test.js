@@ -1,10 +1,24 @@
 // Nobody waits for himself: a name that is held by an admission which waits for this very call.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { admit, admitStored, findStored, opfsTee, removeStored } from '../index.js';
 import { assertNothingLeft, directory, file, guest, locks, newOrigin, other } from './support/store.js';
 import { faultOf, freshGuest } from './support/guest.js';
+
+/**
+ * A wait that has no end is a failure, not a test that hangs.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+async function settled(promise) {
+  const over = new AbortController();
+  const never = delay(20_000, undefined, { signal: over.signal }).then(() => assert.fail('it never settled'));
+  never.catch(() => {});
+  return Promise.race([promise, never]).finally(() => over.abort());
+}
 
 const again = () => admitStored(guest, 'x', file);
 
@@ -42,7 +56,7 @@ const CASES = {
 
 for (const [what, run] of Object.entries(CASES)) {
   test(`${what} is misuse of the code locked, and nothing is left`, async () => {
-    const fault = await faultOf(run());
+    const fault = await settled(faultOf(run()));
     assert.deepEqual([fault.code, fault.kind], ['locked', 'misuse'], fault.message);
     assertNothingLeft();
     (await again()).model.release();
@@ -52,7 +66,7 @@ for (const [what, run] of Object.entries(CASES)) {
 test('the abort of a tee that asks for the name is told so, and holds up nothing', async () => {
   /** @type {any} */ let fault;
   const tee = { write() {}, abort: async () => void (fault = await faultOf(removeStored('x'))) };
-  await faultOf(admitStored(guest, 'x', file.subarray(0, 1000), { tee }));
+  await settled(faultOf(admitStored(guest, 'x', file.subarray(0, 1000), { tee })));
   assert.equal(fault.code, 'locked');
   assertNothingLeft();
 });
@@ -86,11 +100,11 @@ test('several stores are claimed in one order, whatever theirs: admissions never
     const request = locks.request.bind(locks);
     locks.request = async (name, options, use) => (await turn(), request(name, options, use));
     const guests = [await freshGuest(), await freshGuest()];
-    const [one, two] = await Promise.allSettled(
+    const [one, two] = await settled(Promise.allSettled(
       [first, second].map((names, index) =>
         admit(guests[index], index === 0 ? file : other, { tee: names.map(name => opfsTee(name)) }),
       ),
-    );
+    ));
     const failed = [one, two].filter(({ status }) => status === 'rejected');
     // Whoever comes second finds them stored.
     assert.equal(failed.length, 1);
@@ -105,10 +119,11 @@ test('so it is with admitStored and a tee of another name, whichever comes first
     newOrigin();
     const request = locks.request.bind(locks);
     locks.request = async (name, options, use) => (await turn(), request(name, options, use));
-    const [first, second] = await Promise.allSettled([
-      admitStored(await freshGuest(), one, file, { tee: opfsTee(two) }),
-      admitStored(await freshGuest(), two, file, { tee: opfsTee(one) }),
-    ]);
+    const guests = [await freshGuest(), await freshGuest()];
+    const [first, second] = await settled(Promise.allSettled([
+      admitStored(guests[0], one, file, { tee: opfsTee(two) }),
+      admitStored(guests[1], two, file, { tee: opfsTee(one) }),
+    ]));
     const done = [first, second].filter(({ status }) => status === 'fulfilled');
     assert.ok(done.length >= 1, String(/** @type {any} */ (first).reason));
     assert.equal(locks.held, 0);
