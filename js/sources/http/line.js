@@ -20,6 +20,7 @@ export class Line {
   #signal;
   #stallTimeout;
   #unhear = () => {};
+  /** @type {AbortController | undefined} of the latest request */ #end;
 
   /**
    * @param {AbortSignal} signal
@@ -38,7 +39,7 @@ export class Line {
    */
   async fetch(asked, headers, offset) {
     this.close(); // whoever asks anew has given up the answer before
-    const end = new AbortController();
+    const end = (this.#end = new AbortController());
     const { signal } = end;
     this.#unhear = follow(end, this.#signal);
     const stall = this.#stallTimeout;
@@ -79,9 +80,10 @@ export class Line {
     }
   }
 
-  /** Does not listen to the signal any more. */
+  /** Ends the request. Firefox keeps a silent line open whose body was cancelled. */
   close() {
     this.#unhear();
+    this.#end?.abort();
   }
 }
 
