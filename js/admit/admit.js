@@ -49,5 +49,5 @@ export function admitBy(Session, guest, source, options, sink) {
  * @param {AdmitOptions} options
  * @returns {import('../guest/settings.js').AdmissionOptions}
  */
-const admissionOf = options =>
+export const admissionOf = options =>
   Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(ADMISSION_OPTIONS, name)));

@@ -16,7 +16,8 @@ import { Tees } from './tees.js';
  * @typedef {object} Intake  What the bytes go into: an `Admission`, or a transfer of ABI v1.
  * @property {import('../guest/report.js').State} state
  * @property {number} position
- * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<void>} write
+ * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<boolean | void>} write  false: it took
+ *   nothing of them, and goes on at its `position`
  * @property {import('../guest/admission.js').Admission['step']} [step]
  * @property {(signal?: AbortSignal) => Promise<void>} [decide]
  * @property {boolean} [isFull]  it takes no more, though the source may have more
@@ -31,7 +32,8 @@ const DATA_READ = 1024 * 1024;
 
 /**
  * @template {Admitted} M
- * @param {import('../sources/source-of.js').Admissible} from
+ * @param {import('../sources/source-of.js').Admissible | ((options: AdmitOptions) => Source)} from  a source, or who
+ *   makes it
  * @param {AdmitOptions | undefined} given
  * @param {Readonly<Partial<Record<keyof AdmitOptions, import('../core/options.js').Check>>>} checks  for the options
  * @param {(options: AdmitOptions, length: number | undefined, progress: Progress) => Intake<M>} open
@@ -50,7 +52,7 @@ export async function deliver(from, given, checks, open) {
   /** @type {Intake<M> | undefined} */ let intake;
   try {
     tees.begin();
-    source = tees.asking.ask('moment', () => sourceOf(from, options));
+    source = tees.asking.ask('moment', () => (typeof from === 'function' ? from : sourceOf.bind(null, from))(options));
     if (fault) throw fault.reason;
     unhear.push(follow(stop, source.signal));
     signal.throwIfAborted();
@@ -149,7 +151,8 @@ async function carryInChunks(source, intake, signal, tees, progress) {
   if (!bytes) return false;
   // Whoever made the chunk may change it while it is judged, and before the tees have it.
   const own = tees.isEmpty ? bytes : tees.kept(bytes);
-  await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (own), signal);
+  const isTaken = await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (own), signal);
+  if (isTaken === false) return true;
   if (!tees.isEmpty) await tees.write(own, offset, signal);
   return true;
 }

@@ -7,6 +7,7 @@ import { sleep, unlessAborted } from '../core/waiting.js';
  * @property {number} rate    bytes a second, lately; of the whole with `done`. The time that `onHeader` takes does not
  *   count
  * @property {'header' | 'data' | 'done'} phase
+ * @property {number} kept    how many of all bytes were kept by an earlier call, and are not fetched again
  */
 
 /** @typedef {(progress: ProgressEvent) => unknown} OnProgress  Awaited. A throw ends the admission. */
@@ -18,6 +19,8 @@ const WEIGHT = 0.3;
 
 /** Calls `onProgress` at most ten times a second, and once at the end. */
 export class Progress {
+  /** Bytes that an earlier call kept. */
+  kept = 0;
   #onProgress;
   #total;
   #signal;
@@ -101,8 +104,8 @@ export class Progress {
     await this.#call({ bytes, total: bytes, rate: bytes / seconds, phase: 'done' });
   }
 
-  /** @param {ProgressEvent} event */
+  /** @param {Omit<ProgressEvent, 'kept'>} event */
   async #call(event) {
-    await unlessAborted(this.#signal, this.#onProgress?.(event));
+    await unlessAborted(this.#signal, this.#onProgress?.({ ...event, kept: this.kept }));
   }
 }

@@ -1,5 +1,8 @@
 // What every source of bytes looks like to an admission.
 
+/** @typedef {import('./http/earlier.js').Earlier} Earlier */
+/** @typedef {import('./http/earlier.js').Identity} Identity */
+
 /**
  * @typedef {object} Source  A file's bytes, pulled in order, once.
  * @property {number | undefined} length  exact length in bytes, when it is known; never 0. Right after `open`
@@ -12,6 +15,11 @@
  * @property {(reason?: unknown) => Promise<void>} close
  *   Cancels what is unread, unlocks, and closes what the source itself opened. Never fails.
  * @property {AbortSignal | undefined} [signal]  one that ends the source, beside the admission's own
+ * @property {(earlier: Earlier) => void} [goOnFrom]  before `open`: asks it to give the bytes from an offset on, if it
+ *   can show that they are of the same file; then `position` says so, after `open`
+ * @property {number} [position]  the offset of the next byte, where it may not begin with the first
+ * @property {(offset: number) => Promise<void>} [rewind]  to a byte before `position`, before the first read
+ * @property {Identity | undefined} [identity]  what shows in a later call that it is the same file; after `open`
  * @property {(error: unknown) => unknown} [explain]  a better error for one that this source may have caused
  */
 

@@ -5,6 +5,10 @@ import { misuse } from '../core/errors.js';
 /**
  * @typedef {object} Part  Bytes are written once, in any order; either `finish` or `discard` ends it.
  * @property {(bytes: Uint8Array, offset: number) => void | Promise<void>} write
+ * @property {(offset: number, count: number) => Uint8Array | Promise<Uint8Array>} read  what was there when it was
+ *   opened; fewer bytes at the end
+ * @property {(length: number) => void | Promise<void>} truncate  gives the file this length: the room is asked for
+ * @property {() => void} [flush]           what was written is on the disk; only where that is so before the end
  * @property {() => Promise<void>} finish   all of it is on its way to the disk, and the file is closed
  * @property {() => Promise<void>} discard  closed; what was written is nobody's. Never fails
  */
@@ -12,6 +16,8 @@ import { misuse } from '../core/errors.js';
 /**
  * @typedef {object} SyncAccessHandle
  * @property {(bytes: BufferSource, options: { at: number }) => number} write
+ * @property {(target: BufferSource, options: { at: number }) => number} read
+ * @property {(length: number) => void} truncate
  * @property {() => void} flush
  * @property {() => void} close
  */
@@ -23,9 +29,11 @@ const PAUSE = 50;
  * Opens a file for writing: with a synchronous handle in a worker, else as a stream.
  *
  * @param {FileSystemFileHandle} file
+ * @param {object} [how]
+ * @param {boolean} [how.keeps]  whether what is in it stays, where it is not written over
  * @returns {Promise<Part>}
  */
-export async function openPart(file) {
+export async function openPart(file, { keeps = false } = {}) {
   const { createSyncAccessHandle } = /** @type {{ createSyncAccessHandle?: () => Promise<SyncAccessHandle> }} */ (
     /** @type {unknown} */ (file)
   );
@@ -38,7 +46,10 @@ export async function openPart(file) {
       if (!isElsewhere || !file.createWritable) throw error;
     }
   }
-  if (file.createWritable) return new StreamPart(await whenFree(() => file.createWritable()));
+  if (file.createWritable) {
+    const stream = await whenFree(() => file.createWritable({ keepExistingData: keeps }));
+    return new StreamPart(stream, keeps ? await file.getFile() : new Blob());
+  }
   throw misuse('this engine stores files in a worker only: use GuestWorker', { code: 'unsupported' });
 }
 
@@ -81,6 +92,28 @@ class SyncPart {
     }
   }
 
+  /**
+   * @param {number} offset
+   * @param {number} count
+   */
+  read(offset, count) {
+    const bytes = new Uint8Array(count);
+    let done = 0;
+    for (let read = -1; read !== 0 && done < count; done += read) {
+      read = this.#handle.read(bytes.subarray(done), { at: offset + done });
+    }
+    return bytes.subarray(0, done);
+  }
+
+  /** @param {number} length */
+  truncate(length) {
+    this.#handle.truncate(length);
+  }
+
+  flush() {
+    this.#handle.flush();
+  }
+
   async finish() {
     this.#handle.flush();
     this.#handle.close();
@@ -98,10 +131,15 @@ class SyncPart {
 /** @implements {Part} */
 class StreamPart {
   #stream;
+  #before;
 
-  /** @param {FileSystemWritableFileStream} stream */
-  constructor(stream) {
+  /**
+   * @param {FileSystemWritableFileStream} stream
+   * @param {Blob} before  what was in the file
+   */
+  constructor(stream, before) {
     this.#stream = stream;
+    this.#before = before;
   }
 
   /**
@@ -110,6 +148,19 @@ class StreamPart {
    */
   write(bytes, position) {
     return this.#stream.write({ type: 'write', position, data: /** @type {Uint8Array<ArrayBuffer>} */ (bytes) });
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} count
+   */
+  async read(offset, count) {
+    return new Uint8Array(await this.#before.slice(offset, offset + count).arrayBuffer());
+  }
+
+  /** @param {number} length */
+  truncate(length) {
+    return this.#stream.truncate(length);
   }
 
   finish() {

@@ -36,6 +36,13 @@ export const STORE_OPTIONS = { directory: object('getFileHandle') };
 export const opfsTee = (name, options) => new OpfsTee(name, options);
 
 /**
+ * @typedef {object} Keeper  Of a part that stays when its admission ends.
+ * @property {import('./kept-part.js').KeptPart} part
+ * @property {(reason: unknown) => boolean} isRefused  whether it ended by a judgement of the file
+ * @property {() => Uint8Array} evidence                of the admitted file
+ */
+
+/**
  * @implements {Tee}
  * @typedef {import('../admit/tees.js').Tee} Tee
  */
@@ -49,6 +56,7 @@ export class OpfsTee {
   /** @type {(() => void) | undefined} while the lock is ours */ #unlock;
   /** @type {StoredFile | undefined} while the files of this name are ours */ #files;
   /** @type {Part | undefined} while it is open */ #part;
+  /** @type {Keeper | undefined} while the files are ours, where a part stays */ #keeper;
   #position = 0;
   /** @type {Promise<unknown>} what was asked last: one thing is done after another */ #latest = Promise.resolve();
 
@@ -97,10 +105,11 @@ export class OpfsTee {
    *
    * @param {AbortSignal} [signal]
    * @param {(stored: Stored) => boolean} [isWanted]  one that is not gives way, once there is a better one
+   * @param {(files: StoredFile) => Promise<Keeper>} [keeperOf]  where a part stays; by default none does
    * @returns {Promise<Stored | undefined>}
    */
-  find(signal, isWanted = () => true) {
-    return this.#next(() => this.#find(signal, isWanted));
+  find(signal, isWanted = () => true, keeperOf = undefined) {
+    return this.#next(() => this.#find(signal, isWanted, keeperOf));
   }
 
   /**
@@ -111,7 +120,7 @@ export class OpfsTee {
     return this.#next(async () => {
       if (offset !== this.#position) throw isElsewhere(this.name, this.#position, offset);
       if (!this.#files && (await this.#find())) throw isStored(this.name);
-      this.#part ??= await this.#files?.part();
+      this.#part ??= this.#keeper?.part ?? (await this.#files?.open('.part'));
       await this.#part?.write(bytes, offset);
       this.#position = offset + bytes.length;
     });
@@ -122,21 +131,23 @@ export class OpfsTee {
     return this.#next(async () => {
       await this.#part?.finish();
       this.#part = undefined;
-      await this.#files?.promote(length ?? this.#position, digests ?? {});
+      await this.#files?.promote(length ?? this.#position, digests ?? {}, this.#keeper?.evidence());
       // Else `abort` waits for its turn, and deletes it.
       if (!this.#over.signal.aborted) this.#giveUp();
     });
   }
 
   /**
-   * Deletes what was written, and gives up the name. What was stored before stays, unless its place was taken already.
+   * Deletes what was written, unless it is kept for the next call, and gives up the name. What was stored before stays,
+   * unless its place was taken already.
    *
    * @param {unknown} [reason]
    */
   abort(reason) {
     this.#over.abort(reason);
     return this.#next(async () => {
-      await this.#part?.discard();
+      if (this.#keeper && !this.#keeper.isRefused(reason)) return this.#keeper.part.keep();
+      await (this.#keeper?.part ?? this.#part)?.discard();
       this.#part = undefined;
       await this.#files?.undo();
     }).finally(() => this.#giveUp());
@@ -145,17 +156,20 @@ export class OpfsTee {
   /**
    * @param {AbortSignal} [signal]
    * @param {(stored: Stored) => boolean} [isWanted]
+   * @param {(files: StoredFile) => Promise<Keeper>} [keeperOf]
    */
-  async #find(signal, isWanted = () => true) {
+  async #find(signal, isWanted = () => true, keeperOf = undefined) {
     await this.#claim(signal);
     const files = await this.files;
     try {
       const stored = await files.lookup();
       if (stored && isWanted(stored)) {
+        await files.clearPart();
         this.#giveUp();
         return stored;
       }
-      await files.clearPart();
+      this.#keeper = await keeperOf?.(files);
+      if (!this.#keeper) await files.clearPart();
     } catch (error) {
       this.#giveUp();
       throw error;
@@ -180,7 +194,7 @@ export class OpfsTee {
   }
 
   #giveUp() {
-    this.#files = undefined;
+    this.#files = this.#keeper = undefined;
     this.#unlock?.();
     this.#unlock = undefined;
   }
@@ -200,8 +214,8 @@ export class OpfsTee {
 }
 
 /**
- * Deletes what a worker that crashed in the middle of storing has left. If another tab has the name by now, it has done
- * so itself.
+ * Deletes what a worker that crashed in the middle of storing has left, unless its journal proves some of it. If
+ * another tab has the name by now, it sees to that itself.
  *
  * @param {string} name
  * @param {StoreOptions} [options]
@@ -212,7 +226,7 @@ export async function clearAfterCrash(name, { directory } = {}) {
   const timer = setTimeout(() => patience.abort(), PATIENCE.tab);
   try {
     const unlock = await files.lock(patience.signal, { admission: new Asking(), askedBy: [] });
-    await files.clearPart().finally(unlock);
+    await files.clearUnproven().finally(unlock);
   } finally {
     clearTimeout(timer);
   }

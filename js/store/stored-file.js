@@ -1,5 +1,6 @@
 import { misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
+import { VALUES_AT } from './journal.js';
 import { announce, takeLock } from './lock.js';
 import { openPart, whenFree } from './part.js';
 
@@ -12,9 +13,11 @@ import { openPart, whenFree } from './part.js';
  */
 
 const PART = '.part';
+const JOURNAL = '.journal';
 const RECORD = '.digests';
-/** Ends of names that are the store's own, those of tomorrow too. */
-const RESERVED = [PART, RECORD, '.journal', '.evidence'];
+const EVIDENCE = '.evidence';
+/** Ends of names that are the store's own. */
+const RESERVED = [PART, RECORD, JOURNAL, EVIDENCE];
 /** Most that a name may have in UTF-8, in bytes: a file system takes 255, and a companion's end is part of them. */
 const LONGEST_NAME = 240;
 /** Bytes that are copied at a time, where files cannot be moved. */
@@ -22,17 +25,21 @@ const PIECE = 1024 * 1024;
 /** Characters of a record: one that is written over another leaves nothing of it, and needs no room. */
 const RECORD_SIZE = 512;
 
+/** @typedef {'.part' | '.journal' | '.digests' | '.evidence'} Suffix  of a companion */
+
 /**
- * A name in a directory, and the three files that belong to it:
+ * A name in a directory, and the files that belong to it:
  *
  *   NAME.part      bytes that nobody has admitted yet
+ *   NAME.journal   which of them are proven (see journal.js)
  *   NAME           all bytes of an admitted file
+ *   NAME.evidence  the value of each group of it
  *   NAME.digests   its length and digests. Written after the file is in its place: what has no record, or one that does
  *                  not fit, is not stored
  *
  * A file that is stored stays until the next one is whole: for that time both take room. After a crash at any moment
- * there is either a file with its record, or something that the next `promote` replaces. All but `lookup` is for the
- * owner of the name's lock.
+ * there is a file with its record, or a part whose journal proves its first bytes, or something that the next call
+ * deletes. All but `lookup` is for the owner of the name's lock.
  */
 export class StoredFile {
   #directory;
@@ -102,9 +109,37 @@ export class StoredFile {
     return file && size === record.length ? { file, ...record } : undefined;
   }
 
-  /** @returns {Promise<import('./part.js').Part>} `NAME.part`, new and empty */
-  async part() {
-    return openPart(await this.#directory.getFileHandle(this.#name + PART, { create: true }));
+  /**
+   * @param {Suffix} suffix
+   * @param {{ keeps?: boolean }} [how]
+   */
+  async open(suffix, how) {
+    return openPart(await this.#directory.getFileHandle(this.#name + suffix, { create: true }), how);
+  }
+
+  /**
+   * @param {Suffix} suffix
+   * @returns {Promise<Uint8Array>} all of the companion; nothing of one that is not there
+   */
+  async bytes(suffix) {
+    const file = await (await this.#existing(this.#name + suffix))?.getFile().catch(unlessMissing);
+    return new Uint8Array((await file?.arrayBuffer()) ?? []);
+  }
+
+  /** @returns {Promise<number>} of `NAME.part`; 0 where there is none */
+  async partSize() {
+    const part = await this.#existing(this.#name + PART);
+    return (await part?.getFile().catch(unlessMissing))?.size ?? 0;
+  }
+
+  /**
+   * Undoes a `promote` that a crash has stopped between the file's new name and its record: what has the name, and no
+   * record, is the part that the journal speaks of. (If it is not, its values will not fit.)
+   */
+  async demote() {
+    const [journal, part] = await Promise.all([JOURNAL, PART].map(suffix => this.#existing(this.#name + suffix)));
+    const file = journal && !part && (await this.#existing(this.#name));
+    if (file) await this.#move(file, this.#name, PART);
   }
 
   /**
@@ -112,16 +147,20 @@ export class StoredFile {
    *
    * @param {number} length
    * @param {Stored['digests']} digests
+   * @param {Uint8Array} [evidence]
    */
-  async promote(length, digests) {
+  async promote(length, digests, evidence) {
     const part = await this.#directory.getFileHandle(this.#name + PART);
     const { size } = await part.getFile();
     if (size !== length) throw new Error(`${this.#name + PART} has ${size} bytes, the admitted file ${length}`);
     await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
     this.#isTaken = true;
     await this.#remove(RECORD);
-    await this.#move(part);
+    await this.#remove(EVIDENCE);
+    await this.#move(part, this.#name + PART, '');
+    if (evidence) await this.#put(EVIDENCE, evidence);
     await this.record({ length, digests, id: crypto.randomUUID() });
+    await this.#remove(JOURNAL);
   }
 
   /**
@@ -129,20 +168,20 @@ export class StoredFile {
    *
    * @param {Omit<Stored, 'file'>} known
    */
-  async record({ length, digests, id }) {
-    const record = await openPart(await this.#directory.getFileHandle(this.#name + RECORD, { create: true }));
-    try {
-      await record.write(new TextEncoder().encode(JSON.stringify({ length, digests, id }).padEnd(RECORD_SIZE)), 0);
-      await record.finish();
-    } catch (error) {
-      await record.discard();
-      throw error;
-    }
+  record({ length, digests, id }) {
+    return this.#put(RECORD, new TextEncoder().encode(JSON.stringify({ length, digests, id }).padEnd(RECORD_SIZE)));
   }
 
-  /** Deletes `NAME.part`, whoever left it. */
+  /** Deletes `NAME.part` and its journal, whoever left them. */
   async clearPart() {
+    await this.#remove(JOURNAL); // first: of a part that is written anew it would tell nothing
     await this.#remove(PART);
+  }
+
+  /** Deletes `NAME.part` where no journal speaks of it. */
+  async clearUnproven() {
+    const isProven = (await this.#existing(this.#name + JOURNAL))?.getFile().then(({ size }) => size > VALUES_AT);
+    if (!(await isProven)) await this.clearPart();
   }
 
   /** Deletes what was written for this name; what was stored before stays, unless its place was taken already. */
@@ -153,7 +192,7 @@ export class StoredFile {
   /** Deletes whatever there is under this name. */
   async clear() {
     // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
-    for (const suffix of ['', RECORD, PART]) await this.#remove(suffix);
+    for (const suffix of ['', RECORD, EVIDENCE, JOURNAL, PART]) await this.#remove(suffix);
   }
 
   /** @param {string} suffix */
@@ -161,14 +200,19 @@ export class StoredFile {
     return whenFree(() => this.#directory.removeEntry(this.#name + suffix).catch(unlessMissing));
   }
 
-  /** @param {FileSystemFileHandle} part */
-  async #move(part) {
-    const { move } = /** @type {{ move?: (name: string) => Promise<void> }} */ (/** @type {unknown} */ (part));
-    if (move) return whenFree(() => move.call(part, this.#name));
+  /**
+   * @param {FileSystemFileHandle} file
+   * @param {string} name    that it has
+   * @param {string} suffix  that it gets, behind the name
+   */
+  async #move(file, name, suffix) {
+    const to = this.#name + suffix;
+    const { move } = /** @type {{ move?: (name: string) => Promise<void> }} */ (/** @type {unknown} */ (file));
+    if (move) return whenFree(() => move.call(file, to));
     // An engine that cannot move files: for the time of the copy both take room, and the copy counts for nothing until
     // its record is written.
-    const from = await part.getFile();
-    const copy = await openPart(await this.#directory.getFileHandle(this.#name, { create: true }));
+    const from = await file.getFile();
+    const copy = await openPart(await this.#directory.getFileHandle(to, { create: true }));
     try {
       for (let at = 0; at < from.size; at += PIECE) {
         await copy.write(new Uint8Array(await from.slice(at, at + PIECE).arrayBuffer()), at);
@@ -178,7 +222,22 @@ export class StoredFile {
       await copy.discard();
       throw error;
     }
-    await this.#remove(PART);
+    await whenFree(() => this.#directory.removeEntry(name).catch(unlessMissing));
+  }
+
+  /**
+   * @param {Suffix} suffix
+   * @param {Uint8Array} bytes
+   */
+  async #put(suffix, bytes) {
+    const file = await this.open(suffix);
+    try {
+      await file.write(bytes, 0);
+      await file.finish();
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
   }
 
   /** @param {string} name */

@@ -1,5 +1,5 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
-import { admit, admitBy } from '../admit/admit.js';
+import { admitBy } from '../admit/admit.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
@@ -9,6 +9,7 @@ import { ALGORITHMS } from '../guest/settings.js';
 import { sourceOf } from '../sources/source-of.js';
 import { diagnosed, owned, recordOf } from './diagnosis.js';
 import { orFault } from './fault.js';
+import { Storing, asked } from './storing.js';
 import { OpfsTee, STORE_OPTIONS } from './store-tee.js';
 import { StoredFile } from './stored-file.js';
 import { storedAdmission } from './stored-model.js';
@@ -17,7 +18,6 @@ import { storedAdmission } from './stored-model.js';
 /** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('../guest/settings.js').Algorithm} Algorithm */
-/** @typedef {import('../guest/settings.js').Computed} Computed */
 
 /** @type {Readonly<Record<keyof (AdmitOptions & StoreOptions), import('../core/options.js').Check>>} */
 export const STORED_OPTIONS = { ...ADMIT_OPTIONS, ...STORE_OPTIONS };
@@ -64,6 +64,11 @@ export async function removeStored(name, options) {
  * The model's report is the same as when the file was stored. A digest that was computed then is not computed again,
  * unless an option names it: it stands in `digests`, and is named in `recorded`.
  *
+ * What was fetched stays when the call ends by anything but a judgement of the file: an abort, a line that is lost, a
+ * tee that fails, in a worker also a crash. The next call for the name goes on with it, if the source is an address, a
+ * Request or a Response, and its server names the same version of the file, or the same digest is required in both. A
+ * byte that was kept is used only once it is proven, MiB by MiB. Callbacks and tees see one whole file, once.
+ *
  * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
  * the stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by
  * a digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
@@ -82,16 +87,19 @@ export async function admitStored(guest, name, source, given) {
   const { directory, ...admission } = options;
   const tee = new OpfsTee(name, { directory });
   const tees = new Tees([admission.tee ?? [], tee].flat());
+  /** @type {Storing | undefined} */ let storing;
   let found;
   try {
     if (fault) throw fault.reason;
     await tees.claimBefore(tee, admission.signal);
-    found = await tee.find(admission.signal, file => isWanted(file, admission));
+    const keeperOf = async (/** @type {StoredFile} */ files) => (storing = await Storing.of(guest, files, admission));
+    found = await tee.find(admission.signal, file => isWanted(file, admission), keeperOf);
   } catch (error) {
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
     throw error;
   }
-  if (!found) return { model: await admitAndStore(guest, source, admission, tee), found: false };
+  if (storing) return { model: await storing.admit(source, admission, tee), found: false };
+  if (!found) throw new Error('neither found nor to be stored');
 
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
   try {
@@ -100,28 +108,6 @@ export async function admitStored(guest, name, source, given) {
   } catch (error) {
     throw await diagnosed(guest, await tee.files, found, admission.signal, error);
   }
-}
-
-/**
- * @param {import('../guest/guest.js').Guest} guest
- * @param {import('../sources/source-of.js').Admissible} source
- * @param {AdmitOptions} options
- * @param {OpfsTee} tee
- */
-function admitAndStore(guest, source, options, tee) {
-  const digests = [...asked(options), /** @type {const} */ ('blake3')];
-  return admit(guest, source, { ...options, digests, tee: [options.tee ?? [], tee].flat() });
-}
-
-/**
- * What `admit` would compute beside what is required.
- *
- * @param {AdmitOptions} options
- * @returns {readonly Computed[]}
- */
-function asked(options) {
-  const isDigestRequired = NAMES.some(name => options[name] !== undefined);
-  return options.digests ?? (isDigestRequired ? [] : ['sha256']);
 }
 
 /**

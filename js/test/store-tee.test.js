@@ -80,7 +80,7 @@ for (const hasSync of [true, false]) {
         const { model, found } = await admitStored(guest, 'm.gguf', file);
         assert.equal(found, survivor !== undefined);
         model.release();
-        assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+        assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
         assert.deepEqual(bytesOf('m.gguf'), file);
         if (!isCrashed) break;
       }
@@ -135,7 +135,7 @@ test('the tee alone, where the file is stored, ends the admission with the code 
   const fault = await faultOf(admit(guest, other, { tee: opfsTee('m.gguf') }));
   assert.deepEqual([fault.code, fault.kind], ['stored', 'retry']);
   assert.deepEqual(bytesOf('m.gguf'), file);
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });
 
 test('an abort while the file is being promoted deletes it again', async () => {
@@ -157,7 +157,7 @@ test('what a closed tab left behind is cleaned up, also when it still holds the 
     const { model, found } = await admitStored(guest, 'm.gguf', file);
     assert.equal(found, false);
     model.release();
-    assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+    assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
     await removeStored('m.gguf');
   }
 });
@@ -166,7 +166,7 @@ test('a directory of the caller\'s can be given, and names that are none are ref
   const mine = new FakeDirectory();
   const options = { directory: /** @type {any} */ (mine) };
   (await admitStored(guest, 'm.gguf', file, options)).model.release();
-  assert.deepEqual(mine.names, ['m.gguf', 'm.gguf.digests']);
+  assert.deepEqual(mine.names, ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
   assertNothingLeft();
   for (const name of ['', '.', '..', 'a/b', 'a\\b', 'm.part', 'm.digests']) {
     assert.equal((await faultOf(admitStored(guest, name, file))).code, 'argument', name);

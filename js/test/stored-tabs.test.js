@@ -25,7 +25,7 @@ test('what another tab has stored since is not deleted as damaged', async () => 
   const fault = await faultOf(admitStored(guest, 'm.gguf', file, { tee: recorder({ abort }) }));
   assert.deepEqual([fault.code, fault.kind], ['changed', 'retry']);
   assert.deepEqual(bytesOf('m.gguf'), other);
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });
 
 test('one that turns out to be another is not lost where there is no room to write down what was learnt', async () => {
@@ -47,7 +47,7 @@ test('one that turns out to be another is not lost where there is no room to wri
     directory.onCall = undefined;
     assert.deepEqual([fault.code, fault.kind], ['quota', 'retry'], call);
     assert.equal((await findStored('m.gguf'))?.id, stored?.id);
-    assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+    assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
   }
 });
 
@@ -127,7 +127,7 @@ test('two at once: the second waits, fetches nothing, and finds the file', async
   goOn();
   assert.deepEqual([(await first).found, (await second).found, source.given], [false, true, 0]);
   for (const { model } of await Promise.all([first, second])) model.release();
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });
 
 test('two at once: when the first is given up, the second takes its own source', async () => {
@@ -142,7 +142,7 @@ test('two at once: when the first is given up, the second takes its own source',
   const { model, found } = await second;
   assert.equal(found, false);
   model.release();
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });
 
 test('waiting for the lock can be aborted, with the reason; what the other stores is left alone', async () => {
@@ -164,5 +164,5 @@ test('waiting for the lock can be aborted, with the reason; what the other store
   const { model, found } = await first;
   assert.equal(found, false);
   model.release();
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });

@@ -132,7 +132,7 @@ test('a stored file of another length or digest than required gives way', async 
   assert.equal(again.found, true);
   again.model.release();
   assert.equal((await faultOf(admitStored(guest, 'm.gguf', other, { length: 5 }))).code, 'length');
-  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'other', 'other.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence', 'other', 'other.digests', 'other.evidence']);
 });
 
 test('what has the name stays until the next file is admitted, stored or not', async () => {
@@ -146,7 +146,7 @@ test('what has the name stays until the next file is admitted, stored or not', a
     () => admitStored(guest, 'mine', other, { sha256: '0'.repeat(64) }),
   ]) {
     await faultOf(failing());
-    assertNothingLeft(['mine', 'mine.digests']);
+    assertNothingLeft(['mine', 'mine.digests', 'mine.evidence']);
     const found = await findStored('mine');
     assert.deepEqual([bytesOf('mine'), found?.length], [file, file.length]);
   }
@@ -164,7 +164,7 @@ test('a stored file that another tab is reading is not replaced, and stays store
   assert.ok(await findStored('m.gguf'));
   reading.close();
   assert.deepEqual(bytesOf('m.gguf'), file);
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
   assert.ok(await findStored('m.gguf'));
 });
 
@@ -180,7 +180,7 @@ test('a stored file is not taken for damaged because the options, a callback or 
   ];
   for (const [options, code] of rejecting) {
     assert.equal((await faultOf(admitStored(guest, 'm.gguf', file, options))).code, code);
-    assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+    assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
     assert.equal((await findStored('m.gguf'))?.length, long.length);
   }
 });
@@ -196,7 +196,7 @@ test('a stored file that turns out to be another gives way at the same call agai
   assert.equal(found, false);
   model.release();
   assert.deepEqual(bytesOf('m.gguf'), other);
-  assertNothingLeft(['m.gguf', 'm.gguf.digests']);
+  assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
 });
 
 test('a record that was spoilt is none', async () => {

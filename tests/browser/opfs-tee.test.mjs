@@ -168,7 +168,7 @@ inEachBrowser((test, browserName) => {
     await sleep(300);
     await doomed.close();
     const { found, names } = await page.run(admitInWorker, { url: served.url });
-    assert.deepEqual([found, names], [false, ['m.gguf', 'm.gguf.digests']]);
+    assert.deepEqual([found, names], [false, ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']]);
   });
 
   test('what a worker that crashed while storing has left is gone when the error comes; what was stored stays', async ({
@@ -177,7 +177,7 @@ inEachBrowser((test, browserName) => {
   }) => {
     const never = new Promise(() => {});
     const whole = server.put({ body: middle() });
-    const held = server.put({ body: large(8), hold: never, holdAt: 2_000_000 });
+    const held = server.put({ body: large(8), hold: never, holdAt: 900_000 }); // before a group is whole
     const result = await page.run(async ({ whole, held, length }) => {
       const names = async () => {
         const found = [];
@@ -200,7 +200,7 @@ inEachBrowser((test, browserName) => {
       }
       return found;
     }, { whole: whole.url, held: held.url, length: large(8).length });
-    const left = ['dead', 'old.gguf', 'old.gguf.digests', middle().length];
+    const left = ['dead', 'old.gguf', 'old.gguf.digests', 'old.gguf.evidence', middle().length];
     assert.deepEqual(result, [left, left, left]);
   });
 
@@ -217,7 +217,8 @@ inEachBrowser((test, browserName) => {
     await doomed.close();
     const { found, names } = await page.run(admitInWorker, { url: served.url });
     // The swap file of a page that is gone is Chromium's to delete.
-    assert.deepEqual([found, names.filter(name => !name.endsWith('.crswap'))], [false, ['m.gguf', 'm.gguf.digests']]);
+    const own = names.filter(name => !name.endsWith('.crswap'));
+    assert.deepEqual([found, own], [false, ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']]);
   });
 
   test('a damaged file is deleted, and the same call again downloads', async ({ page, server }) => {

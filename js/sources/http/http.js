@@ -2,19 +2,20 @@
 import { follow } from '../../core/waiting.js';
 import { isAdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
 import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
-import { contentLength, contentRange, isEncoded, retryAfter, sureBytes } from './headers.js';
-import { Line, Silence, drop } from './line.js';
-import { requestOf, requestTo } from './request.js';
+import { bodyOf } from './body.js';
+import { isSameFile, placeOf } from './earlier.js';
+import { contentLength, contentRange, isEncoded, retryAfter } from './headers.js';
+import { Line, Silence, drop, isNetworkFault } from './line.js';
+import { isRequest, isResponse, requestOf, requestTo } from './request.js';
 import { judgedRest } from './rest.js';
 import { Tries } from './tries.js';
 import { versionOf } from './version.js';
 import { shown } from '../../core/text.js';
-import { IterableSource } from '../iterable.js';
-import { StreamSource } from '../stream.js';
 
 /** @typedef {import('../source.js').Source} Source */
 /** @typedef {import('../source.js').SourceOptions} SourceOptions */
 /** @typedef {import('./rest.js').Broken} Broken */
+/** @typedef {import('./earlier.js').Earlier} Earlier */
 
 /** How long a server may be silent, in milliseconds. */
 const STALL_TIMEOUT = 30_000;
@@ -44,13 +45,14 @@ export class HttpSource {
   #request;
   #response;
   #isGiven;
-  /** @type {StreamSource | IterableSource | undefined} */ #body;
+  /** @type {ReturnType<typeof bodyOf>} */ #body;
   #position = 0;
   /** Bytes of the body that were given before. */ #skip = 0;
   #type = '';
   #isEncoded = false;
   /** @type {import('./version.js').Version} */ #version = {};
   /** Whether If-Range may be sent: see #askOn. */ #asksIf = true;
+  /** @type {Earlier | undefined} */ #earlier;
 
   #aborted = new AbortController();
   #over = new AbortController();
@@ -84,9 +86,41 @@ export class HttpSource {
     return this.#isGiven ? this.#aborted.signal : this.#request?.signal;
   }
 
+  /** The offset of the next byte: after `open` that of the first. */
+  get position() {
+    return this.#position;
+  }
+
+  /** @returns {import('./earlier.js').Identity | undefined} after `open` */
+  get identity() {
+    const { method, url } = this.#request ?? {};
+    return url === undefined || method !== 'GET' ? undefined : { place: placeOf(url), version: this.#version };
+  }
+
+  /**
+   * Asks `open` to go on where an earlier download stood. It does if the server shows that it is the same file, or a
+   * required digest will. Else the file comes from its first byte on: see `position`.
+   *
+   * @param {Earlier} earlier
+   */
+  goOnFrom(earlier) {
+    this.#earlier = earlier;
+  }
+
   async open() {
+    if (this.#earlier && (await this.#openAt(this.#earlier))) return;
     if (!this.#response) await this.#take((this.#response = await this.#first()));
     this.#judgeFirst(this.#response);
+  }
+
+  /**
+   * Goes on at another byte than it was opened for, one before it. Not after the first read.
+   *
+   * @param {number} offset
+   */
+  async rewind(offset) {
+    this.#position = offset;
+    await this.#goOn(sourceFault('less of it was kept'), false);
   }
 
   /**
@@ -165,6 +199,40 @@ export class HttpSource {
     }
   }
 
+  /**
+   * @param {Earlier} earlier
+   * @returns {Promise<boolean>} whether it is the rest that comes
+   */
+  async #openAt({ offset, length, total, identity, isRequired }) {
+    const [given, body] = [this.#response, this.#body];
+    if (!this.identity || !(isRequired || isSameFile(identity, this.identity.place, given))) return false;
+    if (given && (!given.ok || isEncoded(given.headers))) return false;
+    // Where the digest says what file it is, a server may call it what it likes.
+    this.#version = isRequired ? {} : (identity?.version ?? {});
+    [this.#position, this.length, this.total] = [offset, length, total];
+    /** @type {Broken} */
+    const ended = (why, detail) => sourceFault(`the download cannot go on: ${why}`, { offset, ...detail });
+    const response = await this.#answer(() => this.#askOn(), ended);
+    try {
+      const rest = judgedRest(response, this.#begun, ended);
+      if (!rest) throw ended('nothing is missing');
+      this.length = rest.length;
+      this.total = rest.length ?? total;
+      this.#skip = rest.skip;
+      if (isRequired) this.#version = versionOf(response.headers);
+    } catch (error) {
+      if (!isAdmissionError(error) || error.code === 'http') throw error;
+      [this.#position, this.length, this.total, this.#version] = [0, undefined, undefined, {}];
+      // A server whose file is another one sends all of it: that is what comes, then.
+      if (given || response.status !== 200) await drop(response);
+      else await this.#take((this.#response = response));
+      return false;
+    }
+    await body?.close();
+    await this.#take((this.#response = response));
+    return true;
+  }
+
   /** Whether there may be more than a body that ended in good order. */
   get #canGoOn() {
     // A Response that ended before its first byte answers a HEAD, for all that is known of it.
@@ -211,9 +279,10 @@ export class HttpSource {
   /**
    * Asks for the rest of the file.
    *
-   * @param {unknown} fault  that ended the download
+   * @param {unknown} fault      that ended the download
+   * @param {boolean} [isFault]  of the line: then it is one of the tries
    */
-  async #goOn(fault) {
+  async #goOn(fault, isFault = true) {
     this.#over.signal.throwIfAborted();
     await this.#body?.close(fault);
     const offset = this.#position;
@@ -232,7 +301,7 @@ export class HttpSource {
         `the server names no version of the file (${names}) and no digest is required: it cannot go on safely`,
       );
     }
-    if (!(await this.#tries.next(0, this.#over.signal))) throw broken('no tries are left');
+    if (isFault && !(await this.#tries.next(0, this.#over.signal))) throw broken('no tries are left');
     const response = await this.#answer(() => this.#askOn(), broken);
     try {
       const rest = judgedRest(response, this.#begun, broken);
@@ -296,7 +365,7 @@ export class HttpSource {
       return await fetch({ range, 'if-range': validator });
     } catch (error) {
       const isForbidden =
-        this.#response?.type === 'cors' && isAdmissionError(error) && isNetworkFault(error.cause);
+        (this.#response?.type ?? 'cors') === 'cors' && isAdmissionError(error) && isNetworkFault(error.cause);
       if (!isForbidden) throw error;
       const response = await fetch({ range });
       this.#asksIf = false;
@@ -316,36 +385,3 @@ export class HttpSource {
     this.#body = bodyOf(response);
   }
 }
-
-/**
- * The type tells a response that was fetched from one that was made by hand, of a stream perhaps. One without a body is
- * an empty file.
- *
- * @param {Response} response
- */
-function bodyOf(response) {
-  const { body, type } = response;
-  if (!body) return undefined;
-  if ('getReader' in body) return new StreamSource(body, { isOwn: type !== 'default', sure: sureBytes(response) });
-  // Of a library whose streams are Node's.
-  return new IterableSource(/** @type {AsyncIterable<unknown>} */ (body));
-}
-
-/**
- * A TypeError to every engine.
- *
- * @param {unknown} fault  of a fetch, or of a body
- */
-const isNetworkFault = fault => nameOf(fault) === 'TypeError';
-
-/**
- * @param {unknown} value
- * @returns {value is Response}
- */
-const isResponse = value => typeof value === 'object' && value !== null && 'ok' in value;
-
-/**
- * @param {unknown} value
- * @returns {value is Request}
- */
-const isRequest = value => typeof value === 'object' && value !== null && 'method' in value;

@@ -1,6 +1,6 @@
 // The line to a server.
 import { follow, patiently, unlessAborted } from '../../core/waiting.js';
-import { sourceFault, whyOf } from '../../core/errors.js';
+import { nameOf, sourceFault, whyOf } from '../../core/errors.js';
 import { placeOf, shown } from '../../core/text.js';
 
 /** What a line is that has been silent for too long. */
@@ -89,3 +89,10 @@ export class Line {
 
 /** @param {Response} response */
 export const drop = response => patiently(() => response.body?.cancel());
+
+/**
+ * A TypeError to every engine.
+ *
+ * @param {unknown} fault  of a fetch, or of a body
+ */
+export const isNetworkFault = fault => nameOf(fault) === 'TypeError';

@@ -36,3 +36,15 @@ function hasCredentials(location) {
     return false;
   }
 }
+
+/**
+ * @param {unknown} value
+ * @returns {value is Response}
+ */
+export const isResponse = value => typeof value === 'object' && value !== null && 'ok' in value;
+
+/**
+ * @param {unknown} value
+ * @returns {value is Request}
+ */
+export const isRequest = value => typeof value === 'object' && value !== null && 'method' in value;

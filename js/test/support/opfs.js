@@ -86,7 +86,7 @@ export class FakeDirectory {
   /** @param {number} more */
   refuseIfFull(more) {
     const used = [...this.files.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
-    if (used + more > this.quota) throw new DOMException('no capacity', 'QuotaExceededError');
+    if (more > 0 && used + more > this.quota) throw new DOMException('no capacity', 'QuotaExceededError');
   }
 }
 
@@ -114,15 +114,22 @@ class FakeFile {
         directory.call('getFile');
         return new Blob([this.bytes]);
       },
-      createWritable: async () => {
+      createWritable: async ({ keepExistingData = false } = {}) => {
         directory.call('createWritable');
         this.refuseIfHeld();
-        let bytes = new Uint8Array(0);
+        let bytes = keepExistingData ? this.bytes : new Uint8Array(0);
+        const kept = bytes.length;
         return {
+          /** @param {number} length */
+          truncate: async length => {
+            directory.call('truncate');
+            directory.refuseIfFull(length - kept);
+            bytes = resized(bytes, length);
+          },
           /** @param {{ position: number, data: Uint8Array }} write */
           write: async ({ position, data }) => {
             directory.call('write');
-            directory.refuseIfFull(bytes.length + data.length);
+            directory.refuseIfFull(Math.max(bytes.length, position + data.length) - kept);
             bytes = written(bytes, data, position);
           },
           close: async () => {
@@ -158,9 +165,15 @@ class FakeFile {
       /** @param {Uint8Array} data  @param {{ at: number }} options */
       write: (data, { at }) => {
         directory.call('write', () => (this.bytes = written(this.bytes, data.subarray(0, data.length >> 1), at)));
-        directory.refuseIfFull(data.length);
+        directory.refuseIfFull(at + data.length - this.bytes.length);
         this.bytes = written(this.bytes, data, at);
         return data.length;
+      },
+      /** @param {number} length */
+      truncate: length => {
+        directory.call('truncate');
+        directory.refuseIfFull(length - this.bytes.length);
+        this.bytes = resized(this.bytes, length);
       },
       flush: () => directory.call('flush'),
       close: () => {
@@ -192,6 +205,16 @@ function written(bytes, more, at) {
   const all = new Uint8Array(Math.max(bytes.length, at + more.length));
   all.set(bytes);
   all.set(more, at);
+  return all;
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} length
+ */
+function resized(bytes, length) {
+  const all = new Uint8Array(length);
+  all.set(bytes.subarray(0, length));
   return all;
 }
 

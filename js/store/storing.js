@@ -1,0 +1,114 @@
+// A file that is admitted and stored, from where an earlier call stood.
+import { deliver } from '../admit/deliver.js';
+import { admissionOf } from '../admit/admit.js';
+import { ADMIT_OPTIONS } from '../admit/options.js';
+import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
+import { ALGORITHMS } from '../guest/settings.js';
+import { sourceOf } from '../sources/source-of.js';
+import { ContinuedIntake, ContinuedSource } from './continued.js';
+import { KeptPart } from './kept-part.js';
+
+/** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('./store-tee.js').Keeper} Keeper */
+
+/** Errors of a source that say that the file is another one. */
+const OTHERS = ['length', 'changed'];
+
+/** @implements {Keeper} */
+export class Storing {
+  #guest;
+  /** @type {ContinuedIntake | undefined} */ #intake;
+  /** Whether `onHeader` refused the file. */ #isTurnedDown = false;
+
+  /**
+   * @param {import('../guest/guest.js').Guest} guest
+   * @param {KeptPart} part
+   */
+  constructor(guest, part) {
+    this.#guest = guest;
+    this.part = part;
+  }
+
+  /**
+   * @param {import('../guest/guest.js').Guest} guest
+   * @param {import('./stored-file.js').StoredFile} files
+   * @param {AdmitOptions} wanted
+   */
+  static of = async (guest, files, wanted) => new Storing(guest, await KeptPart.find(files, wanted));
+
+  /** @param {unknown} reason */
+  isRefused(reason) {
+    const isOther = isAdmissionError(reason) && OTHERS.includes(reason.code);
+    return this.#isTurnedDown || this.#intake?.state === 'failed' || isOther;
+  }
+
+  evidence() {
+    return this.#intake?.evidence ?? new Uint8Array(0);
+  }
+
+  /**
+   * @param {import('../sources/source-of.js').Admissible} source
+   * @param {AdmitOptions} options
+   * @param {import('../admit/tees.js').Tee} tee  that stores
+   */
+  async admit(source, options, tee) {
+    const { part } = this;
+    const digests = [...asked(options), /** @type {const} */ ('evidence')];
+    const all = { ...options, digests, tee: [options.tee ?? [], tee].flat() };
+    /** @type {ContinuedSource} */ let continued;
+    try {
+      return await deliver(
+        checked => (continued = new ContinuedSource(part, sourceOf(source, checked))),
+        all,
+        ADMIT_OPTIONS,
+        (checked, length, progress) => {
+          const { onHeader } = checked;
+          const opened = { ...admissionOf(checked), length, onHeader: onHeader && this.#heard(onHeader, progress) };
+          const tell = () => void (progress.kept = part.bytes);
+          tell();
+          return (this.#intake = continued.intake = new ContinuedIntake(this.#guest, part, opened, tell));
+        },
+      );
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  /**
+   * @param {import('../guest/admission.js').OnHeader} onHeader
+   * @param {import('../admit/progress.js').Progress} progress
+   * @returns {import('../guest/admission.js').OnHeader}
+   */
+  #heard = (onHeader, progress) => async (report, header) => {
+    try {
+      return await progress.pausedFor(() => onHeader(report, header));
+    } catch (error) {
+      this.#isTurnedDown = true;
+      throw error;
+    }
+  };
+
+  /**
+   * Bytes that were kept were trusted to be of the file that the digest speaks of: it may have been another then.
+   *
+   * @param {unknown} error
+   */
+  #explained(error) {
+    const isDigest = isAdmissionError(error) && error.code === 'digest' && this.#intake?.state === 'failed';
+    if (!isDigest || this.part.bytes === 0 || !this.part.isRequired()) return error;
+    return new AdmissionError(`what was kept is of another file than is required: ${messageOf(error)}`, {
+      code: 'changed', kind: 'retry', path: error.path, expected: error.expected, found: error.found, cause: error,
+    });
+  }
+}
+
+/**
+ * What `admit` would compute beside what is required.
+ *
+ * @param {AdmitOptions} options
+ * @returns {readonly import('../guest/settings.js').Computed[]}
+ */
+export function asked(options) {
+  const isDigestRequired = Object.keys(ALGORITHMS).some(name => Object.hasOwn(options, name));
+  return options.digests ?? (isDigestRequired ? [] : ['sha256']);
+}
