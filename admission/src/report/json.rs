@@ -52,6 +52,8 @@ impl<'w> Json<'w> {
         value.to_json(self)
     }
 
+    // Not inlined, here and below: every field of every text goes through these few functions.
+    #[inline(never)]
     fn key(&mut self, key: &str) -> fmt::Result {
         self.separate()?;
         self.comma = false;
@@ -60,6 +62,7 @@ impl<'w> Json<'w> {
         self.out.write_str("\":")
     }
 
+    #[inline(never)]
     fn separate(&mut self) -> fmt::Result {
         if self.comma {
             self.out.write_char(',')?;
@@ -68,13 +71,25 @@ impl<'w> Json<'w> {
         Ok(())
     }
 
+    #[inline(never)]
+    fn inside(&mut self, [open, close]: [char; 2], write: &dyn Fn(&mut Json<'_>) -> fmt::Result) -> fmt::Result {
+        self.separate()?;
+        self.comma = false;
+        self.out.write_char(open)?;
+        write(self)?;
+        self.comma = true;
+        self.out.write_char(close)
+    }
+
     /// A value whose display is JSON.
+    #[inline(never)]
     pub(super) fn plain(&mut self, value: fmt::Arguments<'_>) -> fmt::Result {
         self.separate()?;
         self.out.write_fmt(value)
     }
 
     /// A value whose display stands in quotes and needs no escaping.
+    #[inline(never)]
     pub(super) fn quoted(&mut self, value: &dyn Display) -> fmt::Result {
         self.plain(format_args!("\"{value}\""))
     }
@@ -105,13 +120,7 @@ impl<'w> Json<'w> {
 
 impl<F: Fn(&mut Json<'_>) -> fmt::Result> ToJson for Inside<F> {
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
-        let [open, close] = self.brackets;
-        json.separate()?;
-        json.comma = false;
-        json.out.write_char(open)?;
-        (self.write)(json)?;
-        json.comma = true;
-        json.out.write_char(close)
+        json.inside(self.brackets, &self.write)
     }
 }
 
@@ -123,12 +132,14 @@ impl ToJson for i32 {
 
 /// A number; above 2^53 - 1 a string, so that it is exact in JavaScript.
 impl ToJson for u64 {
+    #[inline(never)]
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
         if *self <= EXACT { json.plain(format_args!("{self}")) } else { json.quoted(self) }
     }
 }
 
 impl ToJson for str {
+    #[inline(never)]
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
         json.separate()?;
         json.out.write_char('"')?;
@@ -155,6 +166,7 @@ impl ToJson for Digest {
 
 /// A string, or `null` for none.
 impl ToJson for Path {
+    #[inline(never)]
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
         let mut text = Text::<48>::new();
         text.put(format_args!("{self}"));
