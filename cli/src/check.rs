@@ -210,6 +210,10 @@ const EVIDENCE: u8 = 4;
 
 /// Does the work on so many threads, and hands on what comes of it in the order of the work.
 fn in_order<W: Send, D: Send>(work: Vec<W>, threads: usize, each: impl Fn(W) -> D + Sync, mut done: impl FnMut(D)) {
+    if threads == 1 {
+        // Without a thread, the allocator's main arena does: a header then costs less time.
+        return work.into_iter().for_each(|work| done(each(work)));
+    }
     let queue = Mutex::new(work.into_iter().enumerate().collect::<VecDeque<_>>());
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {

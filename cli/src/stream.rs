@@ -8,7 +8,7 @@ use crate::feed::{judge, push_all};
 use crate::progress;
 use crate::verdict::Stop;
 
-/// A piece is hashed while it is in the cache.
+/// A piece is hashed while it is in the cache. 128 KiB cost 4 % more here: the session works in pieces of 64 KiB.
 const PIECE: usize = 64 * 1024;
 
 /// Reads until the end, and ends the session.

@@ -13,9 +13,9 @@ const FLOORS = [
   ['v1'],
   ['worker'],
   ['index.js'],
-  ['demo', 'test'],
+  ['command', 'demo', 'test'],
 ];
-/** What a room may know of the highest floor: the demo is written as a page of somebody else's. */
+/** What a room may know of the highest floor: demo and command are written as by somebody else. */
 const FACES = ['index.js', 'v1.js'];
 
 const ALL = ['js', 'tests', 'examples'].flatMap(scriptsOf);
@@ -35,10 +35,10 @@ test('every import of the package goes down', () => {
   assert.deepEqual(faults, []);
 });
 
-test('the demo imports the faces of the package only', () => {
-  const faults = PACKAGE.filter(file => roomOf(file) === 'demo').flatMap(file =>
+test('the demo and the command import the faces of the package only', () => {
+  const faults = PACKAGE.filter(file => ['command', 'demo'].includes(roomOf(file))).flatMap(file =>
     importsOf(file)
-      .filter(to => roomOf(to) !== 'demo' && !FACES.includes(roomOf(to)))
+      .filter(to => roomOf(to) !== roomOf(file) && !FACES.includes(roomOf(to)))
       .map(to => `${file} imports ${to}`),
   );
   assert.deepEqual(faults, []);

@@ -36,10 +36,12 @@ test(
     ]) {
       assert.ok(names.includes(name), `${name} is missing`);
     }
-    // Every module of the package, whatever its room, and the types of each.
+    // Every module of the package, whatever its room, and the types of each. Nobody imports the command.
     const modules = readdirSync(JS, { recursive: true })
       .filter(name => name.endsWith('.js') && !/^(demo|test|types|node_modules)\//.test(name));
-    const wanted = modules.flatMap(name => [name, join('types', name.replace(/js$/, 'd.ts'))]);
+    const typesOf = (/** @type {string} */ name) =>
+      name.startsWith('command/') ? [] : [join('types', name.replace(/js$/, 'd.ts'))];
+    const wanted = modules.flatMap(name => [name, ...typesOf(name)]);
     assert.deepEqual(wanted.filter(name => !names.includes(name)), [], 'missing');
     const rest = /^(package\.json|README\.md|LICENSE-(APACHE|MIT)|guest\.wasm)$/;
     const strangers = names.filter(name => !rest.test(name) && !wanted.includes(name));
@@ -71,6 +73,16 @@ test("the README's first example runs in Node", { skip }, async () => {
   await project.write('example.js', (await examples())[0]);
   const said = await shell(process.execPath, ['example.js', model], project.folder);
   assert.match(said, /\d+ of \d+\nfresh [0-9a-f]{64}\na\.weight 300\n/);
+});
+
+test('its command checks a file, as npx starts it', { skip }, async () => {
+  const bytes = gguf({ metadata: { 'general.architecture': 'fresh' }, tensors: [{ bytes: 300 }] });
+  const model = await project.write('model.gguf', bytes);
+  const said = await shell('npx', ['--no-install', 'gguf-admission', 'check', '--json', model], project.folder);
+  const { verdict, architecture, length } = JSON.parse(said);
+  assert.deepEqual([verdict, architecture, length], ['admitted', 'fresh', bytes.length]);
+  const bad = await project.write('bad.gguf', Buffer.from('GGUX'));
+  await assert.rejects(shell('npx', ['--no-install', 'gguf-admission', 'check', bad], project.folder), /BAD/);
 });
 
 test('its example of a header runs in Node', { skip }, async () => {

@@ -1,6 +1,7 @@
 //! The commands, one file each, and the table that names them.
 
 mod bench;
+mod bench_beside;
 mod bench_native;
 mod build;
 mod build_runtime;
@@ -71,10 +72,12 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--quick] [--sizes] | --browser [--quick] | --native",
+        arguments: "[--quick] [--sizes] | --browser [--quick] | --native | --command | --upload",
         summary: "measure admission against copying and hashing; draw docs/memory.svg",
         run: |project, arguments| match arguments {
             [only] if only == "--native" => bench_native::run(project),
+            [only] if only == "--command" => bench_beside::command(project),
+            [only] if only == "--upload" => bench_beside::upload(project),
             _ => bench::run(project, arguments),
         },
     },

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native`: what admission costs, as ratios inside one
+//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native | --command | --upload`: what admission costs, as ratios inside one
 //! run.
 
 use crate::commands::{build, model};
@@ -18,7 +18,8 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     let is_known = |argument: &String| argument == "--quick" || (argument == "--sizes" && !in_browser);
     if !quick.iter().all(is_known) {
         return Err(Failure::Usage(
-            "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native".into(),
+            "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native | --command | --upload"
+                .into(),
         ));
     }
     build::ensure(project)?;
