@@ -163,6 +163,12 @@ impl Error {
         self
     }
 
+    pub(crate) fn message_is(mut self, message: fmt::Arguments<'_>) -> Self {
+        self.message = Text::new();
+        self.message.put(message);
+        self
+    }
+
     pub(crate) fn offset_is(mut self, offset: u64) -> Self {
         self.offset = Some(offset);
         self

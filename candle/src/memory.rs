@@ -1,6 +1,6 @@
 //! Fallible allocation: the only place where a vector grows. Everything else writes into room that was reserved here.
 
-use gguf_admission::Error;
+use gguf_admission::{Bytes, Error};
 
 /// Brings the capacity of an empty vector to `count` items.
 pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<(), Error> {
@@ -8,13 +8,10 @@ pub(crate) fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<(), Error> {
     vec.try_reserve_exact(count).map_err(|_| Error::memory(bytes))
 }
 
-/// The text, in memory of its own.
-#[expect(clippy::disallowed_methods, reason = "the room was reserved")]
-pub(crate) fn copy(text: &str) -> Result<String, Error> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(text.len()).map_err(|_| Error::memory(text.len() as u64))?;
-    copy.push_str(text);
-    Ok(copy)
+/// A tensor's name, in memory of its own.
+pub(crate) fn copy(name: Bytes<'_>) -> Result<String, Error> {
+    // Admission has found it to be UTF-8.
+    String::from_utf8(name.to_vec()?).map_err(|_| Error::memory(name.len()))
 }
 
 /// Adds an item to a vector whose room was reserved.

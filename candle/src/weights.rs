@@ -237,7 +237,7 @@ impl Keep for Weights {
 }
 
 impl Slot {
-    fn reserve(tensor: &Tensor) -> Result<Slot, Error> {
+    fn reserve(tensor: &Tensor<'_>) -> Result<Slot, Error> {
         let count = tensor.bytes.checked_div(tensor.ty.block_bytes()).and_then(|count| usize::try_from(count).ok());
         let blocks = Blocks::reserve(tensor.ty, count.ok_or_else(|| Error::memory(tensor.bytes))?)?;
         let data = Data::Filling(blocks.ok_or_else(|| refused(format_args!("a type that candle does not have")))?);
@@ -288,16 +288,16 @@ fn refused(why: core::fmt::Arguments<'_>) -> Error {
     Error::new(Code::Limit, why)
 }
 
-fn unknown(tensor: &Tensor, at: u64, index: usize) -> Error {
+fn unknown(tensor: &Tensor<'_>, at: u64, index: usize) -> Error {
     let why = format_args!("tensor {:?} has type {}, which candle does not have", tensor.name(), tensor.ty.name());
     Error::at(Code::Limit, at, Path::Type(index as u32), why)
 }
 
 /// What a tensor takes beside its bytes.
-fn record(tensor: &Tensor) -> usize {
+fn record(tensor: &Tensor<'_>) -> usize {
     let shape = tensor.dims().len().saturating_mul(size_of::<usize>());
     let own = size_of::<Slot>().saturating_add(size_of::<u32>());
-    RECORD.saturating_add(own).saturating_add(tensor.name().len()).saturating_add(shape)
+    RECORD.saturating_add(own).saturating_add(usize::try_from(tensor.name().len()).unwrap_or(usize::MAX)).saturating_add(shape)
 }
 
 fn gap(plan: &Plan<'_>) -> usize {

@@ -87,7 +87,7 @@ fn as_text(length: Option<u64>, header: &Header) -> String {
     table(&mut out, rows.collect());
     let rows = header.tensors().map(|tensor| {
         let dims = tensor.dims().iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
-        [escaped(tensor.name().as_bytes()), tensor.ty.name().to_owned(), dims]
+        [bytes_text(tensor.name(), u64::MAX), tensor.ty.name().to_owned(), dims]
     });
     table(&mut out, rows.collect());
     out
@@ -142,7 +142,7 @@ fn as_json(file: &str, length: Option<u64>, header: &Header) -> Json {
     let tensors: Vec<Json> = header
         .tensors()
         .map(|tensor| {
-            let (name, ty, dims) = (tensor.name(), tensor.ty.name(), tensor.dims());
+            let (name, ty, dims) = (tensor.name().to_string(), tensor.ty.name(), tensor.dims());
             json!({ "name": name, "type": ty, "dims": dims, "offset": tensor.offset, "bytes": tensor.bytes })
         })
         .collect();

@@ -17,6 +17,8 @@ import { shown } from '../core/text.js';
  * @property {number} [memory]          bytes that the session or model may hold
  * @property {number} [window]          bytes lent at a time
  * @property {number} [trailingBytes]   bytes allowed after the last tensor
+ * @property {number} [nameBytes]       bytes of a tensor's name: 63, or up to 4,096 for the files of image models
+ * @property {number} [dimensions]      of a tensor: 4, or up to 8 for the files of video models
  */
 
 /**
@@ -45,6 +47,7 @@ import { shown } from '../core/text.js';
 /** @type {Readonly<Record<keyof Limits, number>>} */
 export const LIMIT_IDS = {
   headerBytes: 1, metadataEntries: 2, tensors: 3, stringBytes: 4, arrayItems: 5, memory: 6, window: 7, trailingBytes: 8,
+  nameBytes: 9, dimensions: 10,
 };
 
 /**

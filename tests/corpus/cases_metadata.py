@@ -14,17 +14,17 @@ def entry_refused(code, field, *entry, **lies):
 
 # Strings
 
-for _size in (2**20 + 1, 2**31, 2**32, 2**63, 2**64 - 1, 2**64 - 8):
+for _size in (2**24 + 1, 2**31, 2**32, 2**63, 2**64 - 1, 2**64 - 8):
     @case(4, name=f"string_value_length_{_size}", about=f"a string value claims {_size} bytes: above the limit",
           attack="a string length that over-allocates or wraps", cve=["CVE-2024-23496", "CVE-2025-49847"])
     def _(size=_size):
         return entry_refused("limit", "value", "s", "string", "text", size=size)
 
 
-@case(4, about="a string value claims exactly the limit, 1 MiB, in a file of 100 bytes",
+@case(4, about="a string value claims exactly the limit, 16 MiB, in a file of 100 bytes",
       attack="a string length that over-allocates")
 def string_value_length_at_limit():
-    return entry_refused("truncated", "value", "s", "string", "text", size=2**20)
+    return entry_refused("truncated", "value", "s", "string", "text", size=2**24)
 
 
 @case(4, about="a string value ends one byte behind the file")

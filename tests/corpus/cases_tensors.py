@@ -1,7 +1,7 @@
 """Rules 13 to 19: names, dimensions, types, sizes, offsets and extents of tensors."""
 
 from builder import LARGEST_FILLED, REMOVED_TENSOR_TYPES, Gguf
-from case import case, refused
+from case import ADMITTED, case, refused
 
 I64_MAX = 2**63 - 1
 SUM_WRAPS = "sums of padded sizes that wrap"
@@ -32,6 +32,27 @@ for _name, (_text, _about) in {
           attack="text from the file printed unescaped" if _name in ("with_newline", "with_escape") else None)
     def _(text=_text):
         return tensor_refused("header", "name", text, [4])
+
+
+for _bytes, _limit, _fits in ((64, 64, True), (65, 64, False), (4096, 1 << 20, True), (4097, 1 << 20, False), (1, 0, True),
+                              (2, 0, False)):
+    @case(13, name=f"tensor_name_of_{_bytes}_bytes_with_limit_{_limit}", limits={"name_bytes": _limit},
+          about=f"a name of {_bytes} bytes where limit NAME_BYTES was set to {_limit}; its bounds are 1 and 4,096")
+    def _(size=_bytes, fits=_fits):
+        g = Gguf().tensor("b", [4]).tensor("n" * size, [4]).tensor("a", [4])
+        return g.file(), (ADMITTED if fits else refused(g, "header", "tensors[1].name"))
+
+
+@case(13, about="two names of 100 bytes that differ in the last", limits={"name_bytes": 100})
+def tensor_names_that_differ_behind_63_bytes():
+    return Gguf().tensor("n" * 99 + "a", [4]).tensor("n" * 99 + "b", [4]).file(), ADMITTED
+
+
+@case(13, about="the same name of 100 bytes twice", limits={"name_bytes": 100},
+      attack="duplicate names that two readers resolve differently")
+def tensor_name_of_100_bytes_twice():
+    g = Gguf().tensor("n" * 100, [4]).tensor("n" * 100, [4])
+    return g.file(), refused(g, "header", "tensors[1].name")
 
 
 @case(13, about="two tensors of one name", attack="duplicate names that two readers resolve differently")
@@ -71,6 +92,19 @@ for _count in (5, 6, 255, 2**31, 2**32 - 1):
           attack="a dimension count that overflows a fixed array", cve=["CVE-2024-21802"])
     def _(count=_count):
         return tensor_refused("header", "dims", "a", [4], dimensions=count)
+
+for _count, _limit, _fits in ((5, 5, True), (6, 5, False), (8, 255, True), (9, 255, False), (0, 0, True), (1, 0, False)):
+    @case(14, name=f"dimension_count_{_count}_with_limit_{_limit}", limits={"dimensions": _limit},
+          about=f"a tensor of {_count} dimensions where limit DIMENSIONS was set to {_limit}; its bounds are 0 and 8")
+    def _(count=_count, fits=_fits):
+        g = Gguf().tensor("a", [2] * count)
+        return g.file(), (ADMITTED if fits else refused(g, "header", "tensors[0].dims"))
+
+
+@case(14, 15, about="the product passes 2^63-1 in the eighth dimension", limits={"dimensions": 8}, attack=PRODUCT_WRAPS)
+def product_in_the_eighth_dimension():
+    g = Gguf().tensor("a", [2**8] * 7 + [2**7])
+    return g.file(), refused(g, "layout", "tensors[0].dims[7]")
 
 for _dimension in (2**63, 2**64 - 1, 2**64 - 4):
     @case(15, name=f"dimension_{_dimension}", about=f"a dimension of {_dimension}: negative as an i64",

@@ -12,11 +12,13 @@ LIMITS = {
     "header_bytes": (64 << 20, 0, 256 << 20),
     "metadata_entries": (4096, 0, 65_536),
     "tensors": (65_536, 0, 1_048_576),
-    "string_bytes": (1 << 20, 0, 64 << 20),
+    "string_bytes": (16 << 20, 0, 64 << 20),
     "array_items": (4 << 20, 0, 64 << 20),
     "memory": (2**32 - 2**24, 0, 2**32 - 2**24),
     "window": (1 << 20, 4096, 64 << 20),
     "trailing_bytes": (0, 0, 1 << 20),
+    "name_bytes": (63, 1, 4096),
+    "dimensions": (4, 0, 8),
 }
 
 VALUE_TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"]
@@ -179,10 +181,10 @@ class Header:
         self.at = end
 
     def read_tensor(self, path, names):
-        name = self.identifier(63, names, f"{path}.name")
+        name = self.identifier(self.limits["name_bytes"], names, f"{path}.name")
         dims_field = self.at
         dimensions = self.u32(f"{path}.dims")
-        if dimensions > 4:
+        if dimensions > self.limits["dimensions"]:
             raise Fault("header", dims_field, f"{path}.dims")
         first_dimension_field = self.at
         dims = []

@@ -155,5 +155,5 @@ def _limits(dice, contents):
     if dice.random() < 0.75:
         return {}
     ranges = {"header_bytes": len(contents) + 10, "metadata_entries": 10, "tensors": 6, "string_bytes": 30,
-              "array_items": 5, "trailing_bytes": 40}
+              "array_items": 5, "trailing_bytes": 40, "name_bytes": 12, "dimensions": 5}
     return {name: dice.randrange(ranges[name]) for name in dice.sample(sorted(ranges), dice.choice([1, 2]))}

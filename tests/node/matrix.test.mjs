@@ -12,11 +12,11 @@ const ZERO = [0n, 0n, 0n, 0n];
 /** How each call is made, on the exports `e`; `at` is the position. */
 const CALLS = {
   'limit-read': (e, h) => e.limit(h, 7, -1n),
-  'limit-read-unknown': (e, h) => e.limit(h, 9, -1n),
+  'limit-read-unknown': (e, h) => e.limit(h, 11, -1n),
   'limit-set-window': (e, h) => e.limit(h, 7, 8192n),
   'limit-set-trailing': (e, h) => e.limit(h, 8, 0n),
   'limit-set-memory': (e, h) => e.limit(h, 6, 1n << 28n),
-  'limit-set-unknown': (e, h) => e.limit(h, 9, 5n),
+  'limit-set-unknown': (e, h) => e.limit(h, 11, 5n),
   'limit-set-id-0': (e, h) => e.limit(h, 0, 5n),
   'limit-set-below': (e, h) => e.limit(h, 6, -2n),
   'digests': (e, h) => e.digests(h, 3),

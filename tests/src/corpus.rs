@@ -159,6 +159,8 @@ fn limits(stated: &Value, storage: Storage) -> Limits {
             "memory" => LimitId::Memory,
             "window" => LimitId::Window,
             "trailing_bytes" => LimitId::TrailingBytes,
+            "name_bytes" => LimitId::NameBytes,
+            "dimensions" => LimitId::Dimensions,
             unknown => panic!("limit {unknown}"),
         };
         limits.set(id, value.as_u64().expect("a number"));

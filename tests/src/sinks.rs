@@ -89,7 +89,7 @@ impl Sink for Weights {
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
         self.try_call(Call::Reserve)?;
         let mut record = self.log.read();
-        record.names = plan.header.tensors().map(|tensor| (tensor.name().to_owned(), tensor.bytes as usize)).collect();
+        record.names = plan.header.tensors().map(|tensor| (tensor.name().to_string(), tensor.bytes as usize)).collect();
         let empty = record.names.iter().map(|(name, size)| (name.clone(), Vec::with_capacity(*size)));
         record.tensors = empty.collect();
         drop(record);

@@ -69,7 +69,7 @@ const MATRIX: &[(&str, Call, [&str; 6])] = &[
     ),
     (
         "limit read of no limit",
-        |r, h| r.limit(h, 9, -1),
+        |r, h| r.limit(h, 11, -1),
         ["handle", "argument", "argument", "argument", "argument", "argument"],
     ),
     ("limit set of no limit", |r, h| r.limit(h, 0, 5), ["handle", "argument", "argument", "state", "state", "state"]),

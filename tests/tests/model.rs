@@ -65,7 +65,7 @@ fn check_tensors(model: &Model<Builtin>, contents: &[u8], name: &str) {
         let at = tensor.offset as usize;
         assert!(bytes == &contents[at..at + tensor.bytes as usize], "{name}: {}", tensor.name());
         assert_eq!(bytes.as_ptr().addr() as u64 % header.alignment(), 0, "{name}: {}", tensor.name());
-        let (named, same_bytes) = model.tensor_named(tensor.name()).expect("by its name");
+        let (named, same_bytes) = model.tensor_named(&tensor.name().to_string()).expect("by its name");
         assert_eq!((named.offset, named.dims()), (tensor.offset, tensor.dims()), "{name}");
         assert_eq!(same_bytes.as_ptr(), bytes.as_ptr(), "{name}");
     }

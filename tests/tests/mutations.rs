@@ -83,6 +83,7 @@ fn agree_on(asked: &[Asked<'_>]) {
                 "header_bytes": named(LimitId::HeaderBytes), "metadata_entries": named(LimitId::MetadataEntries),
                 "tensors": named(LimitId::Tensors), "string_bytes": named(LimitId::StringBytes),
                 "array_items": named(LimitId::ArrayItems), "trailing_bytes": named(LimitId::TrailingBytes),
+                "name_bytes": named(LimitId::NameBytes), "dimensions": named(LimitId::Dimensions),
             },
         })
     });

@@ -18,7 +18,7 @@ fn weights_file(alignment: usize) -> (Vec<u8>, BTreeMap<String, Vec<u8>>) {
     let model = session.model().expect("admitted");
     let tensors = model.header().tensors().map(|tensor| {
         let at = tensor.offset as usize;
-        (tensor.name().to_owned(), contents[at..at + tensor.bytes as usize].to_vec())
+        (tensor.name().to_string(), contents[at..at + tensor.bytes as usize].to_vec())
     });
     (contents.clone(), tensors.collect())
 }

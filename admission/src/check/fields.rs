@@ -8,6 +8,10 @@ use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
 use crate::format::{Header, ValueType};
 
+/// How far before a length that makes no sense a byte that was replaced is looked for: further than the longest value of
+/// a fixed size.
+const REWRITTEN_WITHIN: u64 = 16;
+
 /// What the fields are measured against.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds<'a> {
@@ -83,7 +87,7 @@ impl Fields {
     /// The end of the string that begins here, once all of it is here. Its length counts as looked at.
     pub(super) fn string(&mut self, bounds: Bounds<'_>) -> Result<u64, Stop> {
         let len = self.u64(bounds)?;
-        self.within(LimitId::StringBytes, len, bounds)?;
+        self.within(LimitId::StringBytes, len, bounds).map_err(|error| self.no_length(error, len, bounds))?;
         let end = self.at.saturating_add(8).saturating_add(len);
         self.reaches(end, bounds)?;
         Ok(end)
@@ -141,6 +145,24 @@ impl Fields {
     /// A fault of the field that begins here.
     pub(super) fn fault(&self, code: Code, message: fmt::Arguments<'_>) -> Error {
         Error::at(code, self.at, self.path, message)
+    }
+
+    /// Says what a length above its limit looks like where raising the limit cannot help. A file that was read as text
+    /// and written back has EF BF BD where it had a byte that is no UTF-8: that moves what follows.
+    fn no_length(&self, error: Error, len: u64, bounds: Bounds<'_>) -> Error {
+        let before = self.at.min(REWRITTEN_WITHIN);
+        let around = self.header.pages.bytes(self.at.saturating_sub(before), before.saturating_add(8));
+        let end = self.at.saturating_add(8).saturating_add(len);
+        if around.contains(b"\xef\xbf\xbd") {
+            let message = format_args!("no length: the file looks as if it was read as UTF-8 text and written back");
+            error.message_is(message)
+        } else if bounds.length.is_some_and(|length| end > length) {
+            error.message_is(format_args!(
+                "a string of {len} bytes: more than the file has, and above limit STRING_BYTES"
+            ))
+        } else {
+            error
+        }
     }
 
     fn within(&self, id: LimitId, value: u64, bounds: Bounds<'_>) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! A tensor record: its name, its dimensions, its type, where its data stands.
 
 use super::fields::{Bounds, Fields, Stop};
-use crate::contract::Code;
+use crate::contract::{Code, LimitId};
 use crate::error::{Error, Path};
-use crate::format::{DIMENSIONS, NAME_BYTES, SIZE, TensorType};
+use crate::format::{DIMENSIONS, SIZE, TensorType};
 
 /// A record being read.
 pub(super) struct TensorReader {
@@ -83,10 +83,11 @@ impl TensorReader {
 
     fn dim_count(&mut self, fields: &mut Fields, bounds: Bounds<'_>) -> Next {
         let count = fields.u32(bounds)?;
-        if count as usize > DIMENSIONS {
+        let most = bounds.limits.get(LimitId::Dimensions);
+        if u64::from(count) > most {
             return Err(fields
-                .fault(Code::Header, format_args!("a tensor has at most {DIMENSIONS} dimensions"))
-                .with(format_args!("0 to {DIMENSIONS}"), format_args!("{count}"))
+                .fault(Code::Header, format_args!("a tensor has {count} dimensions, above limit DIMENSIONS"))
+                .with(format_args!("0 to {most}"), format_args!("{count}"))
                 .into());
         }
         fields.skip(4);
@@ -174,7 +175,7 @@ impl TensorReader {
 }
 
 fn name(fields: &mut Fields, bounds: Bounds<'_>) -> Next {
-    let end = fields.name(NAME_BYTES, bounds)?;
+    let end = fields.name(bounds.limits.get(LimitId::NameBytes), bounds)?;
     let Fields { header, at, work, .. } = fields;
     if !header.tensors.insert(&header.pages, *at, work) {
         return Err(fields.twice().into());

@@ -58,8 +58,8 @@ limits! {
     // Real files have up to some thousand. Each costs `RECORD_BYTES` of index.
     Tensors = 3, "TENSORS", 0, 1 << 20, 65_536;
     /// Bytes of one string.
-    // Chat templates reach some 10 KiB.
-    StringBytes = 4, "STRING_BYTES", 0, 64 * MIB, MIB;
+    // Chat templates reach some 10 KiB; `tokenizer.huggingface.json`, a key that the format names, some 10 MB.
+    StringBytes = 4, "STRING_BYTES", 0, 64 * MIB, 16 * MIB;
     /// Elements of one array.
     // Vocabularies reach 262,144 items.
     ArrayItems = 5, "ARRAY_ITEMS", 0, 64 << 20, 4 << 20;
@@ -71,6 +71,12 @@ limits! {
     Window = 7, "WINDOW", 4 * KIB, 64 * MIB, MIB;
     /// Bytes allowed after the last padding.
     TrailingBytes = 8, "TRAILING_BYTES", 0, MIB, 0;
+    /// Bytes of a tensor's name.
+    // llama.cpp holds 63; the files of image models have names of up to some hundred.
+    NameBytes = 9, "NAME_BYTES", 1, 4_096, 63;
+    /// Dimensions of a tensor.
+    // llama.cpp holds 4; the files of video models have 5.
+    Dimensions = 10, "DIMENSIONS", 0, 8, 4;
 }
 
 impl LimitId {

@@ -7,7 +7,6 @@ use super::layout::Layout;
 use super::rules::DIMENSIONS;
 use super::types::{TensorType, ValueType};
 use crate::store::{Bytes, Names, Pages};
-use crate::text::Text;
 
 /// Metadata and tensor table of a GGUF file. Whole once the session is past
 /// [`State::Open`](crate::State::Open); every record in it was checked.
@@ -58,32 +57,14 @@ pub struct Array<'a> {
     at: u64,
 }
 
-/// A tensor record where it stands.
-struct Record<'a> {
+/// One tensor record.
+#[derive(Clone, Copy)]
+pub struct Tensor<'a> {
     name: Bytes<'a>,
     dims: [u64; DIMENSIONS],
     dim_count: u8,
-    ty: TensorType,
-    /// File offset of the data.
-    offset: u64,
-    /// File offset of the field that says so.
+    /// File offset of the field that says where the data is.
     offset_field: u64,
-}
-
-impl Record<'_> {
-    /// The size of the data. It was found to be below 2^63 when the record was read.
-    fn bytes(&self) -> u64 {
-        let dims = self.dims.get(..usize::from(self.dim_count)).unwrap_or_default();
-        self.ty.byte_size(dims).unwrap_or(0)
-    }
-}
-
-/// One tensor record.
-#[derive(Clone, Copy)]
-pub struct Tensor {
-    name: Text<64>,
-    dims: [u64; DIMENSIONS],
-    dim_count: u8,
     /// The element type.
     pub ty: TensorType,
     /// File offset of the first byte: a multiple of the alignment.
@@ -141,44 +122,8 @@ impl Header {
     }
 
     /// Tensor `index`, in file order.
-    pub fn tensor(&self, index: usize) -> Option<Tensor> {
-        let record = self.record(index)?;
-        let mut name = Text::new();
-        name.put(format_args!("{}", record.name));
-        Some(Tensor {
-            name,
-            dims: record.dims,
-            dim_count: record.dim_count,
-            ty: record.ty,
-            offset: record.offset,
-            bytes: record.bytes(),
-        })
-    }
-
-    /// The tensors, in file order, which is the order of their data.
-    pub fn tensors(&self) -> impl Iterator<Item = Tensor> {
-        (0..self.tensor_count()).filter_map(|index| self.tensor(index))
-    }
-
-    /// The index of the tensor with this name.
-    pub fn tensor_index(&self, name: &str) -> Option<usize> {
-        self.tensors.find(&self.pages, name.as_bytes())
-    }
-
-    /// File offset and size of tensor `index`, without decoding its name.
-    pub(crate) fn extent(&self, index: usize) -> Option<(u64, u64)> {
-        let record = self.record(index)?;
-        Some((record.offset, record.bytes()))
-    }
-
-    /// File offset of the field in which tensor `index` says its data offset. The 4 bytes before it are its type, and
-    /// 8 bytes for each dimension stand before those.
-    pub fn offset_field(&self, index: usize) -> Option<u64> {
-        Some(self.record(index)?.offset_field)
-    }
-
-    fn record(&self, index: usize) -> Option<Record<'_>> {
-        let name = self.pages.string(self.tensors.start(index)?);
+    pub fn tensor(&self, index: usize) -> Option<Tensor<'_>> {
+        let name = self.tensor_name(index)?;
         let mut at = name.offset().saturating_add(name.len());
         let dim_count = self.pages.u32(at).min(DIMENSIONS as u32) as u8;
         at = at.saturating_add(4);
@@ -190,7 +135,31 @@ impl Header {
         let ty = TensorType::from_number(self.pages.u32(at))?;
         let offset_field = at.saturating_add(4);
         let offset = self.pages.u64(offset_field).saturating_add(self.layout.data_start);
-        Some(Record { name, dims, dim_count, ty, offset, offset_field })
+        // The size was found to be below 2^63 when the record was read.
+        let bytes = ty.byte_size(dims.get(..usize::from(dim_count)).unwrap_or_default()).unwrap_or(0);
+        Some(Tensor { name, dims, dim_count, offset_field, ty, offset, bytes })
+    }
+
+    /// The tensors, in file order, which is the order of their data.
+    pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
+        (0..self.tensor_count()).filter_map(|index| self.tensor(index))
+    }
+
+    /// The index of the tensor with this name.
+    pub fn tensor_index(&self, name: &str) -> Option<usize> {
+        self.tensors.find(&self.pages, name.as_bytes())
+    }
+
+    /// File offset and size of tensor `index`.
+    pub(crate) fn extent(&self, index: usize) -> Option<(u64, u64)> {
+        let tensor = self.tensor(index)?;
+        Some((tensor.offset, tensor.bytes))
+    }
+
+    /// File offset of the field in which tensor `index` says its data offset. The 4 bytes before it are its type, and
+    /// 8 bytes for each dimension stand before those.
+    pub fn offset_field(&self, index: usize) -> Option<u64> {
+        Some(self.tensor(index)?.offset_field)
     }
 
     /// The name of tensor `index`.
@@ -210,9 +179,9 @@ impl Header {
 
     /// File offset of dimension `k` of tensor `index`, or of its type where it has fewer.
     pub(crate) fn dim_offset(&self, index: usize, k: u64) -> Option<u64> {
-        let name = self.pages.string(self.tensors.start(index)?);
+        let name = self.tensor_name(index)?;
         let count_at = name.offset().saturating_add(name.len());
-        let count = u64::from(self.pages.u32(count_at).min(4));
+        let count = u64::from(self.pages.u32(count_at).min(DIMENSIONS as u32));
         Some(count_at.saturating_add(4).saturating_add(k.min(count).saturating_mul(8)))
     }
 
@@ -302,21 +271,21 @@ impl<'a> Array<'a> {
     }
 }
 
-impl Tensor {
-    /// Its name: 1 to 63 bytes, unique in the file.
-    pub fn name(&self) -> &str {
-        &self.name
+impl<'a> Tensor<'a> {
+    /// Its name: 1 byte to limit NAME_BYTES, UTF-8 without control characters, unique in the file.
+    pub fn name(&self) -> Bytes<'a> {
+        self.name
     }
 
-    /// Its dimensions as the file lists them, the fastest running first: 0 to 4; none means one element.
+    /// Its dimensions as the file lists them, the fastest running first: at most limit DIMENSIONS; none means one element.
     pub fn dims(&self) -> &[u64] {
         self.dims.get(..usize::from(self.dim_count)).unwrap_or_default()
     }
 }
 
-impl fmt::Debug for Tensor {
+impl fmt::Debug for Tensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {} {:?} at {}", &*self.name, self.ty.name(), self.dims(), self.offset)
+        write!(f, "{:?} {} {:?} at {}", self.name, self.ty.name(), self.dims(), self.offset)
     }
 }
 

@@ -10,11 +10,8 @@ pub(crate) const DEFAULT_ALIGNMENT: u64 = 32;
 /// Rule 12: the lowest and the highest alignment.
 pub(crate) const ALIGNMENTS: core::ops::RangeInclusive<u32> = 8..=1 << 20;
 
-/// Rule 13: bytes of the longest tensor name.
-pub(crate) const NAME_BYTES: u64 = 63;
-
-/// Rule 14: the most dimensions of a tensor.
-pub(crate) const DIMENSIONS: usize = 4;
+/// Rule 14: the most dimensions that limit DIMENSIONS can allow.
+pub(crate) const DIMENSIONS: usize = 8;
 
 /// Rule 15: what a dimension, and every product and sum of sizes, stays within.
 pub(crate) const SIZE: u64 = i64::MAX as u64;

@@ -136,10 +136,10 @@ impl ToJson for Entry<'_> {
     }
 }
 
-impl ToJson for Tensor {
+impl ToJson for Tensor<'_> {
     fn to_json(&self, json: &mut Json<'_>) -> fmt::Result {
         json.value(&object(|json| {
-            json.field("name", self.name())?;
+            json.field("name", &self.name())?;
             json.field("type", self.ty.name())?;
             json.field("dims", &array(|json| self.dims().iter().try_for_each(|dim| json.value(dim))))?;
             json.field("offset", &self.offset)?;

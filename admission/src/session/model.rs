@@ -70,7 +70,7 @@ impl<S: Read> Model<S> {
     }
 
     /// The tensor with this name: its record and its bytes.
-    pub fn tensor_named(&self, name: &str) -> Option<(Tensor, &[u8])> {
+    pub fn tensor_named(&self, name: &str) -> Option<(Tensor<'_>, &[u8])> {
         let index = self.header.tensor_index(name)?;
         Some((self.header.tensor(index)?, self.tensor(index)?))
     }

@@ -112,6 +112,14 @@ impl<'a> Bytes<'a> {
         (end == *suffix).then(|| self.first(len))
     }
 
+    /// Whether these three bytes occur in it.
+    pub(crate) fn contains(&self, three: &[u8; 3]) -> bool {
+        (0..self.len.saturating_sub(2)).any(|at| {
+            let place = Bytes { at: self.at.saturating_add(at), len: 3, ..*self };
+            place == *three.as_slice()
+        })
+    }
+
     pub(crate) fn byte(&self, index: u64) -> Option<u8> {
         (index < self.len).then(|| self.pages.byte(self.at.saturating_add(index)))
     }

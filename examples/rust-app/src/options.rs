@@ -61,6 +61,8 @@ fn limits(bag: &Option<JsValue>, storage: Storage) -> Result<Limits, Error> {
             "memory" => LimitId::Memory,
             "window" => LimitId::Window,
             "trailingBytes" => LimitId::TrailingBytes,
+            "nameBytes" => LimitId::NameBytes,
+            "dimensions" => LimitId::Dimensions,
             _ => return Err(wrong("limits", "the name of a limit", &name)),
         };
         if let Some(value) = whole_number(bag, &name)? {

@@ -13,13 +13,14 @@ export const STATUS = {
   handle: -1, state: -2, argument: -3, offset: -4, window: -5, unwritten: -6,
   sessions: -16, memory: -17, budget: -18,
   magic: -32, version: -33, header: -34, limit: -35, layout: -36, truncated: -37, trailing: -38, digest: -39,
+  set: -40, profile: -41,
   poisoned: -64,
 };
 
 /** Id by name, from the contract's table of limits. */
 export const LIMIT = {
   header_bytes: 1, metadata_entries: 2, tensors: 3, string_bytes: 4, array_items: 5, memory: 6, window: 7,
-  trailing_bytes: 8,
+  trailing_bytes: 8, name_bytes: 9, dimensions: 10,
 };
 
 export const OPEN_WINDOW = 65536;

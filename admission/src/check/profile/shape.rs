@@ -5,6 +5,7 @@ use super::keys::{Field, Hyper};
 use super::vocabulary::Vocabulary;
 use crate::error::Path;
 use crate::format::Header;
+use crate::store::Bytes;
 
 /// The most blocks that the reader has room for.
 const MOST_BLOCKS: u64 = 512;
@@ -32,10 +33,20 @@ pub(super) fn blocks(header: &Header, hyper: &Hyper<'_>, findings: &mut Findings
 }
 
 /// `N` of a name `blk.N.REST`; a number too large for 64 bits is the largest.
-fn block_of(name: &str) -> Option<u64> {
-    let (digits, _) = name.strip_prefix("blk.")?.split_once('.')?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+fn block_of(name: Bytes<'_>) -> Option<u64> {
+    let rest = name.after_text("blk.")?;
+    let mut block = None;
+    for index in 0..rest.len() {
+        match rest.byte(index)? {
+            b'.' => return block,
+            digit if digit.is_ascii_digit() => {
+                let digit = u64::from(digit.saturating_sub(b'0'));
+                block = Some(block.unwrap_or(0u64).saturating_mul(10).saturating_add(digit));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// L7: attention heads, feed-forward lengths and experts fit each other.

@@ -66,7 +66,7 @@ pub(crate) fn limits(from: &mut Source<'_>, storage: gguf_admission::Storage, le
     let mut limits = Limits::new(storage).with(LimitId::Memory, CEILING).with(LimitId::Window, 4096);
     if from.chance(64) {
         for _ in 0..1 + from.below(2) {
-            match from.below(8) {
+            match from.below(10) {
                 0 => limits.set(LimitId::HeaderBytes, from.short() as u64 % (length as u64 + 9)),
                 1 => limits.set(LimitId::MetadataEntries, from.below(9) as u64),
                 2 => limits.set(LimitId::Tensors, from.below(7) as u64),
@@ -74,6 +74,8 @@ pub(crate) fn limits(from: &mut Source<'_>, storage: gguf_admission::Storage, le
                 4 => limits.set(LimitId::ArrayItems, from.below(9) as u64),
                 5 => limits.set(LimitId::TrailingBytes, from.below(60) as u64),
                 6 => limits.set(LimitId::Window, from.short() as u64),
+                7 => limits.set(LimitId::NameBytes, from.below(20) as u64),
+                8 => limits.set(LimitId::Dimensions, from.below(10) as u64),
                 _ => limits.set(LimitId::Memory, from.short() as u64 * 4),
             };
         }

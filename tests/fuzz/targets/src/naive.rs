@@ -332,10 +332,10 @@ fn tensor<'a>(
     sum: &mut u128,
     path: &str,
 ) -> Result<u128, Fault> {
-    let name = reader.name(63, names, &format!("{path}.name"))?;
+    let name = reader.name(reader.limits.get(LimitId::NameBytes) as usize, names, &format!("{path}.name"))?;
     let at = reader.at;
     let count = reader.u32(&format!("{path}.dims"))?;
-    if count > 4 {
+    if u64::from(count) > reader.limits.get(LimitId::Dimensions) {
         return fault("header", at, format!("{path}.dims"));
     }
     let first = reader.at;

@@ -84,7 +84,7 @@ fn holds(model: &Model, file: &[u8]) {
         assert_eq!(bytes, &file[start..start + bytes.len()]);
         assert_eq!(bytes.len() as u64, tensor.bytes);
         assert!(bytes.is_empty() || (bytes.as_ptr().addr() as u64).is_multiple_of(header.alignment()));
-        assert_eq!(header.tensor_index(tensor.name()), Some(index));
+        assert_eq!(header.tensor_index(&tensor.name().to_string()), Some(index));
     }
     for (index, entry) in header.entries().enumerate() {
         let key = entry.key.to_vec().expect("there is memory");

@@ -79,7 +79,7 @@ fn facts(model: &Model) -> Facts {
         tensors: header
             .tensors()
             .map(|tensor| {
-                let name = tensor.name().as_bytes().to_vec();
+                let name = tensor.name().to_vec().expect("memory");
                 (name, tensor.dims().to_vec(), tensor.ty.number(), tensor.offset, tensor.bytes)
             })
             .collect(),

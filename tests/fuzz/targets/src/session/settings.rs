@@ -23,7 +23,7 @@ impl Host {
             Some(State::HeaderReady) => id == LimitId::Memory as i32,
             _ => false,
         };
-        let known = (1..=8).contains(&id);
+        let known = LimitId::from_number(id).is_some();
         let result = self.registry.limit(handle, id, value);
         match &result {
             Ok(effect) => {
