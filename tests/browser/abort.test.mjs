@@ -46,7 +46,7 @@ inEachBrowser(test => {
         }, type);
         assert.deepEqual(result.wrong, []);
         assert.ok(result.pulls >= Math.floor(small().length / 150));
-      });
+      }, { needs: type ? ['byte streams'] : [] });
     }
   }
 
@@ -135,7 +135,7 @@ inEachBrowser(test => {
       }, { url, name });
       assert.deepEqual(result.wrong, []);
       assert.ok(result.aborted >= 2, `only ${result.aborted} were aborted in time`);
-    });
+    }, { needs: name.includes('private') ? ['private files'] : [] });
   }
 
   test('an abort of a synchronous handle in a worker leaves the handle open and usable', async ({ page }) => {
@@ -153,7 +153,7 @@ inEachBrowser(test => {
       return [fault.name, size === bytes.length, state];
     });
     assert.deepEqual(result, ['AbortError', true, 'admitted']);
-  });
+  }, { needs: ['private files'] });
 
   test('a signal that is aborted already reads and fetches nothing, and gives the source back unlocked', async ({
     page,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startWebKit } from './webkit.mjs';
 
 /**
  * @typedef {object} Page
@@ -37,6 +38,8 @@ import { join } from 'node:path';
  * @typedef {object} Kind
  * @property {string[]} programs
  * @property {string[]} packages
+ * @property {string[]} [lacks]  what the tests may ask for and this browser has not
+ * @property {string} [display]  the program that makes a screen for a browser that needs one
  * @property {(program: string, profile: string, options: StartOptions) => Promise<Omit<Browser, 'name'>>} start
  */
 
@@ -51,6 +54,14 @@ const KINDS = {
     programs: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
     packages: ['puppeteer-core'],
     start: startFirefox,
+  },
+  webkit: {
+    programs: ['/usr/bin/WebKitWebDriver'],
+    packages: [],
+    display: '/usr/bin/Xvfb',
+    // Broken bodies: a body of unknown length that breaks ends as if it were whole. Small chunks: a file's are larger.
+    lacks: ['byte streams', 'private files', 'emulated media', 'broken bodies', 'small chunks'],
+    start: async program => startWebKit(program, running),
   },
 };
 
@@ -67,11 +78,23 @@ export const names = (process.env.GGUF_BROWSERS ?? Object.keys(KINDS).join(','))
 export function whyNot(name) {
   const kind = KINDS[name];
   if (!kind) return `GGUF_BROWSERS: no such browser: ${name} (known: ${Object.keys(KINDS).join(', ')})`;
-  if (!programOf(name)) return `${name} is not installed: \`cargo xtask test --browser\` installs it where it may`;
+  const { display } = kind;
+  if (!programOf(name) || (display && !existsSync(display)))
+    return `${name} is not installed: \`cargo xtask test --browser\` installs it where it may`;
   const missing = kind.packages.find(
     name => !existsSync(new URL(`node_modules/${name}/package.json`, import.meta.url)),
   );
   return missing && `${missing} is not installed: run \`npm ci\` in tests/browser`;
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} needs
+ * @returns {string | false} why a test that needs this is skipped
+ */
+export function lacking(name, needs) {
+  const missing = needs.filter(need => KINDS[name].lacks?.includes(need));
+  return missing.length > 0 && `${name} has no ${missing.join(', no ')}`;
 }
 
 /**

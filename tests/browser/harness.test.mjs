@@ -51,5 +51,5 @@ inEachBrowser(test => {
       return root.removeEntry('b').then(() => 'removed', error => error.name);
     }), 'NoModificationAllowedError');
     await page.runInWorker(() => globalThis.open.close());
-  });
+  }, { needs: ['private files'] });
 });

@@ -87,7 +87,7 @@ inEachBrowser(test => {
       [...new Set(result.map(({ same }) => same))],
       ['RangeError: too big', 'just a string', 'undefined'],
     );
-  });
+  }, { needs: ['byte streams'] });
 
   test('onHeader is asked about a file whose header and data come in one chunk, too', async ({ page }) => {
     const states = await page.run(async () => {

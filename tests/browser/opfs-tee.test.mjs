@@ -303,7 +303,7 @@ inEachBrowser((test, browserName) => {
     },
     { timeout: 180_000, skip: noModel },
   );
-});
+}, ['private files']);
 
 /** @param {{ url: string }} arg */
 async function admitInWorker({ url }) {

@@ -94,7 +94,7 @@ inEachBrowser(test => {
     ]) {
       assert.ok(result.wrong['1 length length'].includes(name), name);
     }
-  });
+  }, { needs: ['private files'] });
 
   test('a stream that is shorter or longer than declared is truncated or trailing', async ({ page }) => {
     const faults = await page.run(async () => {

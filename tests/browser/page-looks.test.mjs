@@ -151,5 +151,5 @@ inEachBrowser((test, browserName) => {
         await check('failed');
       });
     }
-  });
+  }, { needs: ['emulated media'] });
 });

@@ -117,7 +117,7 @@ inEachBrowser(test => {
       );
       assert.deepEqual(result, []);
     },
-    { skip },
+    { skip, needs: ['byte streams', 'private files'] },
   );
 
   test(
@@ -148,7 +148,7 @@ inEachBrowser(test => {
       }, APP);
       assert.deepEqual(result, ['admitted']);
     },
-    { skip },
+    { skip, needs: ['byte streams'] },
   );
 
   test(

@@ -48,7 +48,7 @@ inEachBrowser((test, browserName) => {
           const { url } = server.put({ body });
           assert.deepEqual(await page[place](admitAll, { url, name }), []);
         }
-      });
+      }, { needs: name in made.NEEDS ? [made.NEEDS[name]] : [] });
     }
   }
 
@@ -221,7 +221,7 @@ inEachBrowser((test, browserName) => {
       return [...new Set(found)];
     });
     assert.deepEqual(result, ['admitted']);
-  });
+  }, { needs: ['byte streams'] });
 
   test('a Response and its clone are both admitted, at once or one after the other', async ({ page, server }) => {
     const { url } = server.put({ body: FILES.middle });
@@ -269,7 +269,7 @@ inEachBrowser((test, browserName) => {
         assert.ok(type ? offset <= at && offset > at - 1.1e6 : offset === at, `offset ${offset} for a break at ${at}`);
       }
       assert.equal(result.digests.sha256, result.expected);
-    });
+    }, { needs: type ? ['byte streams'] : [] });
   }
 
   test('an async iterable that throws, or gives something else than bytes, is a source error and is closed', async ({

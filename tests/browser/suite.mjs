@@ -1,7 +1,7 @@
 // Runs the same tests in each browser, one browser after the other.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { names, start, whyNot } from './drive.mjs';
+import { lacking, names, start, whyNot } from './drive.mjs';
 import { serve } from './server.mjs';
 
 /**
@@ -11,7 +11,12 @@ import { serve } from './server.mjs';
  * @property {import('./server.mjs').Server} server
  */
 
-/** @typedef {{ timeout?: number, skip?: string | false }} DefineOptions */
+/**
+ * @typedef {object} DefineOptions
+ * @property {number} [timeout]
+ * @property {string | false} [skip]
+ * @property {string[]} [needs]  what not every browser has: see `lacks` in drive.mjs
+ */
 /** @typedef {(title: string, run: (given: Given) => Promise<unknown>, options?: DefineOptions) => void} Define */
 
 /**
@@ -20,8 +25,9 @@ import { serve } from './server.mjs';
  * nobody's.
  *
  * @param {(test: Define, name: string) => void} define
+ * @param {string[]} [allNeed]  what every one of the tests needs
  */
-export function inEachBrowser(define) {
+export function inEachBrowser(define, allNeed = []) {
   for (const name of names) {
     const reason = whyNot(name);
     describe(`in ${name}`, () => {
@@ -44,8 +50,9 @@ export function inEachBrowser(define) {
         await page.run(() => kit.leftovers());
         return page;
       };
-      define((title, run, { timeout = 60_000, skip = false } = {}) => {
-        test(title, { timeout, skip: reason ?? skip }, async () => {
+      define((title, run, { timeout = 60_000, skip = false, needs = [] } = {}) => {
+        const lacks = lacking(name, [...allNeed, ...needs]);
+        test(title, { timeout, skip: reason ?? (skip || lacks) }, async () => {
           const page = tab ?? (await fresh());
           tab = undefined;
           try {

@@ -1,5 +1,6 @@
 // Those who see the bytes as they pass: good, slow and failing ones.
 import assert from 'node:assert/strict';
+import { NEEDS } from './pages/sources.js';
 import { inEachBrowser } from './suite.mjs';
 
 inEachBrowser(test => {
@@ -48,7 +49,7 @@ inEachBrowser(test => {
       assert.deepEqual(result.wrong, []);
       assert.deepEqual(result.closes, [result.expected, result.expected]);
       assert.ok(result.same);
-    });
+    }, { needs: name in NEEDS ? [NEEDS[name]] : [] });
   }
 
   test('a slow tee holds the source back, and its bytes stay as they were until it has settled', async ({ page }) => {
@@ -81,7 +82,7 @@ inEachBrowser(test => {
       // A byte stream may fill its own queue by one piece.
       assert.ok(ahead <= 400_000, `the source was ${ahead} bytes ahead`);
     }
-  });
+  }, { needs: ['byte streams'] });
 
   test('a tee that fails, at once or later, in any write or in close, fails the admission and aborts all tees', async ({
     page,
@@ -197,5 +198,5 @@ inEachBrowser(test => {
       return JSON.stringify(first) === JSON.stringify(second);
     });
     assert.ok(result);
-  });
+  }, { needs: ['private files'] });
 });

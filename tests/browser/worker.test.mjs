@@ -106,7 +106,7 @@ inEachBrowser((test, browserName) => {
       return found;
     });
     assert.deepEqual(result, Array(10).fill(true));
-  });
+  }, { needs: ['byte streams'] });
 
   test('errors of the guest and of the source arrive with code, kind, offset and path', async ({ page, server }) => {
     const { url } = server.put({ status: 404 });
@@ -169,7 +169,7 @@ inEachBrowser((test, browserName) => {
       return wrong;
     });
     assert.deepEqual(result, []);
-  });
+  }, { needs: ['byte streams'] });
 
   test('an abort of a file or a download at any time cleans up', async ({ page, server }) => {
     const { url } = server.put({ body: middle(), rate: 40e6 });
@@ -241,7 +241,7 @@ inEachBrowser((test, browserName) => {
     for (let wait = 0; !served.requests[0].isOver && wait < 100; wait++)
       await new Promise(resolve => setTimeout(resolve, 20));
     assert.ok(served.requests[0].isOver, 'the download goes on');
-  });
+  }, { needs: ['private files'] });
 
   test('close in the middle ends what is under way as dead, unlocks the source and tells the tees', async ({
     page,
@@ -323,7 +323,7 @@ inEachBrowser((test, browserName) => {
     );
     for (const [index, { taken }] of results.entries())
       assert.ok(taken <= 65_536 + (index > 1 ? headerBytes(badTable()) : 0), `${taken} bytes`);
-  });
+  }, { needs: ['byte streams'] });
 
   test(
     'while the real model is admitted from a file in the worker, the page hears of it and does its own work',

@@ -70,7 +70,7 @@ inEachBrowser(test => {
         assert.deepEqual([found, kind, isCancelled], [code, 'rejected', true], name);
         assert.ok(taken <= atMost, `${name}: ${taken} bytes were taken, at most ${atMost}`);
       }
-    });
+    }, { needs: ['byte streams', 'private files'] });
 
     test(`a slow server has sent at most 1 MiB more of ${what}`, async ({ page, server }) => {
       const served = server.put({ body, rate: 8 * MIB, piece: 16 * KIB });
@@ -113,5 +113,5 @@ inEachBrowser(test => {
     await sleep(300);
     assert.ok(served.requests[0].isOver);
     assert.ok(served.sent() <= MIB + 64 * KIB, `${served.sent()} bytes were sent`);
-  });
+  }, { needs: ['small chunks'] });
 });

@@ -27,6 +27,8 @@ for (const name of ['getReader', 'pipeTo', 'pipeThrough', 'tee']) {
 }
 
 for (const kind of ['ReadableStreamDefaultReader', 'ReadableStreamBYOBReader']) {
+  // WebKitGTK has no byte streams, and so no reader of them.
+  if (!(kind in globalThis)) continue;
   replace(/** @type {any} */ (globalThis)[kind].prototype, 'read', (original, self, args) => {
     const result = original.apply(self, args);
     result.then((/** @type {any} */ { value }) => (taken += value?.byteLength ?? 0), () => {});

@@ -29,6 +29,14 @@ export const sources = {
   'a file handle of the private file system': ({ bytes }) => written('source.gguf', bytes),
 };
 
+/** @type {Record<string, string>} what not every engine has, and these sources are made of */
+export const NEEDS = {
+  'a byte stream': 'byte streams',
+  'a byte stream that fills what it is lent': 'byte streams',
+  'a file handle of the private file system': 'private files',
+  'a synchronous handle': 'private files',
+};
+
 /** @type {Record<string, (content: Content) => any>} */
 export const workerSources = {
   'a synchronous handle': async ({ bytes }) => (await written('source.gguf', bytes)).createSyncAccessHandle(),

@@ -5,8 +5,14 @@ use std::path::Path;
 use crate::project::Project;
 use crate::tools::shell;
 
-/// A browser's program and the package it comes in.
-const BROWSERS: [(&str, &str); 2] = [("/usr/bin/chromium", "chromium"), ("/usr/bin/firefox-esr", "firefox-esr")];
+/// A browser's program, or what it needs besides, and the package it comes in.
+const BROWSERS: [(&str, &str); 4] = [
+    ("/usr/bin/chromium", "chromium"),
+    ("/usr/bin/firefox-esr", "firefox-esr"),
+    ("/usr/bin/WebKitWebDriver", "webkit2gtk-driver"),
+    // The screen that WebKit needs.
+    ("/usr/bin/Xvfb", "xvfb"),
+];
 
 /// Installs the browsers that are missing. Where that can't be, says so: their tests then count as skipped.
 pub(crate) fn ensure(project: &Project) {
