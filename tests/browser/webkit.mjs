@@ -88,7 +88,8 @@ class Session {
           await this.call('POST', '/url', { url });
           await this.#evaluate(LOADED);
         }),
-      screenshot: path => here(async () => writeFile(path, Buffer.from(await this.call('GET', '/screenshot'), 'base64'))),
+      screenshot: path =>
+        here(async () => writeFile(path, Buffer.from(await this.call('GET', '/screenshot'), 'base64'))),
       close: () => here(() => this.call('DELETE', '/window')),
       native: {
         // The protocol tells of no error of a page; what the tests see of the page has to do.
