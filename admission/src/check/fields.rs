@@ -8,8 +8,8 @@ use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
 use crate::format::{Header, ValueType};
 
-/// How far before a length that makes no sense a byte that was replaced is looked for: further than the longest value of
-/// a fixed size.
+/// How far before a length that makes no sense a byte that was replaced is looked for: further than the longest value
+/// of a fixed size.
 const REWRITTEN_WITHIN: u64 = 16;
 
 /// What the fields are measured against.

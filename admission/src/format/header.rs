@@ -277,7 +277,8 @@ impl<'a> Tensor<'a> {
         self.name
     }
 
-    /// Its dimensions as the file lists them, the fastest running first: at most limit DIMENSIONS; none means one element.
+    /// Its dimensions as the file lists them, the fastest running first: at most limit DIMENSIONS; none means one
+    /// element.
     pub fn dims(&self) -> &[u64] {
         self.dims.get(..usize::from(self.dim_count)).unwrap_or_default()
     }

@@ -88,8 +88,8 @@ impl Engine {
         &self.prompt
     }
 
-    /// Evaluates the pending tokens and chooses the next one, which is then pending. [`Code::State`] when none is pending,
-    /// [`Code::Budget`] when the context is full; then nothing has changed.
+    /// Evaluates the pending tokens and chooses the next one, which is then pending. [`Code::State`] when none is
+    /// pending, [`Code::Budget`] when the context is full; then nothing has changed.
     pub fn generate_next_token(&mut self) -> Result<i32, Error> {
         if self.pending.is_empty() {
             return Err(Error::new(Code::State, format_args!("no token is pending: set a prompt, or feed a token")));
@@ -141,7 +141,8 @@ impl Engine {
         self.sampler = sampler;
     }
 
-    /// Empties the context, with what is pending and the prompt, and sets how many tokens it has room for; 0 keeps that.
+    /// Empties the context, with what is pending and the prompt, and sets how many tokens it has room for; 0 keeps
+    /// that.
     pub fn reset_context(&mut self, tokens: i32) -> Result<(), Error> {
         let longest = self.network.longest();
         let length = match usize::try_from(tokens) {

@@ -1,7 +1,7 @@
 //! Gemma 3 over candle's tensors: the weights stay as they were admitted, and candle multiplies by them.
 //!
-//! Everything between the products is computed here, in f32 that this file allocates: keys and values of the context are
-//! reserved whole before the first token, so that a context that does not fit is an answer.
+//! Everything between the products is computed here, in f32 that this file allocates: keys and values of the context
+//! are reserved whole before the first token, so that a context that does not fit is an answer.
 
 use std::sync::Arc;
 
@@ -27,15 +27,16 @@ pub enum Precision {
 
 /// A network with the tokens that it has seen.
 ///
-/// Invariants: `position <= length`; each layer's `keys` and `values` hold `position` tokens, in room for `length`, or are
-/// empty.
+/// Invariants: `position <= length`; each layer's `keys` and `values` hold `position` tokens, in room for `length`, or
+/// are empty.
 pub struct Network {
     config: Config,
     embedding: Arc<QTensor>,
     output: Matrix,
     output_norm: Vec<f32>,
     layers: Vec<Layer>,
-    /// Turns a token further in a rotation, a number for each pair of a head: in layers that see all, and in the others.
+    /// Turns a token further in a rotation, a number for each pair of a head: in layers that see all, and in the
+    /// others.
     turns: [Vec<f64>; 2],
     length: usize,
     position: usize,
@@ -145,8 +146,8 @@ impl Network {
         self.has_logits.then_some(&self.logits)
     }
 
-    /// Takes in tokens, at least one, all below the vocabulary's size. [`Code::Budget`] when the context has no room for
-    /// them and [`Code::Memory`] when there is no memory for it: then nothing has changed.
+    /// Takes in tokens, at least one, all below the vocabulary's size. [`Code::Budget`] when the context has no room
+    /// for them and [`Code::Memory`] when there is no memory for it: then nothing has changed.
     pub fn evaluate(&mut self, tokens: &[u32]) -> Result<(), Error> {
         let left = self.length - self.position;
         if tokens.len() > left {

@@ -14,8 +14,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler that starts at `seed`: the same seed chooses the same tokens. [`Code::Argument`] for a temperature that is
-    /// not from 0 to 100, a negative `top_k`, or a `top_p` that is not above 0 and at most 1.
+    /// A sampler that starts at `seed`: the same seed chooses the same tokens. [`Code::Argument`] for a temperature
+    /// that is not from 0 to 100, a negative `top_k`, or a `top_p` that is not above 0 and at most 1.
     pub fn new(temperature: f32, top_k: i32, top_p: f32, seed: i64) -> Result<Sampler, Error> {
         let refused = |why| Err(Error::new(Code::Argument, why));
         if !(0.0..=100.0).contains(&temperature) {

@@ -1,5 +1,5 @@
-//! SentencePiece's tokeniser as GGUF files of the model `llama` describe it, in `tokenizer.ggml.*`. It answers what llama.cpp
-//! answers when it is told that the text has no control tokens.
+//! SentencePiece's tokeniser as GGUF files of the model `llama` describe it, in `tokenizer.ggml.*`. It answers what
+//! llama.cpp answers when it is told that the text has no control tokens.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -41,8 +41,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// How many tokens the vocabulary has; an error of code `limit` where it is another tokeniser's, or its arrays do not
-    /// fit each other.
+    /// How many tokens the vocabulary has; an error of code `limit` where it is another tokeniser's, or its arrays do
+    /// not fit each other.
     pub fn count(header: &Header) -> Result<usize, Error> {
         expect_text(header, "tokenizer.ggml.model", "llama")?;
         let texts = array(header, "tokenizer.ggml.tokens", ValueType::String)?;
@@ -170,8 +170,8 @@ impl Tokens {
         self.end
     }
 
-    /// The tokens of a text, with the first one that the file asks for, and the last. Names of control tokens in the text
-    /// are text.
+    /// The tokens of a text, with the first one that the file asks for, and the last. Names of control tokens in the
+    /// text are text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
         let mut ids = reserved(text.len() + 3)?;
         ids.extend(self.begin);

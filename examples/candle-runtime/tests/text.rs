@@ -1,7 +1,7 @@
 //! The network against an independent one: numpy over weights that gguf-py dequantised (`reference.py`).
 //!
-//! Greedy text alone is no fair test of the fast mode, which rounds activations to 8 bits: where two tokens are almost as
-//! likely, the rounding decides. So it is fed the reference's tokens, and must agree where the reference is sure.
+//! Greedy text alone is no fair test of the fast mode, which rounds activations to 8 bits: where two tokens are almost
+//! as likely, the rounding decides. So it is fed the reference's tokens, and must agree where the reference is sure.
 
 mod common;
 
@@ -44,7 +44,8 @@ fn greatest(logits: &[f32]) -> u32 {
     logits.iter().position(|logit| *logit == most).expect("there is one") as u32
 }
 
-/// Feeds a case's tokens. For each step: how far the worst of the reference's logits is off, and whether the token is its.
+/// Feeds a case's tokens. For each step: how far the worst of the reference's logits is off, and whether the token is
+/// its.
 fn fed(network: &mut Network, case: &Case) -> Vec<(f32, bool)> {
     network.reset(1024);
     let mut next = case.prompt.clone();

@@ -1,5 +1,5 @@
-//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native | --command | --upload`: what admission costs, as ratios inside one
-//! run.
+//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] | --native | --command | --upload`: what admission
+//! costs, as ratios inside one run.
 
 use crate::commands::{build, model};
 use crate::failure::Failure;

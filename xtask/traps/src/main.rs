@@ -1,8 +1,8 @@
-//! `gguf-traps MODULE OUT`: writes a linked module without its imports. Each imported function becomes one that traps, and
-//! what wasm-bindgen left for its own tools goes.
+//! `gguf-traps MODULE OUT`: writes a linked module without its imports. Each imported function becomes one that traps,
+//! and what wasm-bindgen left for its own tools goes.
 //!
-//! For code that is linked and never runs: a library's source of random numbers, say, in a program that wants none. If it
-//! did run after all, the call would trap, as a bug does, and not do something else.
+//! For code that is linked and never runs: a library's source of random numbers, say, in a program that wants none. If
+//! it did run after all, the call would trap, as a bug does, and not do something else.
 
 use std::error::Error;
 use std::process::ExitCode;
