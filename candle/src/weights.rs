@@ -297,7 +297,10 @@ fn unknown(tensor: &Tensor<'_>, at: u64, index: usize) -> Error {
 fn record(tensor: &Tensor<'_>) -> usize {
     let shape = tensor.dims().len().saturating_mul(size_of::<usize>());
     let own = size_of::<Slot>().saturating_add(size_of::<u32>());
-    RECORD.saturating_add(own).saturating_add(usize::try_from(tensor.name().len()).unwrap_or(usize::MAX)).saturating_add(shape)
+    RECORD
+        .saturating_add(own)
+        .saturating_add(usize::try_from(tensor.name().len()).unwrap_or(usize::MAX))
+        .saturating_add(shape)
 }
 
 fn gap(plan: &Plan<'_>) -> usize {
