@@ -8,11 +8,11 @@ use std::io;
 use bytes::Buf;
 use futures_core::Stream;
 
-use crate::contract::{Limits, Storage};
+use crate::contract::{Limits, OPEN_WINDOW, Storage};
 use crate::digests::{Algorithm, Digest, EVIDENCE, Evidence};
 use crate::error::Error;
 use crate::memory;
-use crate::session::{Model, OPEN_WINDOW, Session};
+use crate::session::{Model, Session};
 use crate::sink::{Resident, Sink, Verify};
 
 /// What to admit a file as.

@@ -16,4 +16,4 @@ pub use self::keep::Keep;
 pub(crate) use self::lending::MARK;
 pub use self::model::{File, Model};
 pub use self::read::Read;
-pub use self::session::{OPEN_WINDOW, Session};
+pub use self::session::Session;

@@ -8,6 +8,9 @@ const MIB: u64 = 1024 * KIB;
 /// 4 GiB less the room that a module needs for itself: no wasm32 memory can hold more.
 pub(crate) const MEMORY_BOUND: u64 = 4096 * MIB - 16 * MIB;
 
+/// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
+pub const OPEN_WINDOW: usize = 64 * 1024;
+
 /// The largest integer that a JSON number carries exactly in JavaScript: 2^53 - 1.
 pub(crate) const EXACT: u64 = (1 << 53) - 1;
 

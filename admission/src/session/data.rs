@@ -11,7 +11,7 @@ use crate::sink::Sink;
 
 /// A long chunk is stored and hashed piece by piece, while each piece is in the cache. An engine that compiles in tiers
 /// also needs it: it takes up better code for a loop only where the loop is called again.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// What has come of the file.
 ///

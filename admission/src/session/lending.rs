@@ -1,7 +1,7 @@
 //! The session of a sink that lends: a window is lent, a host fills it, and its bytes are committed.
 
-use super::session::{OPEN_WINDOW, Session, clip};
-use crate::contract::{Code, LimitId, State};
+use super::session::{Session, clip};
+use crate::contract::{Code, LimitId, OPEN_WINDOW, State};
 use crate::error::Error;
 use crate::sink::Lend;
 
@@ -35,6 +35,8 @@ impl<S: Lend> Session<S> {
             State::HeaderReady => self.consent(most)?,
             _ => {}
         }
+        let prepared = self.sink.as_mut().map_or(Ok(()), |sink| sink.prepare(most));
+        prepared.map_err(|error| self.refuse(error))?;
         let window = match &mut self.sink {
             Some(sink) => sink.lend(self.data.position(), most),
             None => &mut [],

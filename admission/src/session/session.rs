@@ -1,19 +1,16 @@
 //! One file on its way in: the state machine that checks every byte in the push that brought it.
 
-use super::data::Data;
+use super::data::{Data, PIECE};
 use super::model::Model;
 use super::room::Room;
 use super::staging::Staging;
 use crate::check::Bounds;
 use crate::check::profile::Judge;
-use crate::contract::{Code, EXACT, Kind, LimitId, Limits, State};
+use crate::contract::{Code, EXACT, Kind, LimitId, Limits, OPEN_WINDOW, State};
 use crate::digests::{Algorithm, Digests, Evidence};
 use crate::error::Error;
 use crate::format::Header;
 use crate::sink::{Plan, Sink};
-
-/// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
-pub const OPEN_WINDOW: usize = 64 * 1024;
 
 /// A file on its way into `S`.
 ///
@@ -194,16 +191,23 @@ impl<S: Sink> Session<S> {
         let inside = self.inside(bytes);
         let taken = match self.state {
             State::Open => self.take_header(inside)?,
-            _ => {
-                let taken = self.data.take(inside, self.sink.as_mut());
-                self.settle(taken)?;
-                inside.len()
-            }
+            _ => self.take_data(inside)?,
         };
         if taken == inside.len() && taken < bytes.len() && self.state != State::HeaderReady {
             return Err(self.past_length());
         }
         Ok(taken)
+    }
+
+    /// Takes data, piece by piece: a sink may have to make room for each.
+    fn take_data(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        for piece in bytes.chunks(PIECE) {
+            let prepared = self.sink.as_mut().map_or(Ok(()), |sink| sink.prepare(piece.len()));
+            prepared.map_err(|error| self.refuse(error))?;
+            let taken = self.data.take(piece, self.sink.as_mut());
+            self.settle(taken)?;
+        }
+        Ok(bytes.len())
     }
 
     /// Takes the header's part of `bytes`, piece by piece: room is made for no more than a window at a time.
@@ -347,7 +351,7 @@ impl<S: Sink> Session<S> {
     }
 
     /// A sink's refusal: one that can be tried again changes nothing.
-    fn refuse(&mut self, error: Error) -> Error {
+    pub(super) fn refuse(&mut self, error: Error) -> Error {
         if error.code().kind() == Kind::Retry { error } else { self.reject(error) }
     }
 

@@ -60,6 +60,10 @@ impl Sink for Builtin {
         either!(self, sink => sink.reserve(plan))
     }
 
+    fn prepare(&mut self, bytes: usize) -> Result<(), Error> {
+        either!(self, sink => sink.prepare(bytes))
+    }
+
     fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error> {
         either!(self, sink => sink.write(offset, zone, bytes))
     }

@@ -1,10 +1,13 @@
 //! The sink that keeps a model: its data as it lies in the file, in segments cut at tensor starts.
 //!
+//! Where the length of the file is declared, all is reserved at once. Else the room grows as bytes come, so that a header
+//! that claims more than the file has costs what was sent.
+//!
 //! One buffer for all would ask the allocator for the whole file in a row, and growing it would cost the file once
 //! more. A buffer a tensor would make windows as small as the smallest tensor.
 
 use super::sink::{Lend, Plan, Sink};
-use crate::contract::{Code, MEMORY_BOUND};
+use crate::contract::{Code, MEMORY_BOUND, OPEN_WINDOW};
 use crate::error::{Error, Path};
 use crate::format::{Header, Zone};
 use crate::memory;
@@ -12,6 +15,10 @@ use crate::store::RECORD_BYTES;
 
 /// A segment takes tensors up to this size; a larger tensor has one of its own.
 const SEGMENT: u64 = 64 * 1024 * 1024;
+
+/// The first room of a segment that grows, and the most that is made for a window in it: with the header beside it, what
+/// is held stays below twice what was sent and 64 MiB.
+const GROWTH: u64 = SEGMENT / 2;
 
 /// No buffer of a 32-bit memory is larger.
 const BUFFER_BOUND: u64 = i32::MAX as u64;
@@ -29,16 +36,22 @@ pub struct Resident {
 
 /// Consecutive bytes of the file.
 ///
-/// Invariants: `lead + filled <= bytes.len() <= lead + len <= capacity`: every byte up to `bytes.len()` is initialised,
-/// each was zeroed at most once; the first tensor of the segment stands at a multiple of the alignment.
+/// Invariants: `filled <= room <= len`; `lead + filled <= bytes.len() <= lead + room <= capacity`: every byte up to
+/// `bytes.len()` is initialised, each was zeroed at most once; where there is room, the first tensor of the segment stands
+/// at a multiple of the alignment.
 struct Segment {
     bytes: Vec<u8>,
     /// Unused bytes at the start of the buffer.
     lead: usize,
     filled: usize,
+    /// Bytes of the segment that there is room for.
+    room: usize,
     /// File offset and length.
     start: u64,
     len: u64,
+    /// From `start` to the first tensor, and the alignment that it has in memory.
+    before: u64,
+    alignment: u64,
 }
 
 /// A segment to be: `start .. end` of the file, its first tensor (if any) at `aligned`.
@@ -132,20 +145,53 @@ impl Resident {
 }
 
 impl Segment {
-    fn reserve(cut: &Cut, alignment: u64) -> Result<Segment, Error> {
-        let capacity = cut.bytes().saturating_add(alignment.saturating_sub(1));
-        let mut bytes: Vec<u8> = Vec::new();
-        memory::reserve(&mut bytes, usize::try_from(capacity).map_err(|_| Error::memory(capacity))?)?;
-        // The byte at `aligned` shall stand at a multiple of the alignment.
+    /// A segment without room.
+    fn new(cut: &Cut, alignment: u64) -> Segment {
         let before = cut.aligned.saturating_sub(cut.start);
-        let address = (bytes.as_ptr().addr() as u64).wrapping_add(before);
-        let lead = address.next_multiple_of(alignment.max(1)).wrapping_sub(address);
-        memory::zero_reserved(&mut bytes, lead as usize);
-        Ok(Segment { bytes, lead: lead as usize, filled: 0, start: cut.start, len: cut.bytes() })
+        let alignment = alignment.max(1);
+        Segment {
+            bytes: Vec::new(),
+            lead: 0,
+            filled: 0,
+            room: 0,
+            start: cut.start,
+            len: cut.bytes(),
+            before,
+            alignment,
+        }
     }
 
-    fn room(&self) -> usize {
-        (self.len as usize).saturating_sub(self.filled)
+    /// Makes room for `bytes` of the segment, which may move it; on an error nothing has changed.
+    fn make_room(&mut self, bytes: u64) -> Result<(), Error> {
+        let capacity = bytes.saturating_add(self.alignment.saturating_sub(1));
+        memory::reserve(&mut self.bytes, usize::try_from(capacity).map_err(|_| Error::memory(capacity))?)?;
+        let address = (self.bytes.as_ptr().addr() as u64).wrapping_add(self.before);
+        let lead = address.next_multiple_of(self.alignment).wrapping_sub(address) as usize;
+        if self.filled == 0 {
+            memory::zero_reserved(&mut self.bytes, lead);
+        } else if lead != self.lead {
+            let (from, to) = (self.lead..self.position(), lead.saturating_add(self.filled));
+            memory::zero_reserved(&mut self.bytes, to);
+            self.bytes.copy_within(from, lead);
+        }
+        self.lead = lead;
+        self.room = bytes as usize; // so many bytes were reserved
+        Ok(())
+    }
+
+    /// The room that a growing segment is given for `bytes`: a small one all at once, a large one by doubling.
+    fn growth(&self, bytes: u64) -> u64 {
+        bytes.max(GROWTH).max((self.filled as u64).saturating_mul(2)).min(self.len)
+    }
+
+    /// Bytes of it that are still to come.
+    fn missing(&self) -> usize {
+        usize::try_from(self.len).unwrap_or(usize::MAX).saturating_sub(self.filled)
+    }
+
+    /// Bytes of it that can be taken now.
+    fn free(&self) -> usize {
+        self.room.saturating_sub(self.filled)
     }
 
     fn position(&self) -> usize {
@@ -192,16 +238,39 @@ impl Sink for Resident {
         let mut segments = Vec::new();
         memory::reserve(&mut segments, cuts(plan).count())?;
         for cut in cuts(plan) {
-            memory::push_reserved(&mut segments, Segment::reserve(&cut, plan.header.alignment())?);
+            let mut segment = Segment::new(&cut, plan.header.alignment());
+            if plan.length.is_some() {
+                segment.make_room(segment.len)?;
+            }
+            memory::push_reserved(&mut segments, segment);
         }
-        *self = Resident { segments, current: 0 };
+        let mut reserved = Resident { segments, current: 0 };
+        // What waits for the consent was staged in a window of the header's, and a window of the data's follows.
+        reserved.prepare(plan.window.max(OPEN_WINDOW))?;
+        *self = reserved;
+        Ok(())
+    }
+
+    fn prepare(&mut self, bytes: usize) -> Result<(), Error> {
+        let mut left = bytes.min(GROWTH as usize);
+        for segment in self.segments.get_mut(self.current..).unwrap_or_default() {
+            let here = left.min(segment.missing());
+            if here > segment.free() {
+                let room = segment.growth((segment.filled as u64).saturating_add(here as u64));
+                segment.make_room(room)?;
+            }
+            left = left.saturating_sub(here);
+            if left == 0 {
+                break;
+            }
+        }
         Ok(())
     }
 
     fn write(&mut self, _offset: u64, _zone: Zone, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             let Some(segment) = self.current() else { break };
-            let (now, later) = bytes.split_at(bytes.len().min(segment.room()));
+            let (now, later) = bytes.split_at(bytes.len().min(segment.free()));
             if now.is_empty() {
                 break;
             }
@@ -233,7 +302,7 @@ impl Lend for Resident {
             return &mut [];
         };
         let at = segment.position();
-        let end = at.saturating_add(segment.room().min(most));
+        let end = at.saturating_add(segment.free().min(most));
         memory::zero_reserved(&mut segment.bytes, end);
         segment.bytes.get_mut(at..end).unwrap_or_default()
     }

@@ -11,7 +11,7 @@ use crate::format::{Header, Zone};
 /// 1. [`check`](Sink::check), once, in the push that completes the header, before the host has consented to anything.
 /// 2. [`requires`](Sink::requires) and [`reserve`](Sink::reserve), in the call that is the host's consent. A `reserve`
 ///    that answered a [`Retry`](crate::Kind::Retry) is called again by the next consent, so it begins from nothing.
-/// 3. [`write`](Sink::write) for every byte from the header's end on, in file order, each piece in one [`Zone`]. Bytes
+/// 3. [`prepare`](Sink::prepare) before each piece, then [`write`](Sink::write) for every byte from the header's end on, in file order, each piece in one [`Zone`]. Bytes
 ///    that a host wrote into a place lent by [`Lend`] come as [`filled`](Lend::filled) instead. In both cases
 ///    [`whole`](Sink::whole) follows the last piece of each tensor, and tensors without bytes are whole in their turn.
 /// 4. [`commit`](Sink::commit), when every check has passed.
@@ -41,6 +41,13 @@ pub trait Sink {
     /// Reserves storage for every tensor in `plan.header`. On an error nothing is kept: a
     /// [`Retry`](crate::Kind::Retry) may be tried again, anything else rejects the file.
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error>;
+
+    /// Makes room for the next `bytes` bytes, where [`reserve`](Sink::reserve) has not made room for all. Asked before
+    /// bytes are taken or lent, so that a [`Retry`](crate::Kind::Retry) has taken nothing; anything else rejects the file.
+    fn prepare(&mut self, bytes: usize) -> Result<(), Error> {
+        let _ = bytes;
+        Ok(())
+    }
 
     /// Takes `bytes`, which lie at file offset `offset`, all in `zone`. An error rejects the file, whatever its code:
     /// bytes that were taken cannot be given again.
