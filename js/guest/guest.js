@@ -1,59 +1,16 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
-import { AdmissionError, isAdmissionError, kindOf, messageOf, misuse } from '../core/errors.js';
+import { isAdmissionError, messageOf, misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
+import { refusal, trapped } from './answer.js';
+import { V1_EXPORTS, V2_EXPORTS } from './exports.js';
 import { long, wide, word } from './numbers.js';
 import { SINKS } from './settings.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
-/**
- * @typedef {object} V1Exports
- * @property {WebAssembly.Memory} memory
- * @property {(len: number) => number} alloc
- * @property {(ptr: number, len: number) => void} dealloc
- * @property {() => number} init_runtime
- * @property {(ptr: number, len: number) => number} load_model
- * @property {() => number} last_result_ptr
- * @property {() => number} last_result_len
- * @property {() => number} get_diagnostics_ptr
- * @property {() => number} get_diagnostics_len
- * @property {() => number} free_model
- */
+/** @typedef {import('./exports.js').V1Exports} V1Exports */
+/** @typedef {import('./exports.js').V2Exports} V2Exports */
 
-/**
- * @typedef {object} V2Exports
- * @property {() => number} abi_version
- * @property {(length: bigint, sink: number) => number} begin
- * @property {(handle: number, id: number, value: bigint) => bigint} limit
- * @property {(handle: number, mask: number) => number} digests
- * @property {(handle: number, algorithm: number, a: bigint, b: bigint, c: bigint, d: bigint) => number} expect_digest
- * @property {(handle: number) => bigint} evidence
- * @property {(handle: number, groups: number) => bigint} expect_evidence
- * @property {(handle: number, group: number) => bigint} lend_group
- * @property {(handle: number, group: number, len: number) => number} check_group
- * @property {(handle: number) => bigint} window
- * @property {(handle: number, offset: bigint, len: number) => number} push_chunk
- * @property {(handle: number) => number} finish
- * @property {(handle: number) => bigint} position
- * @property {(handle: number) => bigint} report
- * @property {(handle: number, index: number) => bigint} metadata
- * @property {(handle: number, index: number) => bigint} tensor
- * @property {(handle: number) => number} activate
- * @property {() => number} active
- * @property {(handle: number) => number} release
- * @property {() => bigint} last_error
- */
-
-export const V1_EXPORTS = [
-  'alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
-  'get_diagnostics_len', 'free_model',
-];
-/** Without those of 2.1, which are asked for where they are used. */
-export const V2_EXPORTS = [
-  'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
-  'tensor', 'activate', 'active', 'release', 'last_error',
-];
-const POISONED = -64;
 const utf8 = new TextDecoder();
 
 /**
@@ -421,18 +378,8 @@ export class Guest {
       // A bigint for a number.
       throw cause instanceof TypeError ? misuse(`${name}: ${messageOf(cause)}`, { cause }) : cause;
     }
-    if (result < 0) throw this.#failed(Number(result));
+    if (result < 0) throw refusal(Number(result), () => this.lastError());
     return result;
-  }
-
-  /** @param {number} status */
-  #failed(status) {
-    const detail = status <= POISONED ? null : this.lastError();
-    if (detail?.status !== status) {
-      const code = status === POISONED ? 'poisoned' : `status ${status}`;
-      return new AdmissionError(`the guest answered ${code}`, { code, kind: kindOf(status), status });
-    }
-    return new AdmissionError(detail.message, detail);
   }
 }
 
@@ -441,12 +388,3 @@ export class Guest {
  * @param {Partial<import('../core/errors.js').Detail>} [detail]
  */
 export const notAGuest = (why, detail) => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest', ...detail });
-
-/** @param {WebAssembly.RuntimeError} cause */
-const trapped = cause =>
-  new AdmissionError(`the guest trapped: ${messageOf(cause)}`, {
-    code: 'poisoned',
-    kind: 'dead',
-    status: POISONED,
-    cause,
-  });

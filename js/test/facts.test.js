@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HEADER_READ } from '../admit/deliver.js';
-import { V1_EXPORTS, V2_EXPORTS, Guest } from '../guest/guest.js';
+import { V1_EXPORTS, V2_EXPORTS } from '../guest/exports.js';
+import { Guest } from '../guest/guest.js';
 import { ALGORITHMS, LIMIT_IDS, SINKS } from '../guest/settings.js';
 import { TRANSFER_CEILING } from '../v1.js';
 import { freshGuest, v1Exports } from './support/guest.js';

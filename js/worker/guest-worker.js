@@ -102,8 +102,8 @@ export class GuestWorker {
   }
 
   /**
-   * Calls an export of the guest, whichever: a runtime's own, say. One turn of the worker. A negative answer is a status,
-   * and fails with an `AdmissionError`.
+   * Calls an export of the guest, whichever: a runtime's own, say. One turn of the worker. A negative answer is a
+   * status, and fails with an `AdmissionError`.
    *
    * @param {string} name
    * @param {...(number | bigint)} args  a bigint for each 64-bit number

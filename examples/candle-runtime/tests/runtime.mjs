@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Guest } from '../../../js/index.js';
 
-const MODULE = new WebAssembly.Module(readFileSync(new URL('../../../target/wasm/candle-runtime.wasm', import.meta.url)));
+const MODULE = new WebAssembly.Module(
+  readFileSync(new URL('../../../target/wasm/candle-runtime.wasm', import.meta.url)),
+)
 const utf8 = new TextDecoder();
 
 /** What the module imports: nothing. */

@@ -3,7 +3,15 @@
 const ALIGNMENT = 32;
 const LAYERS = 2, WIDTH = 64, HIDDEN = 128, HEADS = 2, HEAD = 32;
 /** Types with their number, elements and bytes of a block. */
-const TYPES = { F32: [0, 1, 4], F16: [1, 1, 2], Q4_0: [2, 32, 18], Q8_0: [8, 32, 34], BF16: [30, 1, 2], Q8_1: [9, 32, 36], IQ4_NL: [20, 32, 18] };
+const TYPES = {
+  F32: [0, 1, 4],
+  F16: [1, 1, 2],
+  Q4_0: [2, 32, 18],
+  Q8_0: [8, 32, 34],
+  BF16: [30, 1, 2],
+  Q8_1: [9, 32, 36],
+  IQ4_NL: [20, 32, 18],
+}
 
 /**
  * @param {object} [change]
@@ -67,14 +75,26 @@ function network(count) {
 /** Text, kind and score of each token. */
 function vocabulary() {
   const control = ['<pad>', '<eos>', '<bos>', '<unk>'].map(text => [text, 3, -1000]);
-  const bytes = Array.from({ length: 256 }, (_, byte) => [`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`, 6, -1000]);
+  const bytes = Array.from({ length: 256 }, (_, byte) => [
+    `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+    6,
+    -1000,
+  ])
   const letters = [...'abcdefghijklmnopqrstuvwxyz.,!?\u2581'].map(text => [text, 1, -20]);
-  const merged = ['th', 'the', '\u2581the', 'in', 'ing', 'er', '\u2581a', 'an', 'and'].map((text, at) => [text, 1, -1 - at]);
+  const merged = ['th', 'the', '\u2581the', 'in', 'ing', 'er', '\u2581a', 'an', 'and'].map((text, at) => [
+    text,
+    1,
+    -1 - at,
+  ])
   return [...control, ...bytes, ...letters, ...merged, ['\n\n', 4, -1000]];
 }
 
 function file(entries, tensors) {
-  const parts = [Buffer.from('GGUF\x03\0\0\0', 'latin1'), u64(Object.keys(tensors).length), u64(Object.keys(entries).length)];
+  const parts = [
+    Buffer.from('GGUF\x03\0\0\0', 'latin1'),
+    u64(Object.keys(tensors).length),
+    u64(Object.keys(entries).length),
+  ]
   for (const [key, value] of Object.entries(entries)) parts.push(string(key), ...entry(value));
   let offset = 0;
   const data = [];
@@ -93,7 +113,12 @@ function entry(value) {
   if (typeof value === 'number') return [u32(4), u32(value)];
   if ('bool' in value) return [u32(7), Buffer.of(value.bool ? 1 : 0)];
   if ('f32' in value) return [u32(6), f32(value.f32)];
-  const [of, items] = 'strings' in value ? [8, value.strings.map(string)] : 'f32s' in value ? [6, value.f32s.map(f32)] : [5, value.i32s.map(u32)];
+  const [of, items] =
+    'strings' in value
+      ? [8, value.strings.map(string)]
+      : 'f32s' in value
+        ? [6, value.f32s.map(f32)]
+        : [5, value.i32s.map(u32)]
   return [u32(9), u32(of), u64(items.length), ...items];
 }
 
@@ -105,13 +130,15 @@ function blocks(type, size) {
   const bytes = Buffer.alloc(size);
   const step = TYPES[type][2];
   for (let at = 0; at < size; at += step) {
-    if (type === 'F32') bytes.writeFloatLE(0.4 * random() - 0.2 + (size <= 4 * WIDTH ? 1 : 0), at);
-    else if (type === 'F16') bytes.writeUInt16LE(0x2c00 + Math.floor(random() * 0x800) + (random() < 0.5 ? 0x8000 : 0), at);
-    else if (type === 'BF16') bytes.writeUInt16LE(0x3d00 + Math.floor(random() * 0x80) + (random() < 0.5 ? 0x8000 : 0), at);
+    if (type === 'F32') bytes.writeFloatLE(0.4 * random() - 0.2 + (size <= 4 * WIDTH ? 1 : 0), at)
+    else if (type === 'F16')
+      bytes.writeUInt16LE(0x2c00 + Math.floor(random() * 0x800) + (random() < 0.5 ? 0x8000 : 0), at)
+    else if (type === 'BF16')
+      bytes.writeUInt16LE(0x3d00 + Math.floor(random() * 0x80) + (random() < 0.5 ? 0x8000 : 0), at)
     else {
       // A scale of 2^-9 for numbers of eight bits, of 2^-5 for those of four, and random numbers.
-      bytes.writeUInt16LE(type === 'Q8_0' ? 0x1800 : 0x2800, at);
-      for (let byte = 2; byte < step; byte++) bytes[at + byte] = random() * 256;
+      bytes.writeUInt16LE(type === 'Q8_0' ? 0x1800 : 0x2800, at)
+      for (let byte = 2; byte < step; byte++) bytes[at + byte] = random() * 256
     }
   }
   return bytes;

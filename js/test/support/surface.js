@@ -31,7 +31,7 @@ export function surfaceOfTypes() {
 export function errorCodes() {
   const codes = new Set();
   for (const file of scriptsOf('js')) {
-    if (/^js\/(test|demo)\//.test(file)) continue;
+    if (/^js\/(test|demo|command)\//.test(file)) continue;
     for (const [, code] of textOf(file).matchAll(/\bcode: '([a-z]+)'/g)) codes.add(code);
     // The helpers that take the code first.
     for (const [, code] of textOf(file).matchAll(/\b(?:retry|otherLength)\('([a-z]+)'/g)) codes.add(code);

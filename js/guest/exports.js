@@ -1,0 +1,49 @@
+// What a guest exports, by the versions of its ABI: docs/abi-v1.md, docs/abi-v2.md.
+
+/**
+ * @typedef {object} V1Exports
+ * @property {WebAssembly.Memory} memory
+ * @property {(len: number) => number} alloc
+ * @property {(ptr: number, len: number) => void} dealloc
+ * @property {() => number} init_runtime
+ * @property {(ptr: number, len: number) => number} load_model
+ * @property {() => number} last_result_ptr
+ * @property {() => number} last_result_len
+ * @property {() => number} get_diagnostics_ptr
+ * @property {() => number} get_diagnostics_len
+ * @property {() => number} free_model
+ */
+
+/**
+ * @typedef {object} V2Exports
+ * @property {() => number} abi_version
+ * @property {(length: bigint, sink: number) => number} begin
+ * @property {(handle: number, id: number, value: bigint) => bigint} limit
+ * @property {(handle: number, mask: number) => number} digests
+ * @property {(handle: number, algorithm: number, a: bigint, b: bigint, c: bigint, d: bigint) => number} expect_digest
+ * @property {(handle: number) => bigint} evidence
+ * @property {(handle: number, groups: number) => bigint} expect_evidence
+ * @property {(handle: number, group: number) => bigint} lend_group
+ * @property {(handle: number, group: number, len: number) => number} check_group
+ * @property {(handle: number) => bigint} window
+ * @property {(handle: number, offset: bigint, len: number) => number} push_chunk
+ * @property {(handle: number) => number} finish
+ * @property {(handle: number) => bigint} position
+ * @property {(handle: number) => bigint} report
+ * @property {(handle: number, index: number) => bigint} metadata
+ * @property {(handle: number, index: number) => bigint} tensor
+ * @property {(handle: number) => number} activate
+ * @property {() => number} active
+ * @property {(handle: number) => number} release
+ * @property {() => bigint} last_error
+ */
+
+export const V1_EXPORTS = [
+  'alloc', 'dealloc', 'load_model', 'last_result_ptr', 'last_result_len', 'get_diagnostics_ptr',
+  'get_diagnostics_len', 'free_model',
+];
+/** Without those of 2.1, which are asked for where they are used. */
+export const V2_EXPORTS = [
+  'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
+  'tensor', 'activate', 'active', 'release', 'last_error',
+];
