@@ -1,5 +1,8 @@
 // The guest of this page: in a worker where there are workers, else on the page's own thread.
-import { admit, loadGuest, loadGuestWorker } from '../index.js';
+import { AdmissionError, admit, loadGuest, loadGuestWorker } from '../index.js';
+
+/** The runtime on candle, a guest that also generates text. `cargo xtask build --runtime` puts it here. */
+const RUNTIME = new URL('candle-runtime.wasm', import.meta.url).href;
 
 /**
  * @typedef {object} PageGuest
@@ -7,6 +10,9 @@ import { admit, loadGuest, loadGuestWorker } from '../index.js';
  * @property {(source: import('../index.js').Admissible, options: import('../index.js').AdmitOptions)
  *   => Promise<import('../index.js').Model | import('../index.js').RemoteModel>} admit
  * @property {() => Promise<number>} memoryBytes
+ * @property {(name: string, ...args: (number | bigint)[]) => Promise<number | bigint>} call
+ * @property {(name: string, ...args: (number | bigint)[]) => Promise<Uint8Array>} callRead
+ * @property {(name: string, bytes: Uint8Array, ...args: (number | bigint)[]) => Promise<number>} callWrite
  * @property {() => Promise<void>} close
  */
 
@@ -14,27 +20,46 @@ import { admit, loadGuest, loadGuestWorker } from '../index.js';
  * A new one for each file: WebAssembly memory never shrinks, and this page shows what one file takes.
  *
  * @param {boolean} mayUseWorker
+ * @param {boolean} runs  whether it shall generate text
  * @returns {Promise<PageGuest>}
  */
-export async function openGuest(mayUseWorker) {
+export async function openGuest(mayUseWorker, runs) {
+  const from = runs ? await runtime() : undefined;
   if (mayUseWorker) {
     try {
-      const worker = await loadGuestWorker();
+      const worker = await loadGuestWorker({ guest: from });
       return {
         thread: 'worker',
         admit: (source, options) => worker.admit(source, options),
         memoryBytes: () => worker.memoryBytes(),
+        call: (name, ...args) => worker.call(name, ...args),
+        callRead: (name, ...args) => worker.callRead(name, ...args),
+        callWrite: (name, bytes, ...args) => worker.callWrite(name, bytes, ...args),
         close: () => worker.close(),
       };
     } catch {
       // What is wrong with the guest itself shows below, too.
     }
   }
-  const guest = await loadGuest();
+  const guest = await loadGuest(from);
   return {
     thread: 'page',
     admit: (source, options) => admit(guest, source, options),
     memoryBytes: async () => guest.memoryBytes,
+    call: (name, ...args) => later(() => guest.call(name, ...args)),
+    callRead: (name, ...args) => later(() => guest.callRead(name, ...args).slice()),
+    callWrite: (name, bytes, ...args) => later(() => guest.callWrite(name, bytes, ...args)),
     close: async () => {},
   };
 }
+
+/** The runtime's bytes, where it was built. */
+async function runtime() {
+  const response = await fetch(RUNTIME);
+  if (response.ok) return response.arrayBuffer();
+  const built = 'the runtime is not built here: cargo xtask build --runtime';
+  throw new AdmissionError(built, { code: 'guest', kind: 'misuse' });
+}
+
+/** @template T @param {() => T} call @returns {Promise<T>} after the page had its turn */
+const later = call => new Promise(resolve => setTimeout(resolve)).then(call);

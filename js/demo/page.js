@@ -6,6 +6,7 @@ import { duration, size } from './format.js';
 import { openGuest } from './guest.js';
 import { MemoryPlot } from './memory-plot.js';
 import { showResult } from './result.js';
+import { Talk } from './talk.js';
 
 /** @typedef {'header' | 'asking' | 'data' | 'done'} Step */
 
@@ -13,6 +14,7 @@ const plot = new MemoryPlot(byId('plot'), byId('memory-text'));
 const mayUseWorker = new URLSearchParams(location.search).get('thread') !== 'page';
 
 /** @type {import('./guest.js').PageGuest | undefined} */ let guest;
+/** @type {Talk | undefined} with the model that was admitted to be run */ let talk;
 /** @type {AbortController | undefined} of what runs, or ran last */ let latest;
 /** @type {Promise<void>} settles when nothing runs */ let idle = Promise.resolve();
 
@@ -54,7 +56,8 @@ async function run(source, name, total, controller) {
   const memory = new MemoryWatch(total);
   const { signal } = controller;
   try {
-    const opening = openGuest(mayUseWorker);
+    const { runs, ...asked } = options();
+    const opening = openGuest(mayUseWorker, runs);
     guest = await unlessAborted(signal, opening).catch(error => {
       opening.then(late => late.close(), () => {});
       throw error;
@@ -67,7 +70,7 @@ async function run(source, name, total, controller) {
     let quarter = 0;
     /** @type {import('../index.js').Report | undefined} */ let header;
     const model = await admit(source, {
-      ...options(),
+      ...asked,
       signal,
       async onHeader(report) {
         signal.throwIfAborted();
@@ -98,6 +101,10 @@ async function run(source, name, total, controller) {
     showFacts(byId('facts'), factsOf({ ...model.report, memory: header?.memory ?? model.report.memory }));
     showResult(model);
     byId('result').hidden = false;
+    if (runs) {
+      await model.activate();
+      talk = new Talk(guest, model.report);
+    }
     byId('result-title').textContent = model.report.sink === 'resident' ? 'Admitted, and in guest memory' : 'Admitted';
     byId('result-title').focus();
     say(`${name} is admitted: ${size(model.report.position)}, every byte checked.`);
@@ -112,10 +119,12 @@ async function run(source, name, total, controller) {
 /** What the form asks for. */
 function options() {
   const sha256 = byId('sha256').value.trim();
-  const sink = /** @type {'verify' | 'resident'} */ (new FormData(byId('source')).get('sink'));
+  const chosen = /** @type {'verify' | 'resident' | 'run'} */ (new FormData(byId('source')).get('sink'));
+  const runs = chosen === 'run';
+  const sink = /** @type {'verify' | 'resident'} */ (runs ? 'resident' : chosen);
   /** @type {import('../index.js').Algorithm[]} */
   const digests = byId('blake3').checked ? ['sha256', 'blake3'] : ['sha256'];
-  return { sink, digests, ...(sha256 && { sha256 }) };
+  return { runs, sink, digests, ...(sha256 && { sha256 }) };
 }
 
 /**
@@ -194,6 +203,8 @@ function stopped(error, isCancelled) {
 async function letGo() {
   const last = guest;
   guest = undefined;
+  talk?.end();
+  talk = undefined;
   await last?.close();
 }
 

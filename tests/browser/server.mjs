@@ -53,7 +53,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 
 const PIECE = 64 * 1024;
-const FOLDERS = { '/js/': '../../js/', '/pages/': 'pages/', '/files/': '../../target/', '/app/': '../../examples/' };
+const FOLDERS = {
+  '/js/': '../../js/',
+  '/pages/': 'pages/',
+  '/files/': '../../target/',
+  '/app/': '../../examples/',
+  '/packages/': 'node_modules/',
+};
 const TYPES = {
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',

@@ -10,7 +10,7 @@ import numpy as np
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-PROMPTS = [("The capital of France is", 32), ("def fibonacci(n):", 8), (None, 2)]
+PROMPTS = [("The capital of France is", 32), ("def fibonacci(n):", 6), (None, 1)]
 EPSILON, WINDOW = 1e-6, 512
 
 

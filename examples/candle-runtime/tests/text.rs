@@ -85,8 +85,9 @@ fn in_exact_mode_every_token_and_logit_is_the_references() {
 fn in_fast_mode_it_agrees_where_the_reference_is_sure() {
     let Some(model) = model() else { return };
     let mut network = network(&model, Precision::Fast, None);
-    for case in cases() {
-        let steps = fed(&mut network, &case);
+    // The long prompt is for the window of keys, which both modes have in common: it would take a minute more.
+    for case in cases().iter().filter(|case| case.prompt.len() < 100) {
+        let steps = fed(&mut network, case);
         let worst = steps.iter().map(|(off, _)| *off).fold(0.0, f32::max);
         println!("{} tokens, {} steps: off by at most {worst}", case.prompt.len(), steps.len());
         assert!(worst < FAST_TOLERANCE, "a logit is off by {worst}");

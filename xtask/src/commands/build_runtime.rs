@@ -10,6 +10,9 @@ use crate::tools::{npm, shell};
 /// The workspace of the candle crates: apart, so that the main lock keeps its few crates.
 pub(crate) const WORKSPACE: &str = "candle/Cargo.toml";
 
+/// Where the demo page looks for it.
+const DEMO: &str = "js/demo/candle-runtime.wasm";
+
 /// The runtime: both interfaces, and the calls that generate text.
 pub(crate) const MODULE: Module = Module {
     name: "candle-runtime",
@@ -43,6 +46,8 @@ pub(crate) fn run(project: &Project, bless: bool) -> Result<(), Failure> {
     optimise.args(MODULE.optimise).args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
     optimise.arg(&trapped).arg("-o").arg(project.path(MODULE.out));
     shell::run(&mut optimise)?;
+    let (built, shown) = (project.path(MODULE.out), project.path(DEMO));
+    std::fs::copy(&built, &shown).map_err(|error| Failure::io("copying to", &shown, &error))?;
     if bless {
         build::write_golden(project, &MODULE)?;
     }

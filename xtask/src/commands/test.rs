@@ -3,6 +3,7 @@
 //! The last line counts: single tests where a step's tool reports them, one for each other step.
 
 mod counts;
+mod runtime;
 mod tools;
 mod upload_server;
 
@@ -48,6 +49,7 @@ const STEPS: &[Step] = &[
     Step { name: "node tests: tests", run: |project, log| node_tests(project, log, "tests") },
     Step { name: "the real model through v1 and v2", run: real_model },
     Step { name: "upload server", run: upload_server::run },
+    Step { name: "runtime on candle", run: runtime::run },
 ];
 
 /// What runs in browsers: all with `--browser`, else what is most telling in five minutes.

@@ -9,6 +9,9 @@ use std::process::ExitCode;
 
 use walrus::{ImportKind, Module};
 
+/// Exports that only wasm-bindgen's JavaScript would use.
+const TOOLS: [&str; 5] = ["__wbindgen", "__wbg", "__externref", "__abort_handler", "__instance_terminated"];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [module, out] = &arguments[..] else {
@@ -36,8 +39,12 @@ fn run(from: &str, to: &str) -> Result<(), Box<dyn Error>> {
         })?;
         println!("{name}: a trap");
     }
-    let tools: Vec<_> =
-        module.exports.iter().filter(|export| export.name.starts_with("__wb")).map(|export| export.id()).collect();
+    let tools: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| TOOLS.iter().any(|tool| export.name.starts_with(tool)))
+        .map(|export| export.id())
+        .collect();
     tools.into_iter().for_each(|export| module.exports.delete(export));
     let sections: Vec<_> = module
         .customs
