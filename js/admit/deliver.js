@@ -32,15 +32,15 @@ const DATA_READ = 1024 * 1024;
 
 /**
  * @template {Admitted} M
- * @param {import('../sources/source-of.js').Admissible | ((options: AdmitOptions) => Source)} from  a source, or who
- *   makes it
+ * @param {import('../sources/source-of.js').Admissible} from
  * @param {AdmitOptions | undefined} given
  * @param {Readonly<Partial<Record<keyof AdmitOptions, import('../core/options.js').Check>>>} checks  for the options
  * @param {(options: AdmitOptions, length: number | undefined, progress: Progress) => Intake<M>} open
  *   the intake, for options that were checked
+ * @param {typeof sourceOf} [take]  how the source is taken hold of
  * @returns {Promise<M>}
  */
-export async function deliver(from, given, checks, open) {
+export async function deliver(from, given, checks, open, take = sourceOf) {
   const { options, fault } = readOptions(given, /** @type {typeof import('./options.js').ADMIT_OPTIONS} */ (checks));
   // Of the caller, or of the source: a Request has one, and so has the fetch that a Response came of.
   const stop = new AbortController();
@@ -52,7 +52,7 @@ export async function deliver(from, given, checks, open) {
   /** @type {Intake<M> | undefined} */ let intake;
   try {
     tees.begin();
-    source = tees.asking.ask('moment', () => (typeof from === 'function' ? from : sourceOf.bind(null, from))(options));
+    source = tees.asking.ask('moment', () => take(from, options));
     if (fault) throw fault.reason;
     unhear.push(follow(stop, source.signal));
     signal.throwIfAborted();

@@ -58,7 +58,7 @@ export class Storing {
     /** @type {ContinuedSource} */ let continued;
     try {
       return await deliver(
-        checked => (continued = new ContinuedSource(part, sourceOf(source, checked))),
+        source,
         all,
         ADMIT_OPTIONS,
         (checked, length, progress) => {
@@ -68,6 +68,7 @@ export class Storing {
           tell();
           return (this.#intake = continued.intake = new ContinuedIntake(this.#guest, part, opened, tell));
         },
+        (from, checked) => (continued = new ContinuedSource(part, sourceOf(from, checked))),
       );
     } catch (error) {
       throw this.#explained(error);
