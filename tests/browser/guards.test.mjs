@@ -29,7 +29,7 @@ inEachBrowser(test => {
         return { faults, isWhole, names };
       }, isRemote);
       assert.deepEqual(result, { faults: Array(7).fill(['argument', 'misuse']), isWhole: true, names: [] });
-    });
+    }, { needs: ['private files'] });
 
     test(`a name that an admission holds is not waited for from its own callbacks, ${where}`, async ({ page }) => {
       const result = await page.run(async isRemote => {
@@ -59,7 +59,7 @@ inEachBrowser(test => {
         return faults;
       }, isRemote);
       assert.deepEqual(result, Array(6).fill(['locked', 'misuse', false]));
-    });
+    }, { needs: ['private files'] });
   }
 
   test('whatever is thrown on the page comes back from a worker as it is, and the worker lives', async ({ page }) => {
