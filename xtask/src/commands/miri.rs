@@ -14,6 +14,10 @@ const TARGET_32: &str = "armv7-unknown-linux-gnueabihf";
 const ROUNDS: &[(&str, &[&str])] = &[
     ("-Zmiri-strict-provenance", &["--package", "gguf-admission", "--lib"]),
     ("-Zmiri-strict-provenance", &["--package", "gguf-abi-v1", "--tests"]),
+    (
+        "-Zmiri-strict-provenance",
+        &["--manifest-path", "candle/Cargo.toml", "--package", "gguf-admission-candle", "--lib"],
+    ),
     ("-Zmiri-permissive-provenance", &["--package", "gguf-abi-v2", "--tests", "--target", TARGET_32]),
 ];
 
