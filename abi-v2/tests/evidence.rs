@@ -33,19 +33,19 @@ mod lent {
     }
 
     pub(crate) fn window(handle: i32) -> Place {
-        place(gguf_abi_v2::window(handle))
+        place(super::exports::window(handle))
     }
 
     pub(crate) fn list(handle: i32, groups: i32) -> Place {
-        place(gguf_abi_v2::expect_evidence(handle, groups))
+        place(super::exports::expect_evidence(handle, groups))
     }
 
     pub(crate) fn group(handle: i32, group: i32) -> Place {
-        place(gguf_abi_v2::lend_group(handle, group))
+        place(super::exports::lend_group(handle, group))
     }
 
     pub(crate) fn values(handle: i32) -> Vec<u8> {
-        let (ptr, len) = place(gguf_abi_v2::evidence(handle));
+        let (ptr, len) = place(super::exports::evidence(handle));
         // SAFETY: the slice is of the latest call.
         unsafe { core::slice::from_raw_parts(ptr, len) }.to_vec()
     }
