@@ -23,9 +23,9 @@ use tower::ServiceExt;
 use crate::desk::Desk;
 use crate::router::router;
 
-/// Most bytes that one read takes from a connection. An upload holds about five of these: in hyper's buffer, on the
+/// Most bytes that one read takes from a connection. An upload holds about three of these: in hyper's buffer, on the
 /// way, and in the piece that is worked on.
-const READ: usize = 128 * 1024;
+const READ: usize = 256 * 1024;
 
 /// How often expired uploads are looked for.
 const EXPIRY: Duration = Duration::from_millis(500);

@@ -36,7 +36,7 @@ use crate::settings::Settings;
 
 /// Threads that check, hash and write. They are busy while a piece is in work, and no longer: this many bound the
 /// memory for stacks, and more would only wait for the same cores and the same disk.
-const BLOCKING_THREADS: usize = 32;
+const BLOCKING_THREADS: usize = 16;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt().with_target(false).with_ansi(false).with_writer(std::io::stderr).init();

@@ -37,8 +37,8 @@ pub struct Store {
 }
 
 enum Place {
-    /// Quarantine and models are on one file system: to promote is to rename.
-    Local(LocalFileSystem),
+    /// Quarantine and models are on one file system: to promote is to rename. And the folder of the models.
+    Local(LocalFileSystem, Arc<File>),
     Remote {
         store: Arc<dyn ObjectStore>,
         promotions: Semaphore,
@@ -56,7 +56,8 @@ impl Store {
         let place = match &settings.bucket {
             None => {
                 fs::create_dir_all(settings.folder.join(MODELS))?;
-                Place::Local(LocalFileSystem::new_with_prefix(&settings.folder)?.with_fsync(true))
+                let models = File::open(settings.folder.join(MODELS))?;
+                Place::Local(LocalFileSystem::new_with_prefix(&settings.folder)?, Arc::new(models))
             }
             Some(bucket) => {
                 let provider = rustls::crypto::ring::default_provider();
@@ -77,7 +78,7 @@ impl Store {
     /// Whether there is a model of this name.
     pub async fn has(&self, name: &ModelName) -> object_store::Result<bool> {
         let store: &dyn ObjectStore = match &self.place {
-            Place::Local(store) => store,
+            Place::Local(store, _) => store,
             Place::Remote { store, .. } => store.as_ref(),
         };
         match store.head(&object(name)).await {
@@ -91,10 +92,14 @@ impl Store {
     /// [`AlreadyExists`](Error::AlreadyExists) where there is one by now.
     pub async fn promote(&self, part: TempPath, length: u64, name: &ModelName) -> object_store::Result<()> {
         match &self.place {
-            Place::Local(store) => {
+            Place::Local(store, models) => {
                 let file = part.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let from = Path::from_iter([QUARANTINE, file]);
-                store.rename_if_not_exists(&from, &object(name)).await
+                store.rename_if_not_exists(&from, &object(name)).await?;
+                // The new name is to outlive a crash. That the old one is gone need not: a start removes it.
+                let models = models.clone();
+                let synced = spawn_blocking(move || models.sync_all()).await.map_err(io::Error::from).flatten();
+                synced.map_err(|source| Error::Generic { store: "models", source: Box::new(source) })
             }
             Place::Remote { store, promotions } => {
                 let _one = promotions.acquire().await;
