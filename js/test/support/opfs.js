@@ -16,6 +16,8 @@ export class FakeDirectory {
   /** Whether this lies on the user's disk: its files have no synchronous handles, though their class has. */
   isOnDisk = false;
   name = `directory ${++made}`;
+  /** Whether what was written and not flushed is lost when the tab dies, in files as zeros. */
+  losesUnflushed = false;
   calls = 0;
   /** @type {OnCall | undefined} */ onCall;
   #isCrashed = false;
@@ -40,7 +42,11 @@ export class FakeDirectory {
   revive() {
     this.#isCrashed = false;
     this.onCall = undefined;
-    for (const file of this.files.values()) Object.assign(file, { isHeld: false, readers: 0 });
+    for (const file of this.files.values()) {
+      if (this.losesUnflushed && file.isHeld) file.lose();
+      Object.assign(file, { isHeld: false, readers: 0 });
+    }
+    this.losesUnflushed = false;
   }
 
   /** As of a directory below the root, of its own name. @param {FakeDirectory} directory */
@@ -92,6 +98,8 @@ export class FakeDirectory {
 
 class FakeFile {
   bytes = new Uint8Array(0);
+  /** What of it is on the disk, while a synchronous handle writes. */
+  flushed = new Uint8Array(0);
   isHeld = false;
   /** Synchronous handles that are open to read: they hold the file against all but each other. */
   readers = 0;
@@ -104,6 +112,11 @@ class FakeFile {
 
   refuseIfHeld() {
     if (this.isHeld || this.readers > 0) throw new DOMException('held open', 'NoModificationAllowedError');
+  }
+
+  /** As a machine that stops: lengths are written at once, bytes later. */
+  lose() {
+    this.bytes = resized(this.flushed, this.bytes.length);
   }
 
   handle() {
@@ -153,6 +166,7 @@ class FakeFile {
     if (!isReader || this.isHeld) this.refuseIfHeld();
     if (isReader) this.readers++;
     else this.isHeld = true;
+    this.flushed = this.bytes;
     let isOpen = true;
     return {
       getSize: () => this.bytes.length,
@@ -175,7 +189,10 @@ class FakeFile {
         directory.refuseIfFull(length - this.bytes.length);
         this.bytes = resized(this.bytes, length);
       },
-      flush: () => directory.call('flush'),
+      flush: () => {
+        directory.call('flush');
+        this.flushed = this.bytes;
+      },
       close: () => {
         directory.call('close');
         if (isOpen && isReader) this.readers--;

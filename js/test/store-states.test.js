@@ -1,0 +1,60 @@
+// What is on the disk after a stop between any two steps: a file with its record, or a part whose journal proves it.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { admitStored, findStored } from '../index.js';
+import { freshGuest } from './support/guest.js';
+import { gguf } from './support/gguf.js';
+import { FakeDirectory } from './support/opfs.js';
+import { serve } from './support/server.js';
+import { assertNothingLeft, bytesOf, guest, newOrigin } from './support/store.js';
+
+const MIB = 2 ** 20;
+const model = gguf({ tensors: [{ bytes: 2 * MIB }, { bytes: MIB + 333 }] });
+const older = gguf({ tensors: [{ bytes: 1000 }] });
+const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
+const options = { retries: 0, length: model.length };
+
+/** @type {Awaited<ReturnType<typeof serve>>} */ let server;
+before(async () => void (server = await serve(model)));
+after(() => server.close());
+
+/** @type {[hasSync: boolean, hasMove: boolean, losesUnflushed: boolean, isReplacing: boolean][]} */
+const DISKS = [
+  [true, true, false, false], [true, true, false, true], [true, true, true, false], [true, true, true, true],
+  [true, false, true, true], [false, true, false, true],
+];
+
+for (const [hasSync, hasMove, loses, isReplacing] of DISKS) {
+  const engine = [hasSync ? 'synchronous handles' : 'writable streams', hasMove ? 'move' : 'no move'].join(', ');
+  const what = `${isReplacing ? 'a file is replaced' : 'a file is stored'}${loses ? ', unflushed writes lost' : ''}`;
+  test(`a stop at any step costs two groups at most (${what}; ${engine})`, async () => {
+    for (let at = 1, isOver = false; !isOver; at++) {
+      const disk = new FakeDirectory();
+      newOrigin(disk);
+      Object.assign(disk, { hasSync, hasMove });
+      if (isReplacing) (await admitStored(guest, 'm.gguf', older)).model.release();
+      disk.losesUnflushed = loses;
+      disk.crashAt(at);
+      let reached = 0;
+      const tee = { write: (/** @type {Uint8Array} */ { length }) => void (reached += length) };
+      await admitStored(await freshGuest(), 'm.gguf', server.url, { ...options, tee }).catch(() => {});
+      isOver = !disk.isCrashed;
+      disk.revive();
+      newOrigin(disk);
+
+      const names = disk.names.join();
+      const survivor = await findStored('m.gguf');
+      if (survivor) assert.deepEqual(bytesOf('m.gguf'), survivor.length === model.length ? model : older);
+      let kept = 0;
+      const result = await admitStored(guest, 'm.gguf', server.url, {
+        ...options, onProgress: event => void (kept = event.kept),
+      });
+      result.model.release();
+      assert.equal(result.found, survivor?.length === model.length, `step ${at}`);
+      assert.deepEqual(bytesOf('m.gguf'), model, `step ${at}`);
+      assertNothingLeft(STORED);
+      const isEnough = !hasSync || result.found || kept >= reached - 2 * MIB;
+      assert.ok(isEnough, `step ${at}: of ${reached} bytes ${kept} are kept (${names})`);
+    }
+  });
+}
