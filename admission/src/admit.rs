@@ -8,7 +8,7 @@ use std::io;
 use bytes::Buf;
 use futures_core::Stream;
 
-use crate::contract::{Limits, OPEN_WINDOW, Storage};
+use crate::contract::{Code, Limits, OPEN_WINDOW, Storage};
 use crate::digests::{Algorithm, Digest, EVIDENCE, Evidence};
 use crate::error::Error;
 use crate::memory;
@@ -20,7 +20,7 @@ pub struct Options<S> {
     /// Where the data goes.
     pub sink: S,
     /// The exact length of the file, where it is known: a wrong one is an error, and a file that lies about its size is
-    /// rejected as soon as its header is read.
+    /// rejected as soon as its header is read. `Some(0)` is an empty file.
     pub length: Option<u64>,
     /// The limits to hold the file to.
     pub limits: Limits,
@@ -106,7 +106,15 @@ impl<E: fmt::Display> fmt::Display for AdmitError<E> {
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> std::error::Error for AdmitError<E> {}
+/// `source` is what the source failed with, or the [`Error`].
+impl<E: std::error::Error + 'static> std::error::Error for AdmitError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            AdmitError::Source(error) => Some(error),
+            AdmitError::Refused(error) => Some(error),
+        }
+    }
+}
 
 impl<E> From<Error> for AdmitError<E> {
     fn from(error: Error) -> Self {
@@ -130,6 +138,11 @@ where
         let mut buf = item.map_err(AdmitError::Source)?;
         while buf.has_remaining() {
             let taken = buf.chunk().len();
+            if taken == 0 {
+                // By the trait's contract this cannot be; without an answer it would go on for ever.
+                let message = format_args!("a buffer says that it has bytes left, and gives none");
+                return Err(Error::new(Code::Argument, message).into());
+            }
             session.push_all(buf.chunk())?;
             buf.advance(taken);
         }
@@ -137,7 +150,8 @@ where
     finished(session)
 }
 
-/// Admits a file from a blocking reader. Bytes behind the file's end are an error, not ignored.
+/// Admits a file from a blocking reader. Bytes behind the file's end are an error, not ignored. A reader that says it
+/// read more than it was asked for is [`InvalidData`](io::ErrorKind::InvalidData).
 ///
 /// Memory beside the sink is the header and one buffer of 64 KiB.
 pub fn admit_reader<S: Sink>(
@@ -155,7 +169,9 @@ pub fn admit_reader<S: Sink>(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(AdmitError::Source(error)),
         };
-        session.push_all(buffer.get(..read).unwrap_or_default())?;
+        let lies =
+            || io::Error::new(io::ErrorKind::InvalidData, "the reader says that it read more than its buffer holds");
+        session.push_all(buffer.get(..read).ok_or_else(|| AdmitError::Source(lies()))?)?;
     }
 }
 

@@ -167,12 +167,12 @@ fn admit(
     wanted: &Wanted,
     progress: &Progress,
 ) -> Result<(Session<Verify>, Option<Digest>), Stop> {
-    // An empty file ends before its magic; the session says so without being told its length.
-    let length = input.length().filter(|length| *length > 0);
+    let length = input.length();
     let mut session = Session::new(Verify::default(), length, Limits::new(Storage::Verify))?;
     let hashes = !wanted.header_only && (sha256.is_some() || !wanted.blake3);
     let mut mask = if hashes { Algorithm::Sha256 as u8 } else { 0 };
-    let side_by_side = wanted.blake3 && length.is_some();
+    // An empty file has no groups to share out.
+    let side_by_side = wanted.blake3 && length.is_some_and(|length| length > 0);
     if wanted.blake3 && !side_by_side {
         mask |= Algorithm::Blake3 as u8 | if wanted.evidence.is_some() { EVIDENCE } else { 0 };
     }

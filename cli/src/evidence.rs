@@ -45,8 +45,7 @@ pub(crate) fn run(arguments: &arguments::Evidence) -> Exit {
 
 fn find(file: &Path, threads: usize) -> Result<(Evidence, Digest), Stop> {
     let input = Input::open(file)?;
-    let length = input.length().filter(|length| *length > 0);
-    let mut session = Session::new(Verify::default(), length, Limits::new(Storage::Verify))?;
+    let mut session = Session::new(Verify::default(), input.length(), Limits::new(Storage::Verify))?;
     let progress = Progress::new(input.length()).tick();
     let evidence = match input {
         Input::File(file, length) if length > 0 => {

@@ -172,7 +172,7 @@ fn a_wrong_length_is_refused_as_soon_as_it_shows() {
     let Err(AdmitError::Refused(error)) = block_on(admit(Source::new([]), options)) else {
         panic!("a length of 0");
     };
-    assert_eq!(error.code(), Code::Argument);
+    assert_eq!(error.code(), Code::Truncated);
 }
 
 #[test]

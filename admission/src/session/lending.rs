@@ -32,7 +32,7 @@ impl<S: Lend> Session<S> {
                 self.lent = self.staging.bytes.len();
                 return Ok(&mut self.staging.bytes);
             }
-            State::HeaderReady => self.consent(most)?,
+            State::HeaderReady => self.guarded(|session| session.consent(most))?,
             _ => {}
         }
         let prepared = self.sink.as_mut().map_or(Ok(()), |sink| sink.prepare(most));
@@ -99,9 +99,12 @@ impl<S: Lend> Session<S> {
 
     fn take_lent(&mut self, len: usize) -> Result<(), Error> {
         let start = self.position();
-        let taken = self.begin_push().and_then(|()| match self.state {
-            State::Open => self.take_staged(len),
-            _ => self.take_in_place(len),
+        let taken = self.guarded(|session| {
+            session.begin_push()?;
+            match session.state {
+                State::Open => session.take_staged(len),
+                _ => session.take_in_place(len),
+            }
         });
         if taken.is_ok() {
             self.lent = 0;

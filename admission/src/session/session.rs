@@ -38,10 +38,11 @@ pub struct Session<S: Sink> {
 }
 
 impl<S: Sink> Session<S> {
-    /// Opens a session. `length` is the exact file length, where it is known: 1 to 2^53 - 1.
+    /// Opens a session. `length` is the exact file length, where it is known: at most 2^53 - 1. A file of 0 bytes is
+    /// [`Truncated`](Code::Truncated) at its end, like any other file that is cut.
     pub fn new(sink: S, length: Option<u64>, limits: Limits) -> Result<Self, Error> {
-        if length.is_some_and(|length| length == 0 || length > EXACT) {
-            return Err(Error::new(Code::Argument, format_args!("a file length is 1 to 2^53 - 1")));
+        if length.is_some_and(|length| length > EXACT) {
+            return Err(Error::new(Code::Argument, format_args!("a file length is at most 2^53 - 1")));
         }
         Ok(Session {
             limits,
@@ -154,10 +155,10 @@ impl<S: Sink> Session<S> {
     /// no byte beyond the end of the header in the call that reaches it, so that the caller can look at it; call again
     /// with the rest.
     ///
-    /// A [`Retry`](crate::Kind::Retry) took nothing. A rejection has failed the session.
+    /// A [`Retry`](crate::Kind::Retry) took nothing. A rejection has failed the session; so has a panic of the sink.
     pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let start = self.position();
-        let taken = self.take(bytes);
+        let taken = self.guarded(|session| session.take(bytes));
         match taken {
             // What came before a retry is in.
             Err(_) if self.state != State::Failed && self.position() > start => {
@@ -224,6 +225,10 @@ impl<S: Sink> Session<S> {
 
     /// Ends the file: checks that it is whole and its digests are the expected ones, and commits the sink.
     pub fn finish(&mut self) -> Result<(), Error> {
+        self.guarded(Session::end)
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
         if self.state.is_over() {
             return Err(self.misplaced("finish"));
         }
@@ -308,12 +313,13 @@ impl<S: Sink> Session<S> {
             self.staging = Staging::default();
         }
         let values = self.data.reserve_values(self.bounds())?;
-        let Some(mut sink) = self.sink.take() else {
+        let trailing = self.limits.get(LimitId::TrailingBytes);
+        let plan = Plan { header: self.data.header(), length: self.length, window, trailing };
+        // It stays in its place, from where it is rolled back if it panics.
+        let Some(sink) = &mut self.sink else {
             return Ok(());
         };
-        let reserved = sink.reserve(&self.plan(window));
-        let sink = self.sink.insert(sink);
-        if let Err(error) = reserved {
+        if let Err(error) = sink.reserve(&plan) {
             return Err(self.refuse(error));
         }
         if let (Some(groups), Some(values)) = (self.data.hashers.groups_mut(), values) {
@@ -367,14 +373,6 @@ impl<S: Sink> Session<S> {
         self.state = State::Failed;
         self.error = Some(error.clone());
         error
-    }
-
-    /// The result of a call that began at `start`: where it failed the session, that is where the session stays.
-    pub(super) fn since<T>(&mut self, start: u64, result: Result<T, Error>) -> Result<T, Error> {
-        if result.is_err() && self.state == State::Failed {
-            self.data.rewind(start);
-        }
-        result
     }
 
     fn roll_back(&mut self) {

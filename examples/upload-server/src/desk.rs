@@ -98,8 +98,6 @@ impl Desk {
     fn session(&self, length: Option<u64>, sha256: Option<Digest>) -> Result<Session<Verify>, gguf_admission::Error> {
         let mut limits = Limits::new(Storage::Verify);
         limits.set(LimitId::Memory, self.settings.max_header_memory);
-        // An empty file is a file that ends too early: the session says so when it ends.
-        let length = length.filter(|length| *length > 0);
         let mut session = Session::new(Verify::default(), length, limits)?;
         if let Some(sha256) = sha256 {
             session.expect_digest(Algorithm::Sha256, sha256)?;
