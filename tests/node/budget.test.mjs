@@ -17,8 +17,9 @@ const BIG = gguf({
 test('every limit has its default and its bounds, and is clamped to them', () => {
   const host = new Host();
   const table = [
-    [1, 64 * MIB, 0, 256 * MIB], [2, 4096, 0, 65_536], [3, 65_536, 0, 1_048_576], [4, MIB, 0, 64 * MIB],
+    [1, 64 * MIB, 0, 256 * MIB], [2, 4096, 0, 65_536], [3, 65_536, 0, 1_048_576], [4, 16 * MIB, 0, 64 * MIB],
     [5, 4 * MIB, 0, 64 * MIB], [6, 256 * MIB, 0, 4096 * MIB - 16 * MIB], [7, MIB, 4096, 64 * MIB], [8, 0, 0, MIB],
+    [9, 63, 1, 4096], [10, 4, 0, 8],
   ];
   for (const [, sink] of SINKS) {
     const handle = host.begin(-1, sink);

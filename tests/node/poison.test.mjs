@@ -73,6 +73,8 @@ class Scene {
       report: [() => e.report(model), -64n],
       tensor: [() => e.tensor(model, 0), -64n],
       window: [() => e.window(session), -64n],
+      join: [() => e.join(session, session), -64],
+      profile: [() => e.profile(session, 1, 2), -64],
     };
   }
 
