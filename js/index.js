@@ -22,6 +22,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./core/errors.js').ErrorCode} ErrorCode */
 /** @typedef {import('./guest/report.js').FileReport} FileReport */
 /** @typedef {import('./admit/read-header.js').HeaderOptions} HeaderOptions */
+/** @typedef {import('./guest/report.js').Finding} Finding */
 /** @typedef {import('./v1/loaded.js').Host} Host */
 /** @typedef {import('./core/errors.js').Kind} Kind */
 /** @typedef {import('./guest/settings.js').Limits} Limits */

@@ -34,15 +34,17 @@ export const ADMIT_OPTIONS = {
 };
 
 /**
- * @typedef {Pick<import('../guest/settings.js').AdmissionOptions, 'length' | 'limits'>
+ * @typedef {Pick<import('../guest/settings.js').AdmissionOptions, 'length' | 'limits' | 'profile'>
  *   & Omit<DeliveryOptions, 'tee'>
  *   & Omit<import('../sources/source.js').SourceOptions, 'sha256' | 'blake3'>} HeaderOptions
  */
 
-const { length, limits, onProgress, retries, retryDelay, stallTimeout } = ADMIT_OPTIONS;
+const { length, limits, profile, onProgress, retries, retryDelay, stallTimeout } = ADMIT_OPTIONS;
 
 /** @type {Readonly<Record<keyof HeaderOptions, Check>>} of `readHeader` */
-export const HEADER_OPTIONS = { length, limits, signal, onProgress, retries, retryDelay, stallTimeout };
+export const HEADER_OPTIONS = {
+  length, limits, profile, signal, onProgress, retries, retryDelay, stallTimeout,
+};
 
 /**
  * One or several, as a list. Those that are none are left out of it: the others are told of the fault.

@@ -17,8 +17,8 @@ import { HEADER_OPTIONS } from './options.js';
  * @returns {Promise<Header>} to be released: it takes one of the guest's 64 sessions
  */
 export function readHeader(guest, source, options) {
-  return deliver(source, options, HEADER_OPTIONS, ({ limits }, length) =>
-    new HeaderIntake(guest, new Admission(guest, { limits, length, digests: [] })));
+  return deliver(source, options, HEADER_OPTIONS, ({ limits, profile }, length) =>
+    new HeaderIntake(guest, new Admission(guest, { limits, profile, length, digests: [] })));
 }
 
 /** A session that takes bytes until its header is ready: an `Intake` of deliver.js. */

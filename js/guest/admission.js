@@ -70,12 +70,13 @@ export class Admission {
    */
   constructor(guest, options) {
     const { onHeader, ...admission } = checkOptions(options, STEPWISE);
-    const { sink, length, digests, expected, evidence, limits } = settingsOf(admission);
+    const { sink, length, digests, expected, evidence, limits, profile } = settingsOf(admission);
     this.#guest = guest;
     this.#onHeader = onHeader;
     this.#handle = guest.begin(length, sink);
     try {
       for (const [id, value] of limits) guest.limit(this.#handle, id, value);
+      if (profile) guest.profile(this.#handle, ...profile);
       guest.digests(this.#handle, digests);
       for (const [algorithm, words] of expected) guest.expectDigest(this.#handle, algorithm, words);
       if (evidence) guest.expectEvidence(this.#handle, evidence.length / VALUE_BYTES).set(evidence);

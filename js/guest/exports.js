@@ -25,6 +25,7 @@
  * @property {(handle: number, groups: number) => bigint} expect_evidence
  * @property {(handle: number, group: number) => bigint} lend_group
  * @property {(handle: number, group: number, len: number) => number} check_group
+ * @property {(handle: number, id: number, level: number) => number} profile
  * @property {(handle: number) => bigint} window
  * @property {(handle: number, offset: bigint, len: number) => number} push_chunk
  * @property {(handle: number) => number} finish
@@ -32,6 +33,7 @@
  * @property {(handle: number) => bigint} report
  * @property {(handle: number, index: number) => bigint} metadata
  * @property {(handle: number, index: number) => bigint} tensor
+ * @property {(handle: number, lead: number) => number} join
  * @property {(handle: number) => number} activate
  * @property {() => number} active
  * @property {(handle: number) => number} release

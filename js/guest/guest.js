@@ -7,7 +7,6 @@ import { long, wide, word } from './numbers.js';
 import { SINKS } from './settings.js';
 
 /** @typedef {import('./report.js').Report} Report */
-
 /** @typedef {import('./exports.js').V1Exports} V1Exports */
 /** @typedef {import('./exports.js').V2Exports} V2Exports */
 
@@ -138,6 +137,16 @@ export class Guest {
 
   /**
    * @param {number} handle
+   * @param {number} id     1 `llama`
+   * @param {number} level  0 off, 1 report, 2 refuse
+   * @returns {number} state
+   */
+  profile(handle, id, level) {
+    return this.#call('profile', handle, id, level);
+  }
+
+  /**
+   * @param {number} handle
    * @returns {Uint8Array<ArrayBuffer>} memory for the next file bytes
    */
   window(handle) {
@@ -194,6 +203,15 @@ export class Guest {
    */
   tensor(handle, index) {
     return this.#slice('tensor', handle, index);
+  }
+
+  /**
+   * @param {number} handle  of a shard
+   * @param {number} lead    of its set; to be joined to itself first
+   * @returns {number} state
+   */
+  join(handle, lead) {
+    return this.#call('join', handle, lead);
   }
 
   /**
@@ -306,12 +324,12 @@ export class Guest {
 
   /** @returns {string} */
   lastResult() {
-    return this.#text(this.#exports.last_result_ptr(), this.#exports.last_result_len());
+    return utf8.decode(this.view(this.#exports.last_result_ptr(), this.#exports.last_result_len()));
   }
 
   /** @returns {string} */
   diagnostics() {
-    return this.#text(this.#exports.get_diagnostics_ptr(), this.#exports.get_diagnostics_len());
+    return utf8.decode(this.view(this.#exports.get_diagnostics_ptr(), this.#exports.get_diagnostics_len()));
   }
 
   /** @returns {number} status */
@@ -343,14 +361,6 @@ export class Guest {
    */
   #json(name, ...args) {
     return JSON.parse(utf8.decode(this.#slice(name, ...args)));
-  }
-
-  /**
-   * @param {number} ptr
-   * @param {number} len
-   */
-  #text(ptr, len) {
-    return utf8.decode(this.view(ptr, len));
   }
 
   /**

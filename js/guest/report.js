@@ -35,6 +35,15 @@
 /** @typedef {Partial<Record<import('./settings.js').Algorithm, string>>} Digests  in hex */
 
 /**
+ * @typedef {object} Finding  of a profile
+ * @property {string} rule              `L1` to `L9` of `llama`
+ * @property {'error' | 'warning'} level
+ * @property {string | null} path       field of the file; null where a key is missing, and so is the offset
+ * @property {number | null} offset
+ * @property {string} message
+ */
+
+/**
  * @typedef {object} Report
  * @property {string} abi
  * @property {State} state
@@ -48,6 +57,8 @@
  * @property {Digests | null} digests   null before `admitted`
  * @property {{ groupBytes: number, groups: number }} [evidence]  where it is computed, from `header_ready` on: the
  *   number of values so far
+ * @property {Finding[]} [findings]     where a profile was chosen, from `header_ready` on: at most six a rule
+ * @property {number} [findingsCount]   of all
  * @property {any} [error]               of a failed session
  */
 

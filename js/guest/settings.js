@@ -21,6 +21,12 @@ import { shown } from '../core/text.js';
  * @property {number} [dimensions]      of a tensor: 4, or up to 8 for the files of video models
  */
 
+/** @typedef {'llama'} ProfileName  a table of rules about what the next reader needs: docs/profiles.md */
+
+/** @typedef {'report' | 'refuse'} ProfileLevel  what becomes of what is found */
+
+/** @typedef {{ name: ProfileName, level: ProfileLevel }} Profile */
+
 /**
  * @typedef {object} AdmissionOptions
  * @property {'verify' | 'resident'} [sink]  `verify` (default): the guest checks and keeps the header;
@@ -32,6 +38,8 @@ import { shown } from '../core/text.js';
  * @property {readonly Computed[]} [digests]  which to compute: by default those required, else SHA-256; evidence comes
  *                                            with BLAKE3
  * @property {Limits} [limits]       clamped by the guest to its bounds
+ * @property {ProfileName | { name: ProfileName, level?: ProfileLevel }} [profile]  judges the header by what a family
+ *   of readers needs. `report` (default): what is found stands in the report; `refuse`: an error refuses the file
  */
 
 /**
@@ -42,6 +50,7 @@ import { shown } from '../core/text.js';
  * @property {[algorithm: 1 | 2, words: [bigint, bigint, bigint, bigint]][]} expected
  * @property {Uint8Array | undefined} evidence
  * @property {[id: number, value: number][]} limits
+ * @property {[id: number, level: number] | undefined} profile
  */
 
 /** @type {Readonly<Record<keyof Limits, number>>} */
@@ -66,6 +75,12 @@ export const ALGORITHMS = { sha256: 1, blake3: 2 };
 /** @type {Readonly<Record<'verify' | 'resident', 1 | 2>>} */
 export const SINKS = { verify: 1, resident: 2 };
 
+/** @type {Readonly<Record<ProfileName, 1>>} */
+const PROFILES = { llama: 1 };
+
+/** @type {Readonly<Record<ProfileLevel, 1 | 2>>} */
+const LEVELS = { report: 1, refuse: 2 };
+
 /** @type {Readonly<Record<keyof AdmissionOptions, import('../core/options.js').Check>>} */
 export const ADMISSION_OPTIONS = {
   sink: value => (numbered(SINKS, value, 'sink'), value),
@@ -75,6 +90,7 @@ export const ADMISSION_OPTIONS = {
   evidence: evidenceIn,
   digests: algorithms,
   limits: limitsIn,
+  profile: profileIn,
 };
 
 /** @type {Readonly<Record<Computed, number>>} */
@@ -89,7 +105,7 @@ export const VALUE_BYTES = 32;
  * @param {AdmissionOptions} options
  * @returns {Settings}
  */
-export function settingsOf({ sink = 'verify', length, digests, evidence, limits = {}, ...required }) {
+export function settingsOf({ sink = 'verify', length, digests, evidence, limits = {}, profile, ...required }) {
   /** @type {Settings['expected']} */ const expected = [];
   for (const [name, algorithm] of numbers(ALGORITHMS)) {
     const hex = required[name];
@@ -108,7 +124,33 @@ export function settingsOf({ sink = 'verify', length, digests, evidence, limits 
     expected,
     evidence,
     limits: Object.entries(limits).map(([name, value]) => [limitId(name), value]),
+    profile: profile && profileNumbers(profile),
   };
+}
+
+/**
+ * A bare name reports: a file that is refused for its vocabulary is refused by a host that said so.
+ *
+ * @type {import('../core/options.js').Check}
+ */
+function profileIn(value, name) {
+  const given = typeof value === 'object' && value !== null ? value : { name: value };
+  for (const key of Object.keys(given)) {
+    if (key !== 'name' && key !== 'level') throw noSuch(`field of ${name}`, key, ['name', 'level']);
+  }
+  /** @type {Profile} */ const profile = { name: given.name, level: given.level ?? 'report' };
+  numbered(PROFILES, profile.name, 'profile');
+  numbered(LEVELS, profile.level, 'level of a profile');
+  return profile;
+}
+
+/**
+ * @param {ProfileName | { name: ProfileName, level?: ProfileLevel }} profile
+ * @returns {[id: number, level: number]}
+ */
+function profileNumbers(profile) {
+  const { name, level } = typeof profile === 'string' ? { name: profile, level: undefined } : profile;
+  return [PROFILES[name], LEVELS[level ?? 'report']];
 }
 
 /** @type {import('../core/options.js').Check} */

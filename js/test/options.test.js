@@ -40,6 +40,8 @@ const WRONG = [
     evidence: [new Uint8Array(31), new Uint8Array(0), 'x', null],
     digests: ['sha256', 5, null, {}, ['sha512'], [undefined], revoked()],
     limits: [null, 5, 'x', { tensor: 1 }, { tensors: -1 }, { tensors: 1.5 }, { tensors: '5' }, { tensors: 2 ** 53 }],
+    profile: [null, 5, 'lama', '', 'toString', [], {}, revoked(), { level: 'report' },
+      { name: 'llama', level: 'error' }, { name: 'llama', levels: 'report' }],
     signal: [null, {}, new EventTarget(), new AbortController(), 'x'],
     onHeader: [null, 'x', {}],
     onProgress: [null, 5],
