@@ -23,6 +23,8 @@ test('poisoned comes before handle, state, argument and every other answer', () 
     assert.equal(e.expect_evidence(any, -5), -64n);
     assert.equal(e.lend_group(any, -5), -64n);
     assert.equal(e.check_group(any, -5, -5), -64);
+    assert.equal(e.profile(any, -5, -5), -64);
+    assert.equal(e.join(any, -5), -64);
     assert.equal(e.window(any), -64n);
     assert.equal(e.push_chunk(any, -5n, -5), -64);
     assert.equal(e.finish(any), -64);
@@ -79,6 +81,8 @@ test('handle comes before state, argument and offset', () => {
   assert.equal(e.expect_evidence(STALE, -5), -1n);
   assert.equal(e.lend_group(STALE, -5), -1n);
   assert.equal(e.check_group(STALE, -5, -5), -1);
+  assert.equal(e.profile(STALE, -5, -5), -1);
+  assert.equal(e.join(STALE, -5), -1);
   assert.equal(e.push_chunk(STALE, -5n, 0), -1);
   assert.equal(e.metadata(STALE, -1), -1n);
   assert.equal(e.tensor(STALE, -1), -1n);
@@ -98,6 +102,7 @@ test('state comes before argument', () => {
   assert.equal(e.expect_evidence(failed.handle, -5), -2n);
   assert.equal(e.lend_group(failed.handle, -5), -2n);
   assert.equal(e.check_group(failed.handle, -5, -5), -2);
+  assert.equal(e.profile(failed.handle, -5, -5), -2);
   failed.assertUnchanged();
   const begun = new World('open begun');
   assert.equal(begun.host.exports.digests(begun.handle, 99), -2);
