@@ -7,6 +7,7 @@ export { loadGuest } from './guest/load.js';
 export { hostFor } from './v1/host.js';
 export { Header } from './guest/header.js';
 export { Model } from './guest/model.js';
+export { shardsOf } from './sources/shards-of.js';
 export { opfsTee } from './store/store-tee.js';
 export { admitStored, findStored, removeStored } from './store/stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
