@@ -22,7 +22,7 @@ mod module {
 }
 
 /// `major << 16 | minor`.
-const VERSION: i32 = 0x0002_0000;
+const VERSION: i32 = 0x0002_0001;
 
 /// What every call answers after one that trapped.
 pub const POISONED: i32 = Code::Poisoned.status();

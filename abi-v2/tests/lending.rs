@@ -114,7 +114,7 @@ fn a_verified_file_needs_no_place_of_its_own() {
     let handle = admit(&file, 1, 777);
     let text = read(report(handle), |registry| registry.report(handle).expect("there is room").to_vec());
     assert!(
-        String::from_utf8(text).expect("it is UTF-8").starts_with(r#"{"abi":"2.0","state":"admitted","sink":"verify""#)
+        String::from_utf8(text).expect("it is UTF-8").starts_with(r#"{"abi":"2.1","state":"admitted","sink":"verify""#)
     );
     assert_eq!(release(handle), 0);
 }

@@ -44,7 +44,7 @@ test('loadGuest takes nothing, bytes, a module, a response with and without its 
   for (const from of [undefined, wasm(), new WebAssembly.Module(wasm()), new Response(wasm()), ...types.map(typed)]) {
     const guest = await loadGuest(from);
     assert.equal(guest.abi, 2);
-    assert.equal(guest.abiVersion(), 0x2_0000);
+    assert.equal(guest.abiVersion(), 0x2_0001);
   }
 });
 

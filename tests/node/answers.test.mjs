@@ -25,9 +25,9 @@ test('two reports in a row are the same text', () => {
 test('the report of an open session is short, its length null while unknown and the position once admitted', () => {
   const host = new Host();
   const unknown = host.begin(-1, RESIDENT);
-  assert.deepEqual(host.report(unknown), { abi: '2.0', state: 'open', sink: 'resident', position: 0, length: null });
+  assert.deepEqual(host.report(unknown), { abi: '2.1', state: 'open', sink: 'resident', position: 0, length: null });
   host.feed(unknown, FILE.subarray(0, 30));
-  assert.deepEqual(host.report(unknown), { abi: '2.0', state: 'open', sink: 'resident', position: 30, length: null });
+  assert.deepEqual(host.report(unknown), { abi: '2.1', state: 'open', sink: 'resident', position: 30, length: null });
   host.feed(unknown, FILE);
   assert.equal(host.report(unknown).length, null);
   assert.equal(host.report(unknown).digests, null, 'no digest before it is final');
@@ -35,7 +35,7 @@ test('the report of an open session is short, its length null while unknown and 
   assert.equal(host.report(unknown).length, FILE.length);
   const declared = host.begin(FILE.length, VERIFY);
   assert.deepEqual(host.report(declared), {
-    abi: '2.0',
+    abi: '2.1',
     state: 'open',
     sink: 'verify',
     position: 0,

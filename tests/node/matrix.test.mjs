@@ -164,7 +164,7 @@ test('begin takes every length from 1 to 2^53 - 1, and -1', () => {
 
 test('abi_version and active never fail, and active is 0 without a model', () => {
   const { exports: e } = new World('open').host;
-  assert.equal(e.abi_version(), 0x0002_0000);
+  assert.equal(e.abi_version(), 0x0002_0001);
   assert.ok(e.active() > 0);
   assert.equal(e.release(e.active()), 0);
   assert.equal(e.active(), 0);

@@ -55,7 +55,7 @@ test('after a trap v1 answers null and 64, dealloc does nothing, texts are const
   assert.equal(e.load_model(0, 0), 64);
   assert.equal(e.free_model(), 64);
   assert.equal(e.init_runtime(), 64);
-  assert.equal(e.abi_version(), 0x0002_0000);
+  assert.equal(e.abi_version(), 0x0002_0001);
   const v1 = new V1Host(e);
   const [result, diagnostics] = [v1.resultText(), v1.diagnosticsText()];
   assert.equal(JSON.parse(result).code, 'poisoned');

@@ -10,7 +10,7 @@ import { V1Host } from './support/v1.mjs';
 
 const FAULT = project('target/wasm/fault.wasm');
 const FILE = smallFile(1);
-const VERSION = 0x0002_0000;
+const VERSION = 0x0002_0001;
 
 const functions = path =>
   WebAssembly.Module.exports(compile(path))

@@ -16,7 +16,7 @@ use crate::sink::Sink;
 const SHOWN_BYTES: u64 = 4_096;
 
 /// The version of ABI and report.
-const ABI: &str = "2.0";
+const ABI: &str = "2.1";
 
 /// Writes the report of a session or a model as it is now.
 /// `set`: the set that it has joined, with the handle of its lead.
