@@ -1,7 +1,7 @@
 //! The sink that keeps a model: its data as it lies in the file, in segments cut at tensor starts.
 //!
-//! Where the length of the file is declared, all is reserved at once. Else the room grows as bytes come, so that a header
-//! that claims more than the file has costs what was sent.
+//! Where the length of the file is declared, all is reserved at once. Else the room grows as bytes come, so that a
+//! header that claims more than the file has costs what was sent.
 //!
 //! One buffer for all would ask the allocator for the whole file in a row, and growing it would cost the file once
 //! more. A buffer a tensor would make windows as small as the smallest tensor.
@@ -16,8 +16,8 @@ use crate::store::RECORD_BYTES;
 /// A segment takes tensors up to this size; a larger tensor has one of its own.
 const SEGMENT: u64 = 64 * 1024 * 1024;
 
-/// The first room of a segment that grows, and the most that is made for a window in it: with the header beside it, what
-/// is held stays below twice what was sent and 64 MiB.
+/// The first room of a segment that grows, and the most that is made for a window in it. So what is held, the header
+/// beside it, stays below twice what was sent and 64 MiB.
 const GROWTH: u64 = SEGMENT / 2;
 
 /// No buffer of a 32-bit memory is larger.
@@ -37,8 +37,8 @@ pub struct Resident {
 /// Consecutive bytes of the file.
 ///
 /// Invariants: `filled <= room <= len`; `lead + filled <= bytes.len() <= lead + room <= capacity`: every byte up to
-/// `bytes.len()` is initialised, each was zeroed at most once; where there is room, the first tensor of the segment stands
-/// at a multiple of the alignment.
+/// `bytes.len()` is initialised, each was zeroed at most once; where there is room, the first tensor of the segment
+/// stands at a multiple of the alignment.
 struct Segment {
     bytes: Vec<u8>,
     /// Unused bytes at the start of the buffer.

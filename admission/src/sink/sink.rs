@@ -11,9 +11,10 @@ use crate::format::{Header, Zone};
 /// 1. [`check`](Sink::check), once, in the push that completes the header, before the host has consented to anything.
 /// 2. [`requires`](Sink::requires) and [`reserve`](Sink::reserve), in the call that is the host's consent. A `reserve`
 ///    that answered a [`Retry`](crate::Kind::Retry) is called again by the next consent, so it begins from nothing.
-/// 3. [`prepare`](Sink::prepare) before each piece, then [`write`](Sink::write) for every byte from the header's end on, in file order, each piece in one [`Zone`]. Bytes
-///    that a host wrote into a place lent by [`Lend`] come as [`filled`](Lend::filled) instead. In both cases
-///    [`whole`](Sink::whole) follows the last piece of each tensor, and tensors without bytes are whole in their turn.
+/// 3. [`prepare`](Sink::prepare) before each piece, then [`write`](Sink::write) for every byte from the header's end on,
+///    in file order, each piece in one [`Zone`]. Bytes that a host wrote into a place lent by [`Lend`] come as
+///    [`filled`](Lend::filled) instead. In both cases [`whole`](Sink::whole) follows the last piece of each tensor, and
+///    tensors without bytes are whole in their turn.
 /// 4. [`commit`](Sink::commit), when every check has passed.
 ///
 /// [`rollback`](Sink::rollback) ends it instead: on a rejection, a failure, or a drop of the session, also before
@@ -43,7 +44,8 @@ pub trait Sink {
     fn reserve(&mut self, plan: &Plan<'_>) -> Result<(), Error>;
 
     /// Makes room for the next `bytes` bytes, where [`reserve`](Sink::reserve) has not made room for all. Asked before
-    /// bytes are taken or lent, so that a [`Retry`](crate::Kind::Retry) has taken nothing; anything else rejects the file.
+    /// bytes are taken or lent, so that a [`Retry`](crate::Kind::Retry) has taken nothing; anything else rejects the
+    /// file.
     fn prepare(&mut self, bytes: usize) -> Result<(), Error> {
         let _ = bytes;
         Ok(())
