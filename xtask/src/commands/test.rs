@@ -53,26 +53,34 @@ const STEPS: &[Step] = &[
 ];
 
 /// What runs in browsers: all with `--browser`, else what is most telling in five minutes.
-const BROWSER: Step = Step { name: "browser tests", run: |project, log| browser(project, log, None) };
-const BROWSER_SHORT: Step =
-    Step { name: "browser tests: the short form", run: |project, log| browser(project, log, Some(&SHORT)) };
+const BROWSERS: &[Step] = &[Step { name: "browser tests", run: |project, log| browser(project, log, None) }];
+const BROWSERS_SHORT: &[Step] = &[
+    Step {
+        name: "browser tests: the short form",
+        run: |project, log| browser(project, log, Some((&SHORT, "chromium,firefox"))),
+    },
+    Step {
+        name: "browser tests: the short form in WebKitGTK",
+        run: |project, log| browser(project, log, Some((&["harness", "page"], "webkit"))),
+    },
+];
 
 /// The short form: the tests' own instruments; every corpus file in a page and a worker; the demo page; the worker; the
-/// store; downloads; the Rust app. Each in every browser that is there.
+/// store; downloads; the Rust app.
 const SHORT: [&str; 7] = ["harness", "corpus", "page", "worker", "opfs-tee", "servers", "rust-app"];
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
     let usage = || Failure::Usage("usage: cargo xtask test [--browser] [--only PART_OF_A_STEPS_NAME]".into());
-    let (mut browser, mut only) = (&BROWSER_SHORT, "");
+    let (mut browser, mut only) = (BROWSERS_SHORT, "");
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--browser" => browser = &BROWSER,
+            "--browser" => browser = BROWSERS,
             "--only" => only = arguments.next().ok_or_else(usage)?,
             _ => return Err(usage()),
         }
     }
-    let steps: Vec<&Step> = STEPS.iter().chain([browser]).filter(|step| step.name.contains(only)).collect();
+    let steps: Vec<&Step> = STEPS.iter().chain(browser).filter(|step| step.name.contains(only)).collect();
     if steps.is_empty() {
         return Err(Failure::Usage(format!("no step's name has \"{only}\" in it")));
     }
@@ -199,13 +207,17 @@ fn real_model(project: &Project, log: &Path) -> Result<Outcome, Failure> {
 }
 
 /// One after the other: each starts a browser. The tests of a browser that is not there are skipped, with the reason.
-fn browser(project: &Project, log: &Path, only: Option<&[&str]>) -> Result<Outcome, Failure> {
+fn browser(project: &Project, log: &Path, only: Option<(&[&str], &str)>) -> Result<Outcome, Failure> {
     npm::package(project, BROWSER_TESTS, "playwright-core")?;
     browsers::ensure(project);
     let folder = project.path(BROWSER_TESTS);
     let files = match only {
         None => find_node_tests(&folder)?,
-        Some(names) => names.iter().map(|name| folder.join(format!("{name}.test.mjs"))).collect(),
+        Some((names, _)) => names.iter().map(|name| folder.join(format!("{name}.test.mjs"))).collect(),
     };
-    counted(node(project, &files, &["--test-concurrency=1"])?, log, count_node)
+    let mut tests = node(project, &files, &["--test-concurrency=1"])?;
+    if let Some((_, engines)) = only {
+        tests.env("GGUF_BROWSERS", engines);
+    }
+    counted(tests, log, count_node)
 }
