@@ -332,6 +332,9 @@ impl<S: Keep> Registry<S> {
     /// model stays. The model lives exactly as long as it is active.
     pub fn load(&mut self, file: &[u8]) -> Result<(), Error> {
         self.text = Vec::new();
+        if file.is_empty() {
+            return Err(Error::new(Code::Argument, format_args!("a file length is 1 to 2^53 - 1")));
+        }
         let limits = Limits::new(Storage::Resident);
         let mut session = Session::new(S::open(Storage::Resident), Some(file.len() as u64), limits)?;
         session.push_all(file)?;

@@ -11,8 +11,8 @@ use crate::format::{Header, Zone};
 /// 1. [`check`](Sink::check), once, in the push that completes the header, before the host has consented to anything.
 /// 2. [`requires`](Sink::requires) and [`reserve`](Sink::reserve), in the call that is the host's consent. A `reserve`
 ///    that answered a [`Retry`](crate::Kind::Retry) is called again by the next consent, so it begins from nothing.
-/// 3. [`prepare`](Sink::prepare) before each piece, then [`write`](Sink::write) for every byte from the header's end on,
-///    in file order, each piece in one [`Zone`]. Bytes that a host wrote into a place lent by [`Lend`] come as
+/// 3. [`prepare`](Sink::prepare) before each piece, then [`write`](Sink::write) for every byte from the header's end
+///    on, in file order, each piece in one [`Zone`]. Bytes that a host wrote into a place lent by [`Lend`] come as
 ///    [`filled`](Lend::filled) instead. In both cases [`whole`](Sink::whole) follows the last piece of each tensor, and
 ///    tensors without bytes are whole in their turn.
 /// 4. [`commit`](Sink::commit), when every check has passed.
