@@ -114,6 +114,7 @@ test('every option but those that stay on the page crosses to the worker', async
   const crossing = {
     sink: 'verify', length: 1000, sha256: 'a'.repeat(64), blake3: 'b'.repeat(64), digests: ['sha256'],
     evidence: new Uint8Array(32), limits: { tensors: 3 }, retries: 7, retryDelay: 8, stallTimeout: 9,
+    profile: { name: 'llama', level: 'refuse' },
   };
   const staying = { signal: new AbortController().signal, onHeader: () => {}, onProgress: () => {}, tee: recorder() };
   // One that is new has a line here.
