@@ -274,7 +274,8 @@ describe('rust app', { skip }, async () => {
     const app = await load('memory');
     const large = gguf(24 << 20);
     for (const type of ['bytes', undefined]) {
-      const admitted = await app.admit(streamOf(large, { type, size: 1 << 20 }).stream, { length: large.length, digests: [] });
+      const { stream } = streamOf(large, { type, size: 1 << 20 });
+      const admitted = await app.admit(stream, { length: large.length, digests: [] });
       assert.ok(app.memoryBytes() <= large.length + (4 << 20), `${app.memoryBytes()} bytes for ${large.length}`);
       assert.deepEqual([...admitted.values('w', 2)], [0, 1]);
       admitted.free();
