@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { childOf, kill } from './processes.mjs';
 import { startWebKit } from './webkit.mjs';
 
 /**
@@ -27,11 +28,13 @@ import { startWebKit } from './webkit.mjs';
  * @property {(page: Page) => Promise<() => Promise<number>>} [mainThread]  starts to measure its work; the answer ends
  * that: seconds
  * @property {() => Promise<void>} close  ends the browser and deletes its profile
+ * @property {() => Promise<void>} [kill]  ends all its processes by SIGKILL; the profile stays, if it was given
  */
 
 /**
  * @typedef {object} StartOptions
  * @property {number} [storage]  bytes that the pages of this browser may store, where that is said at the start
+ * @property {string} [profile]  a folder that outlives this browser: the next one finds in it what this one stored
  */
 
 /**
@@ -104,16 +107,24 @@ export function lacking(name, needs) {
  */
 export async function start(name, options = {}) {
   // On disk: a browser without a profile keeps the private file system in memory, where it behaves otherwise.
-  const profile = await mkdtemp(join(tmpdir(), `gguf-${name}-`));
-  const remove = () => rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  const profile = options.profile ?? (await newProfile(name));
+  const remove = async () => (options.profile === undefined ? removeProfile(profile) : undefined);
   try {
     const browser = await KINDS[name].start(/** @type {string} */ (programOf(name)), profile, options);
-    return { ...browser, name, close: () => browser.close().finally(remove) };
+    const { close, kill } = browser;
+    return { ...browser, name, close: () => close().finally(remove), kill: kill && (() => kill().finally(remove)) };
   } catch (error) {
     await remove();
     throw error;
   }
 }
+
+/** @param {string} name */
+export const newProfile = name => mkdtemp(join(tmpdir(), `gguf-${name}-`));
+
+/** @param {string} profile */
+export const removeProfile = profile =>
+  rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 
 /** @param {string} name */
 const programOf = name => KINDS[name].programs.find(existsSync);
@@ -172,6 +183,7 @@ async function startChromium(executablePath, profile) {
       };
     },
     close: () => context.close(),
+    kill: async () => kill(await childOf(profile)),
   };
 }
 
@@ -207,6 +219,7 @@ async function startFirefox(executablePath, userDataDir, { storage }) {
       };
     },
     close: () => browser.close(),
+    kill: () => kill(/** @type {number} */ (browser.process()?.pid)),
   };
 }
 

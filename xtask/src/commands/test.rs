@@ -66,8 +66,11 @@ const BROWSERS_SHORT: &[Step] = &[
 ];
 
 /// The short form: the tests' own instruments; every corpus file in a page and a worker; the demo page; the worker; the
-/// store; downloads; the Rust app.
-const SHORT: [&str; 7] = ["harness", "corpus", "page", "worker", "opfs-tee", "servers", "rust-app"];
+/// store; downloads that are killed; downloads; the Rust app.
+const SHORT: [&str; 8] = ["harness", "corpus", "page", "worker", "opfs-tee", "kills", "servers", "rust-app"];
+
+/// Downloads that are killed in each browser, where all tests run. In the short form it is the test's own small number.
+const KILLS: &str = "50";
 
 pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure> {
     let usage = || Failure::Usage("usage: cargo xtask test [--browser] [--only PART_OF_A_STEPS_NAME]".into());
@@ -216,8 +219,9 @@ fn browser(project: &Project, log: &Path, only: Option<(&[&str], &str)>) -> Resu
         Some((names, _)) => names.iter().map(|name| folder.join(format!("{name}.test.mjs"))).collect(),
     };
     let mut tests = node(project, &files, &["--test-concurrency=1"])?;
-    if let Some((_, engines)) = only {
-        tests.env("GGUF_BROWSERS", engines);
-    }
+    match only {
+        Some((_, engines)) => tests.env("GGUF_BROWSERS", engines),
+        None => tests.env("GGUF_KILLS", KILLS),
+    };
     counted(tests, log, count_node)
 }
