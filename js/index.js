@@ -7,6 +7,7 @@ export { loadGuest } from './guest/load.js';
 export { hostFor } from './v1/host.js';
 export { Header } from './guest/header.js';
 export { Model } from './guest/model.js';
+export { hubFile } from './sources/hub-file.js';
 export { shardsOf } from './sources/shards-of.js';
 export { opfsTee } from './store/store-tee.js';
 export { admitStored, findStored, removeStored } from './store/stored.js';
@@ -25,6 +26,8 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./admit/read-header.js').HeaderOptions} HeaderOptions */
 /** @typedef {import('./guest/report.js').Finding} Finding */
 /** @typedef {import('./v1/loaded.js').Host} Host */
+/** @typedef {import('./sources/hub-file.js').HubFile} HubFile */
+/** @typedef {import('./sources/hub-file.js').HubOptions} HubOptions */
 /** @typedef {import('./core/errors.js').Kind} Kind */
 /** @typedef {import('./guest/settings.js').Limits} Limits */
 /** @typedef {import('./v1/loaded.js').LoadedModel} LoadedModel */

@@ -1,6 +1,7 @@
 // Downloads as from a model hub: redirects to signed addresses, files that may be cached for a year; and lines that
 // fall silent, or fail before the first byte.
 import assert from 'node:assert/strict';
+import { openHub } from '../../js/test/support/hub.js';
 import { BODY, ETAG, SHA256, SIZE, download } from './downloads.mjs';
 import { inEachBrowser } from './suite.mjs';
 
@@ -68,6 +69,50 @@ inEachBrowser(test => {
     assert.deepEqual([fault.code, fault.status], ['http', 403], JSON.stringify(fault));
     assert.match(fault.message, /for http:\/\/cdn\.localhost:\d+\/made\/\d+$/);
   });
+
+  for (const isRemote of [false, true]) {
+    const where = isRemote ? 'in a GuestWorker' : 'on the page';
+    test(`hubFile: a gated model is stored in two calls, behind two signed addresses, ${where}`, async ({ page }) => {
+      const hub = await openHub({ file: BODY, token: 'hf_secret', breaks: [2_500_000], isSilent: true });
+      try {
+        const { endpoint, repository, path } = hub;
+        const store = async ({ endpoint, repository, path, token, isRemote }) => {
+          const { guestWorker } = isRemote ? await kit.guestWorker() : {};
+          const guest = isRemote ? undefined : await kit.guest();
+          const options = { retries: 0, stallTimeout: 1500 };
+          try {
+            const { source, required } = await kit.hubFile(repository, path, { endpoint, token });
+            const all = { ...options, ...required };
+            const { model } = guestWorker
+              ? await guestWorker.admitStored('m.gguf', source, all)
+              : await kit.admitStored(guest, 'm.gguf', source, all);
+            await model.release();
+            return (await kit.findStored('m.gguf')).digests.sha256;
+          } catch (error) {
+            return { code: error.code, status: error.status, message: error.message };
+          } finally {
+            await guestWorker?.close();
+          }
+        };
+        const call = (/** @type {string} */ token) => page.run(store, { endpoint, repository, path, token, isRemote });
+        const refused = await call('hf_wrong');
+        assert.deepEqual([refused.code, refused.status], ['http', 401], JSON.stringify(refused));
+        assert.match(refused.message, /: Access to model owner\/model is restricted\.$/);
+        assert.equal((await call('hf_secret')).code, 'source');
+        hub.expire();
+        hub.etag = '"another"';
+        assert.equal(await call('hf_secret'), SHA256, JSON.stringify(hub.requests));
+        const [first, second] = hub.requests.filter(({ host }) => host === 'content');
+        const from = Number(/^bytes=(\d+)-$/.exec(second.range ?? '')?.[1]);
+        assert.deepEqual([first.range, from >= 2 ** 20, second.sent], [undefined, true, SIZE - from]);
+        const tokens = hub.requests.map(({ host, authorization }) => `${host} ${authorization}`);
+        const asked = 'hub Bearer hf_secret';
+        assert.deepEqual(tokens.slice(1), [asked, asked, 'content undefined', asked, asked, 'content undefined']);
+      } finally {
+        await hub.close();
+      }
+    }, { needs: ['private files'] });
+  }
 
   test('what the package fetches is not kept in the HTTP cache, what a Request fetches is', async ({
     page,

@@ -11,9 +11,12 @@ export const isPassing = status =>
   status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
 
 /** @param {Response} response */
-export function told({ status, statusText, type, url }) {
+export function told({ status, statusText, type, url, headers }) {
   if (type.startsWith('opaque')) return 'the response is opaque: it was fetched without CORS';
-  return `the server answered ${status}${statusText && ` ${shown(statusText)}`}${url && ` for ${placeOf(url)}`}`;
+  // A hub's words, for people: that a model is gated, say, and a token is missing.
+  const why = headers.get('x-error-message');
+  const about = [statusText && ` ${shown(statusText)}`, url && ` for ${placeOf(url)}`, why && `: ${shown(why, 200)}`];
+  return `the server answered ${status}${about.filter(Boolean).join('')}`;
 }
 
 /** @param {Response} response */

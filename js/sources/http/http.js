@@ -91,6 +91,11 @@ export class HttpSource {
     return this.#position;
   }
 
+  /** Of the first answer, after `open`. */
+  get headers() {
+    return this.#response?.headers;
+  }
+
   /** @returns {import('./earlier.js').Identity | undefined} after `open` */
   get identity() {
     const { method, url } = this.#request ?? {};
