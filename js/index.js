@@ -8,6 +8,7 @@ export { hostFor } from './v1/host.js';
 export { Header } from './guest/header.js';
 export { Model } from './guest/model.js';
 export { hubFile } from './sources/hub-file.js';
+export { ModelSet } from './guest/model-set.js';
 export { shardsOf } from './sources/shards-of.js';
 export { opfsTee } from './store/store-tee.js';
 export { admitStored, findStored, removeStored } from './store/stored.js';
@@ -16,6 +17,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 
 /** @typedef {import('./admit/progress.js').ProgressEvent} AdmissionProgress */
 /** @typedef {import('./sources/source-of.js').Admissible} Admissible */
+/** @typedef {import('./sources/source-of.js').Admissibles} Admissibles */
 /** @typedef {import('./admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./guest/model.js').AdmittedModel} AdmittedModel */
 /** @typedef {import('./guest/settings.js').Algorithm} Algorithm */
@@ -37,7 +39,11 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./admit/progress.js').OnProgress} OnProgress */
 /** @typedef {import('./worker/remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('./worker/remote-model-set.js').RemoteModelSet} RemoteModelSet */
 /** @typedef {import('./guest/report.js').Report} Report */
+/** @typedef {import('./admit/options.js').SetOptions} SetOptions */
+/** @typedef {import('./guest/report.js').SetReport} SetReport */
+/** @typedef {import('./admit/options.js').ShardOptions} ShardOptions */
 /** @typedef {import('./store/store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('./store/stored-file.js').Stored} Stored */
 /** @typedef {import('./admit/tees.js').Tee} Tee */

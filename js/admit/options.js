@@ -1,6 +1,6 @@
 // All options of an admission, checked.
 import { messageOf, misuse } from '../core/errors.js';
-import { callback, signal, whole } from '../core/options.js';
+import { callback, readOptions, signal, whole } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { LONGEST } from '../core/waiting.js';
 import { ADMISSION_OPTIONS } from '../guest/settings.js';
@@ -34,6 +34,25 @@ export const ADMIT_OPTIONS = {
 };
 
 /**
+ * @typedef {'length' | 'sha256' | 'blake3' | 'evidence' | 'tee'} OfOneFile
+ * @typedef {Pick<AdmitOptions, OfOneFile>} ShardOptions  what is required of one shard, and who else sees its bytes
+ * @typedef {Omit<AdmitOptions, OfOneFile> & { shards?: readonly ShardOptions[] }} SetOptions
+ *   `shards`: as many as there are sources, in their order
+ */
+
+/** @type {Readonly<Record<OfOneFile, Check>>} */
+const SHARD_OPTIONS = (({ length, sha256, blake3, evidence, tee }) => ({ length, sha256, blake3, evidence, tee }))(
+  ADMIT_OPTIONS,
+);
+
+/** @type {Readonly<Record<keyof AdmitOptions | 'shards', Check>>} of a set */
+export const SET_OPTIONS = {
+  ...ADMIT_OPTIONS,
+  ...Object.fromEntries(Object.keys(SHARD_OPTIONS).map(name => [name, ofOneFile])),
+  shards: shardsIn,
+};
+
+/**
  * @typedef {Pick<import('../guest/settings.js').AdmissionOptions, 'length' | 'limits' | 'profile'>
  *   & Omit<DeliveryOptions, 'tee'>
  *   & Omit<import('../sources/source.js').SourceOptions, 'sha256' | 'blake3'>} HeaderOptions
@@ -45,6 +64,21 @@ const { length, limits, profile, onProgress, retries, retryDelay, stallTimeout }
 export const HEADER_OPTIONS = {
   length, limits, profile, signal, onProgress, retries, retryDelay, stallTimeout,
 };
+
+/** @type {Check} */
+function ofOneFile(_, name) {
+  throw misuse(`${name} is of one file, and this is a set: give it in shards, one for each source`, { path: name });
+}
+
+/** @type {Check} */
+function shardsIn(value, name, refuse) {
+  if (!Array.isArray(value)) throw misuse(`${name} must be a list, found ${shown(value)}`, { path: name });
+  return value.map(given => {
+    const { options, fault } = readOptions(given, SHARD_OPTIONS);
+    if (fault) refuse(fault.reason);
+    return options;
+  });
+}
 
 /**
  * One or several, as a list. Those that are none are left out of it: the others are told of the fault.

@@ -21,8 +21,8 @@ const WEIGHT = 0.3;
 export class Progress {
   /** Bytes that an earlier call kept. */
   kept = 0;
+  /** @type {number | undefined} as far as it is known */ total;
   #onProgress;
-  #total;
   #signal;
   #began = performance.now();
   #calledAt = -Infinity;
@@ -38,7 +38,7 @@ export class Progress {
    */
   constructor(onProgress, total, signal) {
     this.#onProgress = onProgress;
-    this.#total = total;
+    this.total = total;
     this.#signal = signal;
   }
 
@@ -78,7 +78,7 @@ export class Progress {
       this.#measuredBytes = bytes;
     }
     // A total that was passed was a guess.
-    const total = bytes <= (this.#total ?? -1) ? this.#total : undefined;
+    const total = bytes <= (this.total ?? -1) ? this.total : undefined;
     await this.#call({ bytes, total, rate: this.#rate ?? 0, phase });
   }
 

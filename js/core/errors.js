@@ -34,6 +34,7 @@ import { textOf } from './text.js';
  * @property {string | null} [expected]
  * @property {string | null} [found]
  * @property {string} [state]      of the session when it failed
+ * @property {number | null} [shard]    of a set: the place in the list of sources
  * @property {unknown} [cause]
  */
 
@@ -57,6 +58,7 @@ export class AdmissionError extends Error {
     this.expected = detail.expected ?? null;
     this.found = detail.found ?? null;
     this.state = detail.state ?? 'none';
+    this.shard = detail.shard ?? null;
   }
 }
 
@@ -76,7 +78,7 @@ export function isAdmissionError(value) {
 
 /** The fields of an error, beside its message: all, and those that say where. */
 export const DETAILS = {
-  all: /** @type {const} */ (['code', 'kind', 'status', 'offset', 'path', 'expected', 'found', 'state']),
+  all: /** @type {const} */ (['code', 'kind', 'status', 'offset', 'path', 'expected', 'found', 'state', 'shard']),
   place: /** @type {const} */ (['offset', 'path', 'expected', 'found']),
 };
 
@@ -88,6 +90,18 @@ export const DETAILS = {
  */
 export const picked = (error, names) =>
   /** @type {Pick<Detail, Name>} */ (Object.fromEntries(names.map(name => [name, error[name]])));
+
+/**
+ * An error of one shard of a set.
+ *
+ * @param {AdmissionError} error
+ * @param {number} shard  its place in the list
+ * @param {number} count  of all
+ */
+export const ofShard = (error, shard, count) =>
+  new AdmissionError(`shard ${shard + 1} of ${count}: ${messageOf(error)}`, {
+    ...picked(error, DETAILS.all), shard, cause: error,
+  });
 
 /**
  * The calling code is wrong: an option, an argument, an object of an unknown sort.

@@ -242,6 +242,16 @@ export class Admission {
   }
 
   /**
+   * Says that this file is a shard of the set that `lead` leads, once its header is ready. The lead, which is the first
+   * shard, joins itself first. A file that does not belong to the set is rejected; the others stay as they are.
+   *
+   * @param {{ readonly handle: number }} lead  an admission or a model
+   */
+  join(lead) {
+    this.#judged(() => this.#guest.join(this.#handle, lead.handle));
+  }
+
+  /**
    * End of the file. While a `write` is under way it is misuse.
    *
    * @returns {Model}

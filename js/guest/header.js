@@ -36,6 +36,11 @@ export class Header {
     return (this.#report ??= this.#guest.report(this.#handle));
   }
 
+  /** Has the report read anew when it is next asked for: a shard's changes as others join its set. */
+  refresh() {
+    this.#report = undefined;
+  }
+
   /**
    * One metadata value in full, arrays too. 64-bit integers are strings.
    *

@@ -44,6 +44,15 @@
  */
 
 /**
+ * @typedef {object} Joined  what a shard that has joined its set knows of it
+ * @property {number} no            its number, from 0
+ * @property {number} count         of the shards that the set has
+ * @property {number} tensors       of all of them
+ * @property {number} lead          handle of the first shard
+ * @property {number[]} joined      numbers of the shards that have joined, ascending
+ */
+
+/**
  * @typedef {object} Report
  * @property {string} abi
  * @property {State} state
@@ -59,12 +68,22 @@
  *   number of values so far
  * @property {Finding[]} [findings]     where a profile was chosen, from `header_ready` on: at most six a rule
  * @property {number} [findingsCount]   of all
+ * @property {Joined} [set]             of a shard that has joined its set
  * @property {any} [error]               of a failed session
  */
 
 /**
  * @typedef {Report & { digests: Digests, recorded?: import('./settings.js').Algorithm[] }} ModelReport
  * Of an admitted model. `recorded` names those of its digests that were computed when the file was stored, and not now.
+ */
+
+/** @typedef {Tensor & { shard: number }} ShardTensor */
+
+/**
+ * @typedef {Omit<ModelReport, 'tensors'> & { tensors: ShardTensor[], shards: ModelReport[] }} SetReport
+ * Of a set: what the first shard's report says, but for these. `tensors` are those of all shards, in the order of the
+ * list; each names by its place in the list the `shard` in whose file its `offset` is. `length`, `position` and the
+ * counts of `memory` are sums. `digests` is empty: each file has its own, in `shards`, the reports of all.
  */
 
 /**

@@ -23,10 +23,56 @@ import { StreamSource } from './stream.js';
  * in Node `{ path }` and an open file (`FileHandle` or `{ fd }`); a file handle of the origin's private file system.
  */
 
+/** @typedef {readonly Admissible[] | FileList} Admissibles  files that belong together: the shards of a model */
+
+/**
+ * A source that was taken hold of before it is asked for. What kept it from that is told then.
+ */
+export class TakenSource {
+  /** @type {Source | undefined} */ #source;
+  /** @type {unknown} */ #fault;
+
+  /**
+   * @param {Admissible | PulledSource} from
+   * @param {SourceOptions} options
+   */
+  constructor(from, options) {
+    try {
+      this.#source = sourceOf(from, options);
+    } catch (fault) {
+      this.#fault = fault;
+    }
+  }
+
+  get source() {
+    if (!this.#source) throw this.#fault;
+    return this.#source;
+  }
+
+  /** Its length in bytes, where that is known before it is opened. */
+  get length() {
+    return this.#source?.length;
+  }
+}
+
+/**
+ * The sources of a list of them. Bytes in a list are the chunks of one file.
+ *
+ * @param {unknown} from
+ * @returns {(Admissible | PulledSource)[] | undefined} undefined where it is no such list
+ */
+export function sourceList(from) {
+  const isList = Array.isArray(from) || Object.prototype.toString.call(from) === '[object FileList]';
+  const list = isList ? Array.from(/** @type {ArrayLike<unknown>} */ (from)) : [];
+  const [first] = list;
+  const isSource = typeof first === 'string' || (typeof first === 'object' && first !== null && !isBytes(first));
+  return isSource ? /** @type {Admissible[]} */ (list) : undefined;
+}
+
 /**
  * Takes hold of a source, at once: a stream is locked from here on, until `close`.
  *
- * @param {Admissible | PulledSource} from
+ * @param {Admissible | PulledSource | TakenSource} from
  * @param {SourceOptions} [options]
  * @returns {Source}
  */
@@ -35,9 +81,10 @@ export function sourceOf(from, options = {}) {
   const can = (/** @type {string} */ name) => is(name) && typeof (/** @type {any} */ (from)[name]) === 'function';
   const any = /** @type {any} */ (from);
 
+  if (from instanceof TakenSource) return from.source;
   if (from instanceof PulledSource) return from;
   if (typeof from === 'string' || from instanceof URL) return locationSource(from, options);
-  if (ArrayBuffer.isView(from) || isBuffer(from)) return new BytesSource(from);
+  if (isBytes(from)) return new BytesSource(from);
   if (is('headers') && can('clone')) return new HttpSource(any, options); // a Node request, an upload, has headers too
   if (isBlob(from)) return blobSource(from);
   if (can('getReader')) return new StreamSource(any);
@@ -52,6 +99,12 @@ export function sourceOf(from, options = {}) {
   if (is('path')) return new LateSource(() => pathSource(any.path));
   throw misuse(`cannot read a file from this: ${Object.prototype.toString.call(from)}`, { code: 'unsupported' });
 }
+
+/**
+ * @param {unknown} value
+ * @returns {value is BufferSource}
+ */
+const isBytes = value => ArrayBuffer.isView(value) || isBuffer(value);
 
 /**
  * As an `<input type="file">` or a drop gives it: it looks like chunks.

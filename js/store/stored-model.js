@@ -34,6 +34,12 @@ export class StoredModel extends Model {
   get report() {
     return (this.#report ??= withRecord(super.report, this.#record));
   }
+
+  /** @override */
+  refresh() {
+    super.refresh();
+    this.#report = undefined;
+  }
 }
 
 /**

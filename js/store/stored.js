@@ -1,5 +1,5 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
-import { admitBy } from '../admit/admit.js';
+import { admitFile } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
@@ -104,7 +104,7 @@ export async function admitStored(guest, name, source, given) {
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
   try {
     const options = { ...admission, digests: toCompute(found, admission), ...recordOf(found) };
-    return { model: await admitBy(storedAdmission(found.digests), guest, found.file, options), found: true };
+    return { model: await admitFile(storedAdmission(found.digests), guest, found.file, options), found: true };
   } catch (error) {
     throw await diagnosed(guest, await tee.files, found, admission.signal, error);
   }

@@ -1,6 +1,6 @@
 // A file that is admitted and stored, from where an earlier call stood.
 import { deliver } from '../admit/deliver.js';
-import { admissionOf } from '../admit/admit.js';
+import { admissionOf } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
 import { ALGORITHMS } from '../guest/settings.js';

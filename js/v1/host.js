@@ -1,5 +1,5 @@
 // One host over a guest of either ABI: streaming where the guest can, one whole transfer where it cannot.
-import { admitBy } from '../admit/admit.js';
+import { admitFile } from '../admit/file.js';
 import { Admission } from '../guest/admission.js';
 import { Guest } from '../guest/guest.js';
 import { V1Host } from './transfer.js';
@@ -36,7 +36,7 @@ class V2Host {
    * @param {Omit<AdmitOptions, 'sink'>} [options]
    */
   async load(source, options) {
-    const model = await admitBy(Admission, this.#guest, source, options, 'resident');
+    const model = await admitFile(Admission, this.#guest, source, options, 'resident');
     model.activate();
     this.unload();
     return (this.model = model);

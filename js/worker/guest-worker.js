@@ -9,7 +9,11 @@ import { notStarted, startedWorker } from './started-worker.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
+/** @typedef {import('../sources/source-of.js').Admissibles} Admissibles */
+/** @typedef {import('../admit/admit.js').SetOptions} SetOptions */
+/** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
+/** @typedef {import('./remote-model-set.js').RemoteModelSet} RemoteModelSet */
 /** @typedef {import('./started-worker.js').Started} Started */
 /** @typedef {import('./remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
@@ -65,9 +69,22 @@ export class GuestWorker {
    * As `admit(guest, source, options)`, in the worker. Callbacks and tees are called here, on the page, but for
    * `opfsTee`, which works in the worker. Progress does not wait for `onProgress`; a throw in it ends the admission.
    *
+   * @overload
    * @param {Admissible} source
    * @param {AdmitOptions} [options]
    * @returns {Promise<RemoteModel>}
+   */
+  /**
+   * As `admit(guest, sources, options)`, in the worker: a model in several files.
+   *
+   * @overload
+   * @param {Admissibles} sources
+   * @param {SetOptions} [options]
+   * @returns {Promise<RemoteModelSet>}
+   */
+  /**
+   * @param {Admissible | Admissibles} source
+   * @param {AdmitOptions | SetOptions} [options]
    */
   async admit(source, options) {
     return (await this.#admit(source, options, 'model')).model;
@@ -89,7 +106,7 @@ export class GuestWorker {
    *
    * @param {string} name
    * @param {Admissible} source
-   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions} [options]
+   * @param {AdmitOptions & StoreOptions} [options]
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
   admitStored(name, source, options) {
@@ -157,8 +174,8 @@ export class GuestWorker {
   }
 
   /**
-   * @param {Admissible} source
-   * @param {AdmitOptions & import('../store/store-tee.js').StoreOptions | undefined} options
+   * @param {Admissible | Admissibles} source
+   * @param {AdmitOptions & StoreOptions | SetOptions | undefined} options
    * @param {import('./remote-admission.js').Wanted} wanted
    */
   #admit(source, options, wanted) {

@@ -1,58 +1,73 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
-import { ADMIT_OPTIONS, HEADER_OPTIONS } from '../admit/options.js';
+import { ADMIT_OPTIONS, HEADER_OPTIONS, SET_OPTIONS } from '../admit/options.js';
 import { Asking } from '../core/asking.js';
-import { isAdmissionError } from '../core/errors.js';
+import { isAdmissionError, ofShard } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
 import { STORED_OPTIONS } from '../store/stored.js';
 import { StoredFile } from '../store/stored-file.js';
+import { sourceList } from '../sources/source-of.js';
 import { packed } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteHeader, RemoteModel } from './remote-model.js';
+import { RemoteModelSet } from './remote-model-set.js';
 import { LocalTees } from './remote-tee.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../admit/options.js').SetOptions} SetOptions */
 /** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
 
 /**
  * @typedef {object} Order  What the worker is told.
- * @property {import('./crossing.js').Parcel} parcel
- * @property {Omit<AdmitOptions & StoreOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
+ * @property {import('./crossing.js').Parcel[]} parcels  one, or of a set one for each shard
+ * @property {boolean} isSet
+ * @property {Omit<AdmitOptions & SetOptions & StoreOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
  * @property {boolean} asksHeader
  * @property {boolean} tellsProgress
- * @property {({ name: string, directory?: FileSystemDirectoryHandle } | { isStore: boolean })[]} tees  without a name:
- *   one of the page's
+ * @property {TeeOrder[]} tees
  * @property {Wanted} wanted
+ */
+
+/**
+ * @typedef {{ shard: number } & (StoreOptions & { name: string } | { isStore: boolean })} TeeOrder
+ * Without a name it is one of the page's.
  */
 
 /** @typedef {'model' | 'header' | { stored: string }} Wanted  a name: for `admitStored` */
 
 /**
- * @param {import('../sources/source-of.js').Admissible} from
- * @param {AdmitOptions & StoreOptions | undefined} given
+ * @param {import('../sources/source-of.js').Admissible | import('../sources/source-of.js').Admissibles} from
+ * @param {AdmitOptions & StoreOptions | SetOptions & StoreOptions | undefined} given
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
  * @param {Wanted} [wanted]
- * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`
+ * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`, of a list of
+ *   sources a `RemoteModelSet`
  */
 export async function admitRemotely(from, given, connect, wanted = 'model') {
+  const list = wanted === 'header' ? undefined : sourceList(from);
+  const isSet = list !== undefined;
   // Refused as they are: what cannot be may not even cross.
-  const { options, fault: wrong } = readOptions(given, checksFor(wanted));
-  // All but these four crosses: an option that is forgotten here would be dropped in silence.
-  const { signal, onHeader, onProgress, tee, ...settings } = options;
-  const tees = [tee ?? []].flat();
+  /** @type {import('../core/options.js').Read<AdmitOptions & SetOptions & StoreOptions>} */
+  const { options, fault: wrong } = readOptions(given, checksFor(wanted, isSet));
+  // All but these crosses: an option that is forgotten here would be dropped in silence.
+  const { signal, onHeader, onProgress, tee, shards, ...common } = options;
+  const settings = shards ? { ...common, shards: shards.map(({ tee: _, ...required }) => required) } : common;
+  const teed = (shards ?? [{ tee }]).flatMap(({ tee }, shard) => [tee ?? []].flat().map(tee => ({ tee, shard })));
+  const tees = teed.map(({ tee }) => tee);
   const asking = new Asking();
   const local = new LocalTees(tees, asking);
-  /** @type {Source | undefined} */ let source;
+  /** @type {(Source | undefined)[]} */ const sources = [];
   /** @type {Line | undefined} */ let line;
   /** @type {(() => void)[]} */ const unhear = [];
   // A source of the page's may know better what an error of the guest means.
-  const explained = (/** @type {unknown} */ error) => source?.explain?.(error) ?? error;
+  const explained = (/** @type {unknown} */ error) => (isSet ? shardExplained : explainedBy)(sources, error);
   try {
-    const { parcel, ...own } = packed(from, options);
-    source = own.source;
+    const taken = (list ?? [from]).map((from, index) => packedOrFault(from, { ...options, ...shards?.[index] }));
+    sources.push(...taken.map(({ source }) => source));
     if (wrong) throw wrong.reason;
+    for (const { fault } of taken) if (fault) throw fault.reason;
     const stores = storesOf(tees, wanted, options);
     unhear.push(...(await announced(stores, asking)));
 
@@ -65,11 +80,11 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
       },
       progress: async event => void (await asking.ask('call', () => onProgress?.(event))),
       ...local.answers(line, explained),
-      ...sourceAnswers(source, line, asking),
+      ...sourceAnswers(sources, line, asking),
     })));
     connect(port2, ours);
 
-    for (const heard of [signal, own.signal]) {
+    for (const heard of [signal, ...taken.map(({ signal }) => signal)]) {
       const abort = () => void ours.ask('abort', [ours.faults.pack(heard?.reason)]).catch(() => {});
       if (heard?.aborted) abort();
       heard?.addEventListener('abort', abort);
@@ -77,15 +92,19 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
     }
     /** @type {Order} */
     const order = {
-      parcel, settings, wanted,
+      isSet, settings, wanted,
+      parcels: taken.map(({ parcel }) => parcel),
       asksHeader: onHeader !== undefined,
       tellsProgress: onProgress !== undefined,
-      tees: tees.map(tee =>
-        tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: Boolean(tee.isStore) }),
+      tees: teed.map(({ tee, shard }) => ({
+        shard,
+        ...(tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: Boolean(tee.isStore) }),
+      })),
     };
     const { report, found } = await ours.ask('admit', [order]);
-    const model = wanted === 'header' ? new RemoteHeader(ours, report) : new RemoteModel(ours, report);
-    if (!signal?.aborted) return { model: /** @type {RemoteModel} */ (model), found };
+    const Made = wanted === 'header' ? RemoteHeader : isSet ? RemoteModelSet : RemoteModel;
+    const model = /** @type {RemoteModel} */ (new Made(ours, report));
+    if (!signal?.aborted) return { model, found };
     await model.release();
     throw signal.reason;
   } catch (fault) {
@@ -94,7 +113,7 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
     // The worker has told all of them, unless it could not.
     line?.end(error);
     const cleared = isOver(error) && clearStores(storesOf(tees, wanted, options));
-    await Promise.all([source?.close(error), local.abort(error), cleared]);
+    await Promise.all([...sources.map(source => source?.close(error)), local.abort(error), cleared]);
     throw error;
   } finally {
     for (const stop of unhear) stop();
@@ -102,12 +121,46 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
 }
 
 /**
- * @param {Wanted} wanted
- * @returns {Readonly<Record<keyof (AdmitOptions & StoreOptions), import('../core/options.js').Check>>}
+ * @param {(Source | undefined)[]} sources
+ * @param {unknown} error
  */
-function checksFor(wanted) {
-  const checks = wanted === 'header' ? HEADER_OPTIONS : wanted === 'model' ? ADMIT_OPTIONS : STORED_OPTIONS;
-  return /** @type {typeof STORED_OPTIONS} */ (checks);
+const explainedBy = ([source], error) => source?.explain?.(error) ?? error;
+
+/**
+ * @param {(Source | undefined)[]} sources
+ * @param {unknown} error
+ */
+function shardExplained(sources, error) {
+  if (!isAdmissionError(error) || error.shard === null) return error;
+  const { cause, shard } = error;
+  const better = explainedBy([sources[shard]], cause);
+  return isAdmissionError(better) && better !== cause ? ofShard(better, shard, sources.length) : error;
+}
+
+/**
+ * Never throws: what was taken hold of before has to be given up first.
+ *
+ * @param {any} from
+ * @param {import('../sources/source.js').SourceOptions} options
+ * @returns {import('./crossing.js').Packed & { fault?: { reason: unknown } }}
+ */
+function packedOrFault(from, options) {
+  try {
+    return packed(from, options);
+  } catch (reason) {
+    return { parcel: { isPulled: true }, fault: { reason } };
+  }
+}
+
+/**
+ * @param {Wanted} wanted
+ * @param {boolean} isSet
+ * @returns {Readonly<Record<keyof (AdmitOptions & SetOptions & StoreOptions), import('../core/options.js').Check>>}
+ */
+function checksFor(wanted, isSet) {
+  const ofModel = isSet ? SET_OPTIONS : ADMIT_OPTIONS;
+  const checks = wanted === 'header' ? HEADER_OPTIONS : wanted === 'model' ? ofModel : STORED_OPTIONS;
+  return /** @type {any} */ (checks);
 }
 
 /**
@@ -145,19 +198,20 @@ async function clearStores(stores) {
 }
 
 /**
- * @param {Source | undefined} source  the page's own, if it has to read it
+ * @param {(Source | undefined)[]} sources  the page's own, those that it has to read
  * @param {Line} line
  * @param {Asking} asking
  * @returns {import('./line.js').Answers}
  */
-function sourceAnswers(source, line, asking) {
+function sourceAnswers(sources, line, asking) {
   return {
-    async sourceOpen() {
+    async sourceOpen(index) {
+      const source = sources[index];
       await source?.open?.();
       return { length: source?.length, total: source?.total };
     },
-    async sourceRead(most, buffer) {
-      const bytes = await asking.ask('moment', () => source?.read(most));
+    async sourceRead(index, most, buffer) {
+      const bytes = await asking.ask('moment', () => sources[index]?.read(most));
       if (!bytes) return null;
       const copy = new Uint8Array(
         buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length),
@@ -167,6 +221,6 @@ function sourceAnswers(source, line, asking) {
       copy.set(bytes);
       return new Freight(copy, [copy.buffer]);
     },
-    sourceClose: reason => source?.close(line.faults.unpack(reason)),
+    sourceClose: (index, reason) => sources[index]?.close(line.faults.unpack(reason)),
   };
 }

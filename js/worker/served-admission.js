@@ -11,13 +11,14 @@ import { RemoteTee } from './remote-tee.js';
 
 /** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('./remote-admission.js').Order} Order */
+/** @typedef {import('../guest/header.js').Header | import('../guest/model-set.js').ModelSet} Made */
 
 export class ServedAdmission {
   #guest;
   #line;
   #onOver;
   #abort = new AbortController();
-  /** @type {import('../guest/header.js').Header | undefined} what was asked for */ #made;
+  /** @type {Made | undefined} what was asked for */ #made;
   /** @type {import('../guest/header.js').Metadata | undefined} while `onHeader` is asked */ #looked;
   /** @type {Promise<unknown>} */ #admitted = Promise.resolve();
 
@@ -37,11 +38,11 @@ export class ServedAdmission {
         const bytes = this.#model.tensor(key)?.slice();
         return bytes && new Freight(bytes, [bytes.buffer]);
       },
-      evidence: () => {
-        const values = this.#model.evidence();
+      evidence: shard => {
+        const values = this.#model.evidence(shard);
         return new Freight(values, [values.buffer]);
       },
-      checkGroup: (group, bytes) => this.#model.checkGroup(group, bytes),
+      checkGroup: (group, bytes, shard) => this.#model.checkGroup(group, bytes, shard),
       activate: () => this.#model.activate(),
       isActive: () => this.#model.isActive,
       release: () => {
@@ -67,7 +68,7 @@ export class ServedAdmission {
   }
 
   get #model() {
-    return /** @type {import('../guest/model.js').Model} */ (this.#living);
+    return /** @type {import('../guest/model-set.js').ModelSet} */ (this.#living);
   }
 
   /** @param {Order} order */
@@ -82,21 +83,26 @@ export class ServedAdmission {
     }
   }
 
-  /** @param {Order} order */
-  async #make({ parcel, settings, asksHeader, tellsProgress, tees, wanted }) {
+  /**
+   * @param {Order} order
+   * @returns {Promise<{ model: Made, found: boolean }>}
+   */
+  async #make({ parcels, isSet, settings, asksHeader, tellsProgress, tees, wanted }) {
     const { signal } = this.#abort;
-    const line = this.#line;
     const told = { ...settings, signal, onProgress: tellsProgress ? this.#teller() : undefined };
-    const options = {
-      ...told,
-      onHeader: asksHeader ? this.#asker() : undefined,
-      tee: tees.map((tee, index) =>
-        'name' in tee ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(line, index, tee.isStore),
-      ),
-    };
-    const source = unpacked(parcel, () => /** @type {any} */ (pageSource(line))); // a sort of source that is no user's
+    const heard = { ...told, onHeader: asksHeader ? this.#asker() : undefined };
+    const teesOf = (/** @type {number} */ of) => tees.flatMap((tee, index) =>
+      tee.shard !== of ? [] : 'name' in tee
+        ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(this.#line, index, tee.isStore));
+    const sources = parcels.map((parcel, index) => unpacked(parcel, () => pageSource(this.#line, index)));
+    const [source] = sources;
     const guest = await this.#guest;
     if (wanted === 'header') return { model: await readHeader(guest, source, told), found: false };
+    if (isSet) {
+      const shards = settings.shards?.map((required, index) => ({ ...required, tee: teesOf(index) }));
+      return { model: await admit(guest, sources, shards ? { ...heard, shards } : heard), found: false };
+    }
+    const options = { ...heard, tee: teesOf(0) };
     if (wanted === 'model') return { model: await admit(guest, source, options), found: false };
     return admitStored(guest, wanted.stored, source, options);
   }
@@ -130,16 +136,22 @@ export class ServedAdmission {
   }
 }
 
-/** A source that the page reads. @param {Line} line */
-function pageSource(line) {
+/**
+ * A source that the page reads.
+ *
+ * @param {Line} line
+ * @param {number} index  its place among the page's
+ * @returns {any} a sort of source that is no user's
+ */
+function pageSource(line, index) {
   let buffer = new ArrayBuffer(0);
   return new PulledSource({
-    open: () => line.ask('sourceOpen'),
+    open: () => line.ask('sourceOpen', [index]),
     async read(most) {
-      const bytes = await line.ask('sourceRead', [most, buffer], [buffer]);
+      const bytes = await line.ask('sourceRead', [index, most, buffer], [buffer]);
       if (bytes) buffer = bytes.buffer;
       return bytes;
     },
-    close: reason => line.ask('sourceClose', [line.faults.pack(reason)]),
+    close: reason => line.ask('sourceClose', [index, line.faults.pack(reason)]),
   });
 }

@@ -5,9 +5,11 @@
  * fours
  */
 
+/** @typedef {string | number | string[] | { u16: number } | { i32: number }} Value  a number is a u32 */
+
 /**
  * @param {object} [spec]
- * @param {Record<string, string | number | string[]>} [spec.metadata]  a number is a u32
+ * @param {Record<string, Value>} [spec.metadata]
  * @param {TensorSpec[]} [spec.tensors]
  * @param {number} [spec.alignment]
  * @returns {Uint8Array<ArrayBuffer>}
@@ -30,6 +32,8 @@ export function gguf({
     parts.push(string(key));
     if (typeof value === 'string') parts.push(u32(8), string(value));
     else if (typeof value === 'number') parts.push(u32(4), u32(value));
+    else if ('u16' in value) parts.push(u32(2), new Uint8Array(Uint16Array.of(value.u16).buffer));
+    else if ('i32' in value) parts.push(u32(5), u32(value.i32));
     else parts.push(u32(9), u32(8), u64(value.length), ...value.map(string));
   }
   let offset = 0;
