@@ -130,7 +130,7 @@ pub use crate::check::set::{SHARDS, Set};
 pub use crate::contract::{Code, Kind, LimitId, Limits, OPEN_WINDOW, State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};
-pub use crate::format::{Array, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
+pub use crate::format::{Array, Element, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
 pub use crate::session::{File, Keep, Model, Read, Session};
 pub use crate::sink::{Builtin, Lend, Plan, Resident, Sink, Verify};
 pub use crate::store::Bytes;

@@ -27,8 +27,26 @@ fn tiny() -> Vec<u8> {
     writer.bytes
 }
 
+/// The file whose metadata the docs of `Header` and `Array` read.
+fn vocabulary() -> Vec<u8> {
+    let mut writer = Writer::new(0, 7);
+    writer.entry_string(b"general.architecture", b"llama").entry_u32(b"llama.block_count", 1);
+    writer.key(b"llama.attention.layer_norm_rms_epsilon", 6).bytes.extend(1e-5f32.to_le_bytes());
+    writer.key(b"tokenizer.ggml.add_bos_token", 7).bytes.push(1);
+    writer.entry_array(b"tokenizer.ggml.tokens", 8, 3).string(b"<unk>").string(b"<s>").string(b"a");
+    writer.entry_array(b"tokenizer.ggml.scores", 6, 3);
+    writer.bytes.extend([0f32, -1.0, -2.0].iter().flat_map(|score| score.to_le_bytes()));
+    writer.entry_array(b"tokenizer.ggml.token_type", 5, 3);
+    writer.bytes.extend([2i32, 3, 1].iter().flat_map(|ty| ty.to_le_bytes()));
+    writer.bytes
+}
+
+fn path_of(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../admission/examples").join(file)
+}
+
 fn tiny_path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../admission/examples/tiny.gguf")
+    path_of("tiny.gguf")
 }
 
 fn run(example: &str, arguments: &[&str]) -> String {
@@ -44,11 +62,13 @@ fn run(example: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_small_file_is_what_the_writer_writes() {
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(tiny_path(), tiny()).expect("the file can be written");
+fn the_small_files_are_what_the_writer_writes() {
+    for (name, file) in [("tiny.gguf", tiny()), ("vocabulary.gguf", vocabulary())] {
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path_of(name), &file).expect("the file can be written");
+        }
+        assert!(std::fs::read(path_of(name)).expect("the file is there") == file, "{name}: write it anew with BLESS=1");
     }
-    assert!(std::fs::read(tiny_path()).expect("the file is there") == tiny(), "write it anew with BLESS=1");
 }
 
 #[test]

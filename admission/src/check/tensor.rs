@@ -119,7 +119,7 @@ impl TensorReader {
 
     fn tensor_type(&mut self, fields: &mut Fields, bounds: Bounds<'_>) -> Next {
         let number = fields.u32(bounds)?;
-        let Some(ty) = TensorType::from_number(number) else {
+        let Some(ty) = TensorType::known(number) else {
             let why = if TensorType::is_removed(number) { "was removed from" } else { "is not in" };
             return Err(fields
                 .fault(Code::Header, format_args!("tensor type {number} {why} the format"))

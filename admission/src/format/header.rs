@@ -1,11 +1,13 @@
 //! The header as it was read: the bytes as they came, and where each record starts. Records are decoded when asked for,
 //! so that an index costs 20 bytes a record and no value is kept twice.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use super::layout::Layout;
 use super::rules::DIMENSIONS;
-use super::types::{TensorType, ValueType};
+use super::tensor_type::TensorType;
+use super::types::ValueType;
+use super::value::Value;
 use crate::store::{Bytes, Names, Pages};
 
 /// Metadata and tensor table of a GGUF file. Whole once the session is past
@@ -26,34 +28,6 @@ pub struct Entry<'a> {
     pages: &'a Pages,
     /// Its key: UTF-8 without control characters, unique in the file.
     pub key: Bytes<'a>,
-    at: u64,
-}
-
-/// A metadata value.
-#[derive(Clone, Copy)]
-#[expect(missing_docs, reason = "the names are those of the format")]
-pub enum Value<'a> {
-    U8(u8),
-    I8(i8),
-    U16(u16),
-    I16(i16),
-    U32(u32),
-    I32(i32),
-    F32(f32),
-    Bool(bool),
-    String(Bytes<'a>),
-    Array(Array<'a>),
-    U64(u64),
-    I64(i64),
-    F64(f64),
-}
-
-/// An array value: elements of one type, never arrays.
-#[derive(Clone, Copy)]
-pub struct Array<'a> {
-    pages: &'a Pages,
-    of: ValueType,
-    items: u64,
     at: u64,
 }
 
@@ -132,7 +106,7 @@ impl Header {
             *dim = self.pages.u64(at);
             at = at.saturating_add(8);
         }
-        let ty = TensorType::from_number(self.pages.u32(at))?;
+        let ty = TensorType::known(self.pages.u32(at))?;
         let offset_field = at.saturating_add(4);
         let offset = self.pages.u64(offset_field).saturating_add(self.layout.data_start);
         // The size was found to be below 2^63 when the record was read.
@@ -204,70 +178,7 @@ impl<'a> Entry<'a> {
 
     /// The value.
     pub fn value(&self) -> Value<'a> {
-        let at = self.at.saturating_add(4);
-        match self.value_type() {
-            ValueType::Array => Value::Array(Array {
-                pages: self.pages,
-                of: ValueType::from_number(self.pages.u32(at)).unwrap_or(ValueType::U8),
-                items: self.pages.u64(at.saturating_add(4)),
-                at: at.saturating_add(12),
-            }),
-            ty => value(self.pages, ty, at).0,
-        }
-    }
-}
-
-/// The value at `at` that is not an array, and where the next one stands.
-fn value(pages: &Pages, ty: ValueType, at: u64) -> (Value<'_>, u64) {
-    let value = match ty {
-        ValueType::U8 => Value::U8(pages.byte(at)),
-        ValueType::I8 => Value::I8(pages.byte(at).cast_signed()),
-        ValueType::U16 => Value::U16(u16::from_le_bytes(pages.array(at))),
-        ValueType::I16 => Value::I16(i16::from_le_bytes(pages.array(at))),
-        ValueType::U32 => Value::U32(pages.u32(at)),
-        ValueType::I32 => Value::I32(pages.u32(at).cast_signed()),
-        ValueType::F32 => Value::F32(f32::from_le_bytes(pages.array(at))),
-        ValueType::Bool => Value::Bool(pages.byte(at) == 1),
-        ValueType::U64 => Value::U64(pages.u64(at)),
-        ValueType::I64 => Value::I64(pages.u64(at).cast_signed()),
-        ValueType::F64 => Value::F64(f64::from_le_bytes(pages.array(at))),
-        ValueType::String | ValueType::Array => {
-            let text = pages.string(at);
-            return (Value::String(text), text.offset().saturating_add(text.len()));
-        }
-    };
-    (value, at.saturating_add(ty.size()))
-}
-
-impl<'a> Array<'a> {
-    /// The type of the elements.
-    pub fn of(&self) -> ValueType {
-        self.of
-    }
-
-    /// How many elements.
-    pub fn len(&self) -> u64 {
-        self.items
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.items == 0
-    }
-
-    /// The file offset of the first element.
-    pub fn offset(&self) -> u64 {
-        self.at
-    }
-
-    /// The elements, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        let Array { pages, of, items, mut at } = *self;
-        (0..items).map(move |_| {
-            let (value, next) = value(pages, of, at);
-            at = next;
-            value
-        })
+        Value::read(self.pages, self.value_type(), self.value_offset())
     }
 }
 
@@ -287,34 +198,5 @@ impl<'a> Tensor<'a> {
 impl fmt::Debug for Tensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} {:?} at {}", self.name, self.ty.name(), self.dims(), self.offset)
-    }
-}
-
-impl fmt::Debug for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::U8(value) => fmt::Debug::fmt(value, f),
-            Value::I8(value) => fmt::Debug::fmt(value, f),
-            Value::U16(value) => fmt::Debug::fmt(value, f),
-            Value::I16(value) => fmt::Debug::fmt(value, f),
-            Value::U32(value) => fmt::Debug::fmt(value, f),
-            Value::I32(value) => fmt::Debug::fmt(value, f),
-            Value::F32(value) => fmt::Debug::fmt(value, f),
-            Value::Bool(value) => fmt::Debug::fmt(value, f),
-            Value::U64(value) => fmt::Debug::fmt(value, f),
-            Value::I64(value) => fmt::Debug::fmt(value, f),
-            Value::F64(value) => fmt::Debug::fmt(value, f),
-            Value::String(value) => fmt::Debug::fmt(value, f),
-            Value::Array(array) => {
-                f.write_str("[")?;
-                for (index, value) in array.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(", ")?;
-                    }
-                    fmt::Debug::fmt(&value, f)?;
-                }
-                f.write_char(']')
-            }
-        }
     }
 }

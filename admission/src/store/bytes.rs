@@ -2,9 +2,12 @@
 
 use core::cmp::Ordering;
 use core::fmt::{self, Write};
+use core::str::Utf8Error;
+use std::borrow::Cow;
 
 use super::pages::Pages;
-use crate::error::Error;
+use crate::contract::Code;
+use crate::error::{Error, Path};
 use crate::memory;
 
 /// Bytes of the file's header: a key, a name, a string value. Not necessarily UTF-8; displayed with U+FFFD.
@@ -69,6 +72,21 @@ impl<'a> Bytes<'a> {
             memory::append_reserved(&mut copy, run);
         }
         Ok(copy)
+    }
+
+    /// The bytes as text: borrowed where they lie together in memory, else a copy. An error with code
+    /// [`Limit`](Code::Limit) where they are not UTF-8, and with [`Memory`](Code::Memory) where there is no room for
+    /// the copy.
+    pub fn to_str(&self) -> Result<Cow<'a, str>, Error> {
+        let no_text = |error: Utf8Error| {
+            let at = self.at.saturating_add(error.valid_up_to() as u64);
+            Error::at(Code::Limit, at, Path::None, format_args!("this is not UTF-8"))
+        };
+        let run = self.runs().next().unwrap_or_default();
+        if run.len() as u64 == self.len {
+            return core::str::from_utf8(run).map(Cow::Borrowed).map_err(no_text);
+        }
+        String::from_utf8(self.to_vec()?).map(Cow::Owned).map_err(|error| no_text(error.utf8_error()))
     }
 
     /// The order of the bytes as numbers.
@@ -250,6 +268,17 @@ mod tests {
             let bytes = pages.bytes(pad.len() as u64, text.len() as u64);
             assert_eq!(format!("{bytes}"), String::from_utf8_lossy(text), "{text:?} cut after {before}");
             assert_eq!(bytes.compare(text), Ordering::Equal);
+            match (bytes.to_str(), core::str::from_utf8(text)) {
+                (Ok(found), Ok(expected)) => {
+                    assert_eq!(found, expected);
+                    assert_eq!(matches!(found, Cow::Borrowed(_)), before == 0 || before == text.len());
+                }
+                (Err(error), Err(expected)) => {
+                    let at = pad.len() + expected.valid_up_to();
+                    assert_eq!((error.code(), error.offset()), (Code::Limit, Some(at as u64)));
+                }
+                (found, expected) => panic!("{found:?}, not {expected:?}"),
+            }
         }
     }
 

@@ -60,22 +60,7 @@ impl<'a> Field<'a> {
 
     /// The value, if it is an integer of any type that is not negative.
     pub(super) fn natural(&self) -> Option<u64> {
-        natural(&self.value())
-    }
-}
-
-/// An integer of any type that is not negative.
-fn natural(value: &Value<'_>) -> Option<u64> {
-    match *value {
-        Value::U8(value) => Some(u64::from(value)),
-        Value::U16(value) => Some(u64::from(value)),
-        Value::U32(value) => Some(u64::from(value)),
-        Value::U64(value) => Some(value),
-        Value::I8(value) => u64::try_from(value).ok(),
-        Value::I16(value) => u64::try_from(value).ok(),
-        Value::I32(value) => u64::try_from(value).ok(),
-        Value::I64(value) => u64::try_from(value).ok(),
-        _ => None,
+        self.value().natural()
     }
 }
 
