@@ -11,7 +11,8 @@ export { hubFile } from './sources/hub-file.js';
 export { ModelSet } from './guest/model-set.js';
 export { shardsOf } from './sources/shards-of.js';
 export { opfsTee } from './store/store-tee.js';
-export { admitStored, findStored, removeStored } from './store/stored.js';
+export { admitStored } from './store/admit-stored.js';
+export { findStored, removeStored } from './store/stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
 export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 

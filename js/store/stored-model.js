@@ -58,10 +58,11 @@ function withRecord(report, record) {
  * Sessions whose models have a record.
  *
  * @param {Digests} record
+ * @param {typeof Admission} [Session]  of which make
  * @returns {typeof Admission}
  */
-export const storedAdmission = record =>
-  class StoredAdmission extends Admission {
+export const storedAdmission = (record, Session = Admission) =>
+  class StoredAdmission extends Session {
     #guest;
 
     /** @param {ConstructorParameters<typeof Admission>} given */

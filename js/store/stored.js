@@ -55,34 +55,16 @@ export async function removeStored(name, options) {
 }
 
 /**
- * Admits the stored file of this name; if there is none, admits `source` and stores it beside.
- *
- * What is stored is admitted with the BLAKE3 of its first admission required. If another tab is storing the file, this
- * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or
- * `blake3` than the options require gives way to `source`, when that is admitted.
- *
- * The model's report is the same as when the file was stored. A digest that was computed then is not computed again,
- * unless an option names it: it stands in `digests`, and is named in `recorded`.
- *
- * What was fetched stays when the call ends by anything but a judgement of the file: an abort, a line that is lost, a
- * tee that fails, in a worker also a crash. The next call for the name goes on with it, if the source is an address, a
- * Request or a Response, and its server names the same version of the file, or the same digest is required in both. A
- * byte that was kept is used only once it is proven, MiB by MiB. Callbacks and tees see one whole file, once.
- *
- * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
- * the stored file is not what was stored, and was deleted; `changed`, it turned out to be another one than required, by
- * a digest that had not been computed when it was stored, or another tab replaced or deleted it meanwhile.
- *
- * A call for a name that waits for itself, from a callback of the admission that stores it, is misuse of the code
- * `locked`.
+ * The admission of one file, found or to be stored.
  *
  * @param {import('../guest/guest.js').Guest} guest
  * @param {string} name
  * @param {import('../sources/source-of.js').Admissible} source  given up unread when the file is stored
  * @param {AdmitOptions & StoreOptions} [given]
+ * @param {typeof import('../guest/admission.js').Admission} [Session]  of which make
  * @returns {Promise<{ model: import('../guest/model.js').Model, found: boolean }>} found: it was stored
  */
-export async function admitStored(guest, name, source, given) {
+export async function admitStoredFile(guest, name, source, given, Session) {
   const { options, fault } = readOptions(given, STORED_OPTIONS);
   const { directory, ...admission } = options;
   const tee = new OpfsTee(name, { directory });
@@ -92,7 +74,8 @@ export async function admitStored(guest, name, source, given) {
   try {
     if (fault) throw fault.reason;
     await tees.claimBefore(tee, admission.signal);
-    const keeperOf = async (/** @type {StoredFile} */ files) => (storing = await Storing.of(guest, files, admission));
+    const keeperOf = async (/** @type {StoredFile} */ files) =>
+      (storing = await Storing.of(guest, files, admission, Session));
     found = await tee.find(admission.signal, file => isWanted(file, admission), keeperOf);
   } catch (error) {
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
@@ -104,7 +87,7 @@ export async function admitStored(guest, name, source, given) {
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
   try {
     const options = { ...admission, digests: toCompute(found, admission), ...recordOf(found) };
-    return { model: await admitFile(storedAdmission(found.digests), guest, found.file, options), found: true };
+    return { model: await admitFile(storedAdmission(found.digests, Session), guest, found.file, options), found: true };
   } catch (error) {
     throw await diagnosed(guest, await tee.files, found, admission.signal, error);
   }

@@ -10,6 +10,7 @@ import { KeptPart } from './kept-part.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./store-tee.js').Keeper} Keeper */
+/** @typedef {typeof import('../guest/admission.js').Admission} Session */
 
 /** Errors of a source that say that the file is another one. */
 const OTHERS = ['length', 'changed'];
@@ -17,15 +18,18 @@ const OTHERS = ['length', 'changed'];
 /** @implements {Keeper} */
 export class Storing {
   #guest;
+  #Session;
   /** @type {ContinuedIntake | undefined} */ #intake;
   /** Whether `onHeader` refused the file. */ #isTurnedDown = false;
 
   /**
    * @param {import('../guest/guest.js').Guest} guest
    * @param {KeptPart} part
+   * @param {Session} [Session]  of which make
    */
-  constructor(guest, part) {
+  constructor(guest, part, Session) {
     this.#guest = guest;
+    this.#Session = Session;
     this.part = part;
   }
 
@@ -33,8 +37,10 @@ export class Storing {
    * @param {import('../guest/guest.js').Guest} guest
    * @param {import('./stored-file.js').StoredFile} files
    * @param {AdmitOptions} wanted
+   * @param {Session} [Session]
    */
-  static of = async (guest, files, wanted) => new Storing(guest, await KeptPart.find(files, wanted));
+  static of = async (guest, files, wanted, Session) =>
+    new Storing(guest, await KeptPart.find(files, wanted), Session);
 
   /** @param {unknown} reason */
   isRefused(reason) {
@@ -66,7 +72,8 @@ export class Storing {
           const opened = { ...admissionOf(checked), length, onHeader: onHeader && this.#heard(onHeader, progress) };
           const tell = () => void (progress.kept = part.bytes);
           tell();
-          return (this.#intake = continued.intake = new ContinuedIntake(this.#guest, part, opened, tell));
+          const intake = new ContinuedIntake(this.#guest, part, opened, tell, this.#Session);
+          return (this.#intake = continued.intake = intake);
         },
         (from, checked) => (continued = new ContinuedSource(part, sourceOf(from, checked))),
       );

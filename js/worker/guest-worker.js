@@ -104,10 +104,26 @@ export class GuestWorker {
   /**
    * As `admitStored(guest, name, source, options)`, in the worker.
    *
+   * @overload
    * @param {string} name
    * @param {Admissible} source
    * @param {AdmitOptions & StoreOptions} [options]
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
+   */
+  /**
+   * As `admitStored(guest, names, sources, options)`, in the worker: a model in several files.
+   *
+   * @overload
+   * @param {readonly string[]} names
+   * @param {Admissibles} sources
+   * @param {SetOptions & StoreOptions} [options]
+   * @returns {Promise<{ model: RemoteModelSet, found: boolean }>}
+   */
+  /**
+   * @param {string | readonly string[]} name
+   * @param {Admissible | Admissibles} source
+   * @param {AdmitOptions & StoreOptions | SetOptions & StoreOptions} [options]
+   * @returns {Promise<{ model: any, found: boolean }>}
    */
   admitStored(name, source, options) {
     return this.#admit(source, options, { stored: name });

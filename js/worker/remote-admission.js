@@ -6,6 +6,7 @@ import { readOptions } from '../core/options.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
 import { STORED_OPTIONS } from '../store/stored.js';
+import { STORED_SET_OPTIONS } from '../store/stored-set.js';
 import { StoredFile } from '../store/stored-file.js';
 import { sourceList } from '../sources/source-of.js';
 import { packed } from './crossing.js';
@@ -35,7 +36,7 @@ import { LocalTees } from './remote-tee.js';
  * Without a name it is one of the page's.
  */
 
-/** @typedef {'model' | 'header' | { stored: string }} Wanted  a name: for `admitStored` */
+/** @typedef {'model' | 'header' | { stored: any }} Wanted  a name, or of a set the names: for `admitStored` */
 
 /**
  * @param {import('../sources/source-of.js').Admissible | import('../sources/source-of.js').Admissibles} from
@@ -158,9 +159,8 @@ function packedOrFault(from, options) {
  * @returns {Readonly<Record<keyof (AdmitOptions & SetOptions & StoreOptions), import('../core/options.js').Check>>}
  */
 function checksFor(wanted, isSet) {
-  const ofModel = isSet ? SET_OPTIONS : ADMIT_OPTIONS;
-  const checks = wanted === 'header' ? HEADER_OPTIONS : wanted === 'model' ? ofModel : STORED_OPTIONS;
-  return /** @type {any} */ (checks);
+  const [ofModel, ofStored] = isSet ? [SET_OPTIONS, STORED_SET_OPTIONS] : [ADMIT_OPTIONS, STORED_OPTIONS];
+  return /** @type {any} */ (wanted === 'header' ? HEADER_OPTIONS : wanted === 'model' ? ofModel : ofStored);
 }
 
 /**
@@ -171,7 +171,7 @@ function checksFor(wanted, isSet) {
  */
 const storesOf = (tees, wanted, { directory }) => [
   ...tees.filter(tee => tee instanceof OpfsTee),
-  ...(typeof wanted === 'string' ? [] : [{ name: wanted.stored, directory }]),
+  ...(typeof wanted === 'string' ? [] : [wanted.stored].flat().map(name => ({ name, directory }))),
 ];
 
 /**

@@ -4,7 +4,7 @@ import { readHeader } from '../admit/read-header.js';
 import { misuse } from '../core/errors.js';
 import { OpfsTee } from '../store/store-tee.js';
 import { PulledSource } from '../sources/pulled.js';
-import { admitStored } from '../store/stored.js';
+import { admitStored } from '../store/admit-stored.js';
 import { unpacked } from './crossing.js';
 import { Freight, Line } from './line.js';
 import { RemoteTee } from './remote-tee.js';
@@ -100,7 +100,9 @@ export class ServedAdmission {
     if (wanted === 'header') return { model: await readHeader(guest, source, told), found: false };
     if (isSet) {
       const shards = settings.shards?.map((required, index) => ({ ...required, tee: teesOf(index) }));
-      return { model: await admit(guest, sources, shards ? { ...heard, shards } : heard), found: false };
+      const options = shards ? { ...heard, shards } : heard;
+      if (wanted === 'model') return { model: await admit(guest, sources, options), found: false };
+      return admitStored(guest, wanted.stored, sources, options);
     }
     const options = { ...heard, tee: teesOf(0) };
     if (wanted === 'model') return { model: await admit(guest, source, options), found: false };
