@@ -14,3 +14,13 @@ export function checkGroup(guest, handle, group, bytes) {
   // Asked in any case: the answer ends the room.
   return guest.checkGroup(handle, group, room.length) && isAsLong;
 }
+
+/** Of ABI 2.1. */
+const WITH_EVIDENCE = 0x2_0001;
+
+/**
+ * Whether a guest can compute evidence, and prove groups by it.
+ *
+ * @param {import('./guest.js').Guest} guest
+ */
+export const hasEvidence = guest => guest.abi >= 2 && guest.abiVersion() >= WITH_EVIDENCE;

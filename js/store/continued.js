@@ -1,7 +1,7 @@
 // An admission that goes on where an earlier call stood: first what was kept, from the disk, and then the source.
 import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
 import { Admission } from '../guest/admission.js';
-import { checkGroup } from '../guest/group.js';
+import { checkGroup, hasEvidence } from '../guest/group.js';
 import { GROUP, VALUE } from './journal.js';
 
 /** @typedef {import('../guest/guest.js').Guest} Guest */
@@ -115,7 +115,7 @@ export class ContinuedIntake {
     this.#onCut = onCut;
     this.#agree();
     this.#admission = this.#opened();
-    kept.valuesNow = () => this.#admission.evidence;
+    kept.valuesNow = () => this.evidence;
     kept.isHeaderReady = () => this.state !== 'open';
   }
 
@@ -127,9 +127,9 @@ export class ContinuedIntake {
     return this.#admission.position;
   }
 
-  /** All values, once the file is admitted. */
+  /** All values, once the file is admitted; none from a guest that computes none. */
   get evidence() {
-    return this.#admission.evidence;
+    return hasEvidence(this.#guest) ? this.#admission.evidence : new Uint8Array(0);
   }
 
   /**

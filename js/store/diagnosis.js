@@ -1,9 +1,9 @@
 // Why a stored file was not admitted a second time: the disk, another tab, or the options of this call.
-import { admit } from '../admit/admit.js';
 import { Asking } from '../core/asking.js';
 import { AdmissionError, DETAILS, isAdmissionError, messageOf, picked } from '../core/errors.js';
-import { ALGORITHMS, HIGHEST_LIMITS } from '../guest/settings.js';
+import { ALGORITHMS } from '../guest/settings.js';
 import { orFault } from './fault.js';
+import { lookedThrough } from './judged-anew.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./stored-file.js').Stored} Stored */
@@ -46,16 +46,25 @@ export async function diagnosed(guest, files, found, signal, error) {
   if (await isReplaced()) return replaced(files, error);
   if (error.kind === 'source') return error;
   // It may be the options, a callback or a tee that rejected the file.
-  const judged = await isSound(guest, found, signal).then(sound => ({ sound }), fault => ({ fault }));
+  const judged = await lookedThrough(guest, found.file, signal).then(seen => ({ seen }), fault => ({ fault }));
   if (await isReplaced()) return replaced(files, error);
   if ('fault' in judged) return judged.fault;
-  if (judged.sound) return (await another(files, found, signal, error)) ?? error;
+  const { seen } = judged;
+  const agreed = seen?.length === found.length ? NAMES.filter(name => seen.digests[name] === found.digests[name]) : [];
+  const recorded = NAMES.filter(name => found.digests[name] !== undefined);
+  if (seen && agreed.length === recorded.length) return (await another(files, found, signal, error)) ?? error;
   return owned(files, signal, async () => {
     if (!isSame(await files.lookup(), found)) return replaced(files, error);
-    await files.clear();
+    if (seen && agreed.length > 0) {
+      await files.record({ ...found, digests: seen.digests });
+      return retry('changed', `the record of ${files.name} was damaged, and is written anew`, error);
+    }
+    await files.clear({ keepsPin: true });
     return retry('damaged', `the stored file ${files.name} was damaged, and is deleted: ${messageOf(error)}`, error);
   });
 }
+
+const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.keys(ALGORITHMS));
 
 /**
  * What a stored file has to be, to be what was stored: the strongest digest that is recorded.
@@ -63,7 +72,7 @@ export async function diagnosed(guest, files, found, signal, error) {
  * @param {Stored} found
  * @returns {AdmitOptions}
  */
-export function recordOf({ length, digests: { blake3, sha256 } }) {
+export function requiredOf({ length, digests: { blake3, sha256 } }) {
   return { length, ...(blake3 ? { blake3 } : sha256 ? { sha256 } : {}) };
 }
 
@@ -107,20 +116,3 @@ const replaced = (files, error) =>
  */
 const isSame = (one, other) =>
   one !== undefined && one.id === other.id && JSON.stringify(one.digests) === JSON.stringify(other.digests);
-
-/**
- * Is it what was stored, whatever the options of this call say of it?
- *
- * @param {import('../guest/guest.js').Guest} guest
- * @param {Stored} found
- * @param {AbortSignal} [signal]
- */
-async function isSound(guest, found, signal) {
-  try {
-    (await admit(guest, found.file, { ...recordOf(found), limits: HIGHEST_LIMITS, signal })).release();
-    return true;
-  } catch (error) {
-    if (isAdmissionError(error) && error.kind === 'rejected') return false;
-    throw error;
-  }
-}

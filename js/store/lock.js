@@ -1,4 +1,4 @@
-import { misuse } from '../core/errors.js';
+import { AdmissionError, misuse } from '../core/errors.js';
 import { PATIENCE } from '../core/waiting.js';
 
 /** @typedef {import('../core/asking.js').Asking} Asking */
@@ -22,8 +22,7 @@ const LOOK = 500;
  * @returns {Promise<() => void>} gives it up; doing that twice is harmless
  */
 export async function takeLock(name, signal, by) {
-  const locks = globalThis.navigator?.locks;
-  if (!locks) throw misuse('there are no locks here (they need a secure context)', { code: 'unsupported' });
+  const locks = locksHere();
   signal.throwIfAborted();
   if (isInVain(name, by)) throw isLocked(name);
 
@@ -35,9 +34,9 @@ export async function takeLock(name, signal, by) {
     if (isStuck) stop.abort(isLocked(name));
   }, LOOK);
   try {
-    const release = await requested(locks, name, stop.signal);
+    const release = await requested(locks, store(name), { signal: stop.signal });
     const forget = announce(name, by.admission);
-    return () => (forget(), release());
+    return () => (forget(), release?.());
   } finally {
     clearInterval(look);
     signal.removeEventListener('abort', abort);
@@ -74,15 +73,73 @@ const isLocked = name =>
   });
 
 /**
+ * The same lock, if it is to be had at once.
+ *
+ * @param {string} name
+ * @returns {Promise<(() => void) | undefined>} gives it up
+ */
+export const tryLock = name => requested(locksHere(), store(name), { ifAvailable: true });
+
+/**
+ * A second lock of the name, which any number may have at a time: each reads from the file.
+ *
+ * @param {string} name
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<() => void>} gives it up
+ */
+export async function share(name, signal) {
+  const release = await requested(locksHere(), open(name), { mode: 'shared', ...(signal && { signal }) });
+  return /** @type {() => void} */ (release);
+}
+
+/**
+ * Works while nobody shares the name.
+ *
+ * @template T
+ * @param {string} name
+ * @param {string} file  its name
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function unlessShared(name, file, work) {
+  const release = await requested(locksHere(), open(name), { ifAvailable: true });
+  if (!release) throw isOpen(file);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+/** @param {string} name */
+const store = name => `gguf-admission store ${name}`;
+/** @param {string} name */
+const open = name => `gguf-admission open ${name}`;
+
+/** @param {string} name */
+const isOpen = name =>
+  new AdmissionError(`${name} is open: a model reads from it, here or in another tab`, {
+    code: 'locked', kind: 'retry', found: name,
+  });
+
+function locksHere() {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) throw misuse('there are no locks here (they need a secure context)', { code: 'unsupported' });
+  return locks;
+}
+
+/**
  * @param {LockManager} locks
  * @param {string} name
- * @param {AbortSignal} signal
- * @returns {Promise<() => void>}
+ * @param {LockOptions} options
+ * @returns {Promise<(() => void) | undefined>} nothing where it was asked for at once, and somebody has it
  */
-const requested = (locks, name, signal) =>
+const requested = (locks, name, options) =>
   new Promise((resolve, reject) => {
-    const hold = () => new Promise(release => resolve(() => release(undefined)));
+    const hold = (/** @type {Lock | null} */ lock) =>
+      lock ? new Promise(release => resolve(() => release(undefined))) : resolve(undefined);
+    const { signal } = options;
     // An engine says AbortError, whatever the reason.
-    const fail = (/** @type {unknown} */ error) => reject(signal.aborted ? signal.reason : error);
-    locks.request(`gguf-admission store ${name}`, { signal }, hold).catch(fail);
+    const fail = (/** @type {unknown} */ error) => reject(signal?.aborted ? signal.reason : error);
+    locks.request(name, options, hold).catch(fail);
   });

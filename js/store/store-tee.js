@@ -39,7 +39,14 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
  * @typedef {object} Keeper  Of a part that stays when its admission ends.
  * @property {import('./kept-part.js').KeptPart} part
  * @property {(reason: unknown) => boolean} isRefused  whether it ended by a judgement of the file
- * @property {() => Uint8Array} evidence                of the admitted file
+ * @property {Uint8Array | undefined} evidence          of the admitted file
+ */
+
+/**
+ * @typedef {object} Finder  How a file is looked for.
+ * @property {(stored: Stored) => boolean} [isWanted]  one that is not gives way, once there is a better one
+ * @property {(files: StoredFile) => Promise<Stored | undefined>} [judgedAnew]  where there is no record of it
+ * @property {(files: StoredFile) => Promise<Keeper>} [keeperOf]  where a part stays; by default none does
  */
 
 /**
@@ -104,12 +111,11 @@ export class OpfsTee {
    * `abort`.
    *
    * @param {AbortSignal} [signal]
-   * @param {(stored: Stored) => boolean} [isWanted]  one that is not gives way, once there is a better one
-   * @param {(files: StoredFile) => Promise<Keeper>} [keeperOf]  where a part stays; by default none does
+   * @param {Finder} [by]
    * @returns {Promise<Stored | undefined>}
    */
-  find(signal, isWanted = () => true, keeperOf = undefined) {
-    return this.#next(() => this.#find(signal, isWanted, keeperOf));
+  find(signal, by) {
+    return this.#next(() => this.#find(signal, by));
   }
 
   /**
@@ -131,7 +137,9 @@ export class OpfsTee {
     return this.#next(async () => {
       await this.#part?.finish();
       this.#part = undefined;
-      await this.#files?.promote(length ?? this.#position, digests ?? {}, this.#keeper?.evidence());
+      const { part, evidence } = this.#keeper ?? {};
+      const known = { length: length ?? this.#position, digests: digests ?? {}, identity: part?.identity };
+      await this.#files?.promote(known, evidence);
       // Else `abort` waits for its turn, and deletes it.
       if (!this.#over.signal.aborted) this.#giveUp();
     });
@@ -155,19 +163,20 @@ export class OpfsTee {
 
   /**
    * @param {AbortSignal} [signal]
-   * @param {(stored: Stored) => boolean} [isWanted]
-   * @param {(files: StoredFile) => Promise<Keeper>} [keeperOf]
+   * @param {Finder} [by]
    */
-  async #find(signal, isWanted = () => true, keeperOf = undefined) {
+  async #find(signal, { isWanted = () => true, judgedAnew, keeperOf } = {}) {
     await this.#claim(signal);
     const files = await this.files;
     try {
-      const stored = await files.lookup();
+      const stored = (await files.lookup()) ?? (await judgedAnew?.(files));
       if (stored && isWanted(stored)) {
         await files.clearPart();
         this.#giveUp();
         return stored;
       }
+      // It is to be replaced: what cannot be is known before anything is fetched.
+      if (stored) await files.unlessOpen(async () => {});
       this.#keeper = await keeperOf?.(files);
       if (!this.#keeper) await files.clearPart();
     } catch (error) {

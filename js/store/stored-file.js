@@ -1,32 +1,26 @@
-import { misuse } from '../core/errors.js';
-import { shown } from '../core/text.js';
+// The files of one name.
+import { checkName } from './file-name.js';
 import { VALUES_AT } from './journal.js';
-import { announce, takeLock } from './lock.js';
+import { announce, share, takeLock, tryLock, unlessShared } from './lock.js';
 import { openPart, whenFree } from './part.js';
+import { placeOf } from './place.js';
+import { digestsIn, knownIn, recordOf } from './record.js';
+import { sealed } from './seal.js';
 
-/**
- * @typedef {object} Stored  A file that was admitted, whole, and stored.
- * @property {FileSystemFileHandle} file
- * @property {number} length
- * @property {import('../guest/report.js').Digests} digests  that the guest gave when it admitted the file
- * @property {string} [id]  a new one each time that something is stored
- */
+/** @typedef {import('./file-name.js').Suffix} Suffix */
+/** @typedef {import('./record.js').Known} Known */
+/** @typedef {{ file: FileSystemFileHandle } & Known} Stored  A file that was admitted, whole, and stored. */
 
 const PART = '.part';
 const JOURNAL = '.journal';
 const RECORD = '.digests';
 const EVIDENCE = '.evidence';
-/** Ends of names that are the store's own. */
-const RESERVED = [PART, RECORD, JOURNAL, EVIDENCE];
-/** Most that a name may have in UTF-8, in bytes: a file system takes 255, and a companion's end is part of them. */
-const LONGEST_NAME = 240;
+const USED = '.used';
+const PIN = '.pin';
+/** Bytes of `NAME.used`, always: one that is written over another leaves nothing of it. */
+const USED_SIZE = 128;
 /** Bytes that are copied at a time, where files cannot be moved. */
 const PIECE = 1024 * 1024;
-/** Characters of a record: one that is written over another leaves nothing of it, and needs no room. */
-const RECORD_SIZE = 512;
-
-/** @typedef {'.part' | '.journal' | '.digests' | '.evidence'} Suffix  of a companion */
-
 /**
  * A name in a directory, and the files that belong to it:
  *
@@ -34,8 +28,10 @@ const RECORD_SIZE = 512;
  *   NAME.journal   which of them are proven (see journal.js)
  *   NAME           all bytes of an admitted file
  *   NAME.evidence  the value of each group of it
- *   NAME.digests   its length and digests. Written after the file is in its place: what has no record, or one that does
- *                  not fit, is not stored
+ *   NAME.digests   its length and digests (see record.js). Written after the file is in its place: what has no record,
+ *                  or one that does not fit, is not stored
+ *   NAME.used      when it was last read
+ *   NAME.pin       it is there: no room is made of the file
  *
  * A file that is stored stays until the next one is whole: for that time both take room. After a crash at any moment
  * there is a file with its record, or a part whose journal proves its first bytes, or something that the next call
@@ -54,23 +50,14 @@ export class StoredFile {
    */
   static async at(name, directory) {
     checkName(name);
-    const storage = globalThis.navigator?.storage;
-    if (!storage?.getDirectory) {
-      if (directory) return new StoredFile(name, directory, [directory.name]);
-      throw misuse('there is no private file system here (it needs a secure context)', { code: 'unsupported' });
-    }
-    const root = await storage.getDirectory();
-    // Null for a directory that lies elsewhere, on the user's disk.
-    const path = directory ? (await root.resolve(directory)) ?? ['', directory.name] : [];
-    return new StoredFile(name, directory ?? root, path);
+    return new StoredFile(name, await placeOf(directory));
   }
 
   /**
    * @param {string} name
-   * @param {FileSystemDirectoryHandle} directory
-   * @param {string[]} path  of the directory
+   * @param {import('./place.js').Place} place
    */
-  constructor(name, directory, path) {
+  constructor(name, { directory, path }) {
     this.#name = name;
     this.#directory = directory;
     this.#lockName = [...path, name].join('/');
@@ -100,13 +87,51 @@ export class StoredFile {
     return announce(this.#lockName, admission);
   }
 
+  /**
+   * Keeps the file from being removed or replaced, by whomever, as long as it is read.
+   *
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<() => void>} ends that
+   */
+  share(signal) {
+    return share(this.#lockName, signal);
+  }
+
+  /** @returns {Promise<(() => void) | undefined>} the lock, if it is to be had at once */
+  tryLock() {
+    return tryLock(this.#lockName);
+  }
+
+  /**
+   * Works while nobody has the file open. Where a model reads from it, that is an error of the code `locked`.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   */
+  unlessOpen(work) {
+    return unlessShared(this.#lockName, this.#name, work);
+  }
+
   /** @returns {Promise<Stored | undefined>} */
   async lookup() {
-    const record = parsed(await this.#text(this.#name + RECORD));
-    const file = record && (await this.#existing(this.#name));
+    const known = await knownIn(await this.bytes(RECORD));
+    const file = known && (await this.#existing(this.#name));
     // It may go away in between.
     const size = (await file?.getFile().catch(unlessMissing))?.size;
-    return file && size === record.length ? { file, ...record } : undefined;
+    return file && size === known.length ? { file, ...known } : undefined;
+  }
+
+  /**
+   * The file, where there is one whose record was spoilt.
+   *
+   * @returns {Promise<{ file: FileSystemFileHandle, digests: readonly string[] } | undefined>} digests: those that
+   *   stand in the record, and may be spoilt too
+   */
+  async unrecorded() {
+    const record = await this.bytes(RECORD);
+    const file = record.length > 0 ? await this.#existing(this.#name) : undefined;
+    // A promotion that a crash has stopped: see `demote`.
+    return file && !(await this.#isHalfPromoted()) ? { file, digests: digestsIn(record) } : undefined;
   }
 
   /**
@@ -137,39 +162,50 @@ export class StoredFile {
    * record, is the part that the journal speaks of. (If it is not, its values will not fit.)
    */
   async demote() {
-    const [journal, part] = await Promise.all([JOURNAL, PART].map(suffix => this.#existing(this.#name + suffix)));
-    const file = journal && !part && (await this.#existing(this.#name));
+    const file = (await this.#isHalfPromoted()) && (await this.#existing(this.#name));
     if (file) await this.#move(file, this.#name, PART);
   }
 
   /**
    * Makes the finished `NAME.part` the stored file, in the place of whatever has this name.
    *
-   * @param {number} length
-   * @param {Stored['digests']} digests
+   * @param {Omit<Known, 'id' | 'storedAt'>} known
    * @param {Uint8Array} [evidence]
    */
-  async promote(length, digests, evidence) {
+  async promote(known, evidence) {
     const part = await this.#directory.getFileHandle(this.#name + PART);
     const { size } = await part.getFile();
+    const { length } = known;
     if (size !== length) throw new Error(`${this.#name + PART} has ${size} bytes, the admitted file ${length}`);
-    await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
-    this.#isTaken = true;
-    await this.#remove(RECORD);
-    await this.#remove(EVIDENCE);
-    await this.#move(part, this.#name + PART, '');
-    if (evidence) await this.#put(EVIDENCE, evidence);
-    await this.record({ length, digests, id: crypto.randomUUID() });
-    await this.#remove(JOURNAL);
+    await this.unlessOpen(async () => {
+      await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
+      this.#isTaken = true;
+      for (const suffix of [RECORD, EVIDENCE, USED]) await this.#remove(suffix);
+      await this.#move(part, this.#name + PART, '');
+      if (evidence) await this.putEvidence(evidence);
+      await this.record({ ...known, id: crypto.randomUUID(), storedAt: Date.now() });
+      await this.#remove(JOURNAL);
+    });
   }
 
   /**
    * Writes what is known of the file that is in its place.
    *
-   * @param {Omit<Stored, 'file'>} known
+   * @param {Known} known
    */
-  record({ length, digests, id }) {
-    return this.#put(RECORD, new TextEncoder().encode(JSON.stringify({ length, digests, id }).padEnd(RECORD_SIZE)));
+  async record(known) {
+    await this.#put(RECORD, await recordOf(known));
+  }
+
+  /** @param {Uint8Array} values */
+  putEvidence(values) {
+    return this.#put(EVIDENCE, values);
+  }
+
+  /** Writes down that it was read now. */
+  async touch() {
+    const text = (await sealed({ usedAt: Date.now() })).padEnd(USED_SIZE);
+    await this.#put(USED, new TextEncoder().encode(text));
   }
 
   /** Deletes `NAME.part` and its journal, whoever left them. */
@@ -189,10 +225,22 @@ export class StoredFile {
     await (this.#isTaken ? this.clear() : this.clearPart());
   }
 
-  /** Deletes whatever there is under this name. */
-  async clear() {
-    // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
-    for (const suffix of ['', RECORD, EVIDENCE, JOURNAL, PART]) await this.#remove(suffix);
+  /**
+   * Deletes whatever there is under this name.
+   *
+   * @param {{ keepsPin?: boolean }} [how]
+   */
+  async clear({ keepsPin = false } = {}) {
+    await this.unlessOpen(async () => {
+      // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
+      for (const suffix of ['', RECORD, EVIDENCE, USED, JOURNAL, PART]) await this.#remove(suffix);
+      if (!keepsPin) await this.#remove(PIN);
+    });
+  }
+
+  async #isHalfPromoted() {
+    const [journal, part] = await Promise.all([JOURNAL, PART].map(suffix => this.#existing(this.#name + suffix)));
+    return journal !== undefined && part === undefined;
   }
 
   /** @param {string} suffix */
@@ -241,54 +289,8 @@ export class StoredFile {
   }
 
   /** @param {string} name */
-  async #text(name) {
-    const file = await this.#existing(name);
-    return (await file?.getFile().catch(unlessMissing))?.text() ?? '';
-  }
-
-  /** @param {string} name */
   #existing(name) {
     return this.#directory.getFileHandle(name).catch(unlessMissing);
-  }
-}
-
-/** @param {unknown} name */
-function checkName(name) {
-  const fault = typeof name === 'string' ? faultOf(name) : 'it is no text';
-  if (fault) throw misuse(`not a name for a file: ${shown(name)} (${fault})`, { path: 'name', found: shown(name) });
-}
-
-/**
- * What a name must not hold, so that no two names are one file, or one file's companion, on any disk: engines cut or
- * replace what is not a character of its own, and some disks know no case and drop dots and blanks at the end.
- *
- * @param {string} name
- */
-function faultOf(name) {
-  if (name === '' || name === '.' || name === '..') return 'it names no file';
-  if (/[/\\]/.test(name)) return 'it holds a separator';
-  // Cc: control characters. Cs: halves of a pair.
-  if (/[\p{Cc}\p{Cs}]/u.test(name)) return 'it holds a control character or half of a character';
-  const bytes = new TextEncoder().encode(name).length;
-  if (bytes > LONGEST_NAME) return `it has ${bytes} bytes, ${LONGEST_NAME} are allowed`;
-  const end = name.normalize('NFKC').toLowerCase().replace(/[\s.\p{Cf}]+$/u, '');
-  const suffix = RESERVED.find(suffix => end.endsWith(suffix));
-  return suffix && `it must not end in ${suffix}`;
-}
-
-/**
- * @param {string} text
- * @returns {Omit<Stored, 'file'> | undefined}
- */
-function parsed(text) {
-  try {
-    const { length, digests, id } = JSON.parse(text);
-    const isDigest = (/** @type {unknown} */ hex) => typeof hex === 'string' && /^[0-9a-f]{64}$/.test(hex);
-    const isFile = Number.isSafeInteger(length) && length > 0;
-    const isKnown = typeof digests === 'object' && digests !== null && Object.values(digests).every(isDigest);
-    return isFile && isKnown ? { length, digests, id } : undefined;
-  } catch {
-    return undefined; // cut short by a crash, or spoilt
   }
 }
 

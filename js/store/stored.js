@@ -1,5 +1,4 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
-import { admitFile } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
@@ -7,12 +6,13 @@ import { checkOptions, readOptions, signal } from '../core/options.js';
 import { patiently } from '../core/waiting.js';
 import { ALGORITHMS } from '../guest/settings.js';
 import { sourceOf } from '../sources/source-of.js';
-import { diagnosed, owned, recordOf } from './diagnosis.js';
+import { owned } from './diagnosis.js';
 import { orFault } from './fault.js';
-import { Storing, asked } from './storing.js';
+import { admitFound } from './found.js';
+import { judgedAnew } from './judged-anew.js';
+import { Storing } from './storing.js';
 import { OpfsTee, STORE_OPTIONS } from './store-tee.js';
 import { StoredFile } from './stored-file.js';
-import { storedAdmission } from './stored-model.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
@@ -74,9 +74,11 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   try {
     if (fault) throw fault.reason;
     await tees.claimBefore(tee, admission.signal);
-    const keeperOf = async (/** @type {StoredFile} */ files) =>
-      (storing = await Storing.of(guest, files, admission, Session));
-    found = await tee.find(admission.signal, file => isWanted(file, admission), keeperOf);
+    found = await tee.find(admission.signal, {
+      isWanted: file => isWanted(file, admission),
+      judgedAnew: files => judgedAnew(guest, files, admission.signal),
+      keeperOf: async files => (storing = await Storing.of(guest, files, admission, Session)),
+    });
   } catch (error) {
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
     throw error;
@@ -85,22 +87,8 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   if (!found) throw new Error('neither found nor to be stored');
 
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
-  try {
-    const options = { ...admission, digests: toCompute(found, admission), ...recordOf(found) };
-    return { model: await admitFile(storedAdmission(found.digests, Session), guest, found.file, options), found: true };
-  } catch (error) {
-    throw await diagnosed(guest, await tee.files, found, admission.signal, error);
-  }
+  return { model: await admitFound(guest, await tee.files, found, admission, Session), found: true };
 }
-
-/**
- * What is asked for by name, and of what is not: that which the record does not know.
- *
- * @param {Stored} found
- * @param {AdmitOptions} options
- */
-const toCompute = ({ digests }, options) =>
-  options.digests ?? asked(options).filter(name => !Object.hasOwn(digests, name));
 
 const NAMES = /** @type {Algorithm[]} */ (Object.keys(ALGORITHMS));
 

@@ -3,6 +3,7 @@ import { deliver } from '../admit/deliver.js';
 import { admissionOf } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
+import { hasEvidence } from '../guest/group.js';
 import { ALGORITHMS } from '../guest/settings.js';
 import { sourceOf } from '../sources/source-of.js';
 import { ContinuedIntake, ContinuedSource } from './continued.js';
@@ -39,8 +40,11 @@ export class Storing {
    * @param {AdmitOptions} wanted
    * @param {Session} [Session]
    */
-  static of = async (guest, files, wanted, Session) =>
-    new Storing(guest, await KeptPart.find(files, wanted), Session);
+  static async of(guest, files, wanted, Session) {
+    const part = await KeptPart.find(files, wanted);
+    if (!hasEvidence(guest)) part.cut(0); // it can prove nothing of it
+    return new Storing(guest, part, Session);
+  }
 
   /** @param {unknown} reason */
   isRefused(reason) {
@@ -48,8 +52,9 @@ export class Storing {
     return this.#isTurnedDown || this.#intake?.state === 'failed' || isOther;
   }
 
-  evidence() {
-    return this.#intake?.evidence ?? new Uint8Array(0);
+  get evidence() {
+    const values = this.#intake?.evidence;
+    return values?.length ? values : undefined;
   }
 
   /**
@@ -59,7 +64,7 @@ export class Storing {
    */
   async admit(source, options, tee) {
     const { part } = this;
-    const digests = [...asked(options), /** @type {const} */ ('evidence')];
+    const digests = [...asked(options), strongest(this.#guest)];
     const all = { ...options, digests, tee: [options.tee ?? [], tee].flat() };
     /** @type {ContinuedSource} */ let continued;
     try {
@@ -120,3 +125,11 @@ export function asked(options) {
   const isDigestRequired = Object.keys(ALGORITHMS).some(name => Object.hasOwn(options, name));
   return options.digests ?? (isDigestRequired ? [] : ['sha256']);
 }
+
+/**
+ * What is computed of a file that is stored: evidence, and the BLAKE3 with it, by which it is admitted again.
+ *
+ * @param {import('../guest/guest.js').Guest} guest
+ * @returns {import('../guest/settings.js').Computed}
+ */
+export const strongest = guest => (hasEvidence(guest) ? 'evidence' : 'blake3');

@@ -11,7 +11,7 @@ const REFUSED = [
   'a\0', 'a\0x', '\0', 'x.part\0', 'a\nb', 'a\rb', 'a\tb', 'a\u007f', 'a\u0085b', 'z\ud800', 'z\udc00', '\ud83dx',
   // The store's own ends, in whatever case, and with what a disk drops.
   'm.part', 'm.digests', 'm.PART', 'm.Digests', 'm.part.', 'm.part ', 'm.digests . .', 'm.p\uff41rt', 'm.part\u200b',
-  'm.journal', 'm.evidence', '.part',
+  'm.journal', 'm.evidence', 'm.used', 'm.pin', '.part',
   // Too long for a companion beside it.
   'x'.repeat(241), 'ä'.repeat(121), '\u{1f600}'.repeat(61),
 ];

@@ -235,34 +235,49 @@ function resized(bytes, length) {
   return all;
 }
 
-/** The locks of an origin: one at a time for each name. */
+/** The locks of an origin: one at a time for each name, or any number that share it. */
 export class FakeLocks {
-  /** @type {Map<string, Promise<unknown>>} */ #last = new Map();
+  /** @type {Map<string, Set<{ isShared: boolean }>>} */ #holders = new Map();
+  /** @type {Map<string, (() => boolean)[]>} */ #waiting = new Map();
   held = 0;
 
   /**
    * @param {string} name
-   * @param {{ signal?: AbortSignal } | (() => unknown)} options
-   * @param {() => unknown} [use]
+   * @param {LockOptions | ((lock: unknown) => unknown)} given
+   * @param {(lock: unknown) => unknown} [used]
    */
-  async request(name, options, use = /** @type {() => unknown} */ (options)) {
-    const { signal } = /** @type {{ signal?: AbortSignal }} */ (options);
-    const before = this.#last.get(name) ?? Promise.resolve();
-    /** @type {(value?: unknown) => void} */ let free = () => {};
-    this.#last.set(name, Promise.all([before, new Promise(resolve => (free = resolve))]));
+  async request(name, given, used) {
+    const use = used ?? /** @type {(lock: unknown) => unknown} */ (given);
+    const { signal, ifAvailable, mode = 'exclusive' } = /** @type {LockOptions} */ (used ? given : {});
+    const holders = this.#holders.get(name) ?? new Set();
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#holders.set(name, holders);
+    this.#waiting.set(name, waiting);
+    const lock = { isShared: mode === 'shared' };
+    const take = () => {
+      const isFree = holders.size === 0 || (lock.isShared && [...holders].every(({ isShared }) => isShared));
+      if (isFree) holders.add(lock);
+      return isFree;
+    };
+    if (signal?.aborted) throw signal.reason;
+    if (waiting.length > 0 || !take()) {
+      if (ifAvailable) return use(null);
+      await new Promise((resolve, reject) => {
+        const next = () => take() && (resolve(undefined), true);
+        waiting.push(next);
+        signal?.addEventListener('abort', () => {
+          if (waiting.includes(next)) waiting.splice(waiting.indexOf(next), 1);
+          reject(signal.reason);
+        });
+      });
+    }
+    this.held++;
     try {
-      await Promise.race([before, new Promise((_, reject) => {
-        if (signal?.aborted) reject(signal.reason);
-        signal?.addEventListener('abort', () => reject(signal.reason));
-      })]);
-      this.held++;
-      try {
-        return await use();
-      } finally {
-        this.held--;
-      }
+      return await use(lock);
     } finally {
-      free();
+      this.held--;
+      holders.delete(lock);
+      while (waiting[0]?.()) waiting.shift();
     }
   }
 }
