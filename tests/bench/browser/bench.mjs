@@ -1,5 +1,5 @@
-// `bench.mjs [--quick]`: what admission in a page costs, in Chromium, with the real model as a file on disk. Prints
-// tables, writes target/bench-browser.json. Needs Linux: memory and CPU time are the kernel's of the renderer process.
+// `bench.mjs [--quick] [--store]`: what admission in a page costs, in Chromium, with the real model as a file on disk.
+// --store measures the store alone. Prints tables, writes target/bench-browser.json. Needs Linux: memory and CPU time are the kernel's of the renderer process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { start, whyNot } from '../../browser/drive.mjs';
 import { serve } from '../../browser/server.mjs';
 import { median, printTable } from '../measure.mjs';
+import { COLUMNS, alternate, middleHalf, row } from './pairs.mjs';
 import { Renderer } from './renderer.mjs';
 import { measureSearch } from './search.mjs';
 import { makeSparse } from './sparse.mjs';
+import { measureStore } from './store.mjs';
 
 const root = new URL('../../../', import.meta.url);
 const path = name => fileURLToPath(new URL(name, root));
 const quick = process.argv.includes('--quick');
+const storeOnly = process.argv.includes('--store');
 const ROUNDS = quick ? 2 : 7;
 const MB = 1e6;
 const REAL = path('target/models/gemma-3-270m-q4_k_m.gguf');
@@ -37,9 +40,13 @@ const NEEDS = {
 };
 const browser = await start('chromium');
 try {
-  await measureMemory();
-  await measureTime();
-  await search();
+  if (!storeOnly) {
+    await measureMemory();
+    await measureTime();
+    await search();
+  }
+  const storePage = script(path('tests/bench/browser/pages/store.js'));
+  results.store = await measureStore({ browser, server, page, script: storePage, real: REAL, rounds: ROUNDS });
 } finally {
   await browser.close();
   await server.close();
@@ -142,90 +149,31 @@ async function measureTime() {
     const admit = options => () => checked('admit', options);
     const loop = way => () => checked('loop', { way, isReal: true });
 
-    const columns = [
-      'what',
-      'ratio',
-      'wanted',
-      'middle half',
-      'A/A',
-      'ratio of waits',
-      'their A/A',
-      'ms CPU',
-      'ms wait',
-    ];
     console.log(
       `CPU time of the renderer process as a multiple of the comparison, median of ${ROUNDS} alternated pairs\n`,
     );
-    const file = await alternate(admit({}), Object.fromEntries(ways.map(way => [way, loop(way)])));
+    const file = await alternate(admit({}), Object.fromEntries(ways.map(way => [way, loop(way)])), ROUNDS);
     const wanted = { 'hash only': 'at most 1.15', 'hash-wasm': 'below 1' };
     printTable(
-      columns,
-      ways.map(way => row(`File, verify + SHA-256 / ${way}`, wanted[way], file.get(way).map(inverse))),
+      COLUMNS,
+      ways.map(way => row(results.ratios, `File, verify + SHA-256 / ${way}`, wanted[way], file.get(way).map(inverse))),
     );
 
     console.log('The same from the private file system\n');
     const opfs = await alternate(admit({ stored: STORED }), {
       'verify + BLAKE3': admit({ stored: STORED, digests: ['blake3'] }),
       'resident + BLAKE3': admit({ stored: STORED, sink: 'resident', digests: ['blake3'] }),
-    });
+    }, ROUNDS);
     const below = { 'verify + BLAKE3': 'below 0.45', 'resident + BLAKE3': 'below 0.55' };
-    printTable(columns, [...opfs].map(([way, pairs]) => row(`stored, ${way} / verify + SHA-256`, below[way], pairs)));
+    const ratioOf = ([way, pairs]) => row(results.ratios, `stored, ${way} / verify + SHA-256`, below[way], pairs);
+    printTable(COLUMNS, [...opfs].map(ratioOf));
 
     await mainThread(call, tab);
   });
 }
 
-/** Runs `base`, a work, `base`, the next work and so on. Of each work: what it took, and `base` before and after. */
-async function alternate(base, works) {
-  const pairs = new Map(Object.keys(works).map(name => [name, []]));
-  await base();
-  for (const work of Object.values(works)) await work();
-  let before = await base();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, run] of Object.entries(works)) {
-      const work = await run();
-      const after = await base();
-      const both = key => (before[key] + after[key]) / 2;
-      pairs
-        .get(name)
-        .push({
-          cpu: work.cpu / both('cpu'),
-          wall: work.wall / both('wall'),
-          same: before.cpu / after.cpu,
-          sameWall: before.wall / after.wall,
-          work,
-        });
-      before = after;
-    }
-  }
-  return pairs;
-}
-
 function inverse(pair) {
   return { ...pair, cpu: 1 / pair.cpu, wall: 1 / pair.wall };
-}
-
-/** The range that holds the middle half. */
-function middleHalf(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return [sorted[values.length >> 2], sorted[(values.length * 3) >> 2]];
-}
-
-function row(what, wanted = '-', pairs) {
-  const of = pick => median(pairs.map(pick));
-  const ratio = of(({ cpu }) => cpu);
-  const spread = middleHalf(pairs.map(({ cpu }) => cpu));
-  const same = of(pair => pair.same);
-  const waits = of(({ wall }) => wall);
-  const sameWaits = of(({ sameWall }) => sameWall);
-  const cpu = of(({ work }) => work.cpu);
-  const wall = of(({ work }) => work.wall);
-  results.ratios.push({ what, wanted, ratio, spread, same, waits, sameWaits, cpu, wall });
-  const numbers = [
-    spread.map(value => value.toFixed(3)).join(' to '),
-    ...[same, waits, sameWaits].map(value => value.toFixed(3)),
-  ];
-  return [what, ratio.toFixed(3), wanted, ...numbers, ...[cpu, wall].map(seconds => (seconds * 1e3).toFixed(0))];
 }
 
 async function mainThread(call, tab) {

@@ -1,0 +1,121 @@
+// What keeping a download costs, and what is saved by it: the real model and the private file system of Chromium.
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newProfile, removeProfile, start } from '../../browser/drive.mjs';
+import { median, printTable } from '../measure.mjs';
+import { COLUMNS, alternate, row } from './pairs.mjs';
+import { Renderer } from './renderer.mjs';
+
+const MIB = 2 ** 20;
+
+/**
+ * @param {object} bench
+ * @param {import('../../browser/drive.mjs').Browser} bench.browser
+ * @param {import('../../browser/server.mjs').Server} bench.server
+ * @param {string} bench.page    address of a page with an input for files
+ * @param {string} bench.script  address of pages/store.js
+ * @param {string} bench.real    path of the real model
+ * @param {number} bench.rounds
+ * @returns {Promise<object>} what was measured
+ */
+export async function measureStore(bench) {
+  const results = { ratios: [], bytes: [] };
+  const tab = await opened(bench.browser, bench);
+  try {
+    await tab.pick('#file', [bench.real]);
+    const renderer = await Renderer.of(tab.native);
+    const rows = [await withJournal(bench, tab, renderer, results), await onward(bench, tab, renderer, results)];
+    console.log(`The store: CPU time of the renderer process as a multiple, median of ${bench.rounds} alternated pairs\n`);
+    printTable(COLUMNS, rows);
+    console.log('From the last byte that was judged to the answer: flush, promotion, record (milliseconds)\n');
+    printTable(['way', 'median', 'most'], results.ready.map(({ way, seconds }) => [
+      way, ...[median(seconds), Math.max(...seconds)].map(value => (1e3 * value).toFixed(1)),
+    ]));
+  } finally {
+    await tab.close();
+  }
+  await afterKill(bench, results);
+  console.log('Bytes that were moved, counted at the server\n');
+  printTable(
+    ['what', 'MiB', 'wanted at most'],
+    results.bytes.map(({ what, moved, most }) => [what, ...[moved, most].map(bytes => (bytes / MIB).toFixed(2))]),
+  );
+  return results;
+}
+
+/** A page with a guest, and `call` in it. */
+async function opened(browser, { page, script }) {
+  const tab = await browser.open(page);
+  await tab.evaluate(async address => void (globalThis.bench = await import(address)), script);
+  const call = (name, argument) =>
+    tab.evaluate(({ name, argument }) => globalThis.bench[name](argument), { name, argument });
+  await call('start');
+  return { ...tab, call };
+}
+
+/** Storing a file as a download that could be gone on with, against storing it as it passes. */
+async function withJournal({ rounds }, { call }, renderer, results) {
+  const name = 'journal.gguf';
+  const ready = { 'with a journal': [], 'without': [] };
+  const storing = hasJournal => async () => {
+    await call('remove', name);
+    const measured = await renderer.cpu(() => call('store', { name, hasJournal }));
+    ready[hasJournal ? 'with a journal' : 'without'].push(measured.ready);
+    return measured;
+  };
+  const pairs = await alternate(storing(false), { journal: storing(true) }, rounds);
+  await call('remove', name);
+  results.ready = Object.entries(ready).map(([way, seconds]) => ({ way, seconds }));
+  return row(results.ratios, 'stored with a journal / stored without', 'at most 1.1', pairs.get('journal'));
+}
+
+/** Going on, as far as what was kept reaches, against admitting as many bytes from the store. */
+async function onward({ server, real, rounds }, { call }, renderer, results) {
+  const size = statSync(real).size;
+  const kept = Math.floor(size / MIB - 1) * MIB;
+  // A read that the line breaks in brings nothing: the first download goes further than what is to be kept of it.
+  const { url } = server.put(({ count }) => ({
+    body: { file: real }, etag: '"real"', breakAt: kept + (count === 1 ? MIB : 0) + 100,
+  }));
+  await call('store', { name: 'whole.gguf' });
+  await call('goOn', { name: 'kept.gguf', url });
+  const goingOn = async () => {
+    const measured = await renderer.cpu(() => call('goOn', { name: 'kept.gguf', url }));
+    if (measured.kept !== kept) throw new Error(`${measured.kept} bytes were kept, not ${kept}`);
+    return measured;
+  };
+  const found = () => renderer.cpu(() => call('admitFound', 'whole.gguf'));
+  const pairs = await alternate(found, { kept: goingOn }, rounds);
+  for (const name of ['whole.gguf', 'kept.gguf']) await call('remove', name);
+  const share = kept / size;
+  const speeds = pairs.get('kept').map(pair => ({ ...pair, cpu: share / pair.cpu, wall: share / pair.wall }));
+  return row(results.ratios, 'speed: a kept prefix proven / stored, verify + BLAKE3', 'at least 0.8', speeds);
+}
+
+/** What a second call moves when every process of the browser was killed at half of the file. */
+async function afterKill({ server, page, script, real }, results) {
+  const size = statSync(real).size;
+  const half = Math.floor(size / 2);
+  const never = new Promise(() => {});
+  const served = server.put(({ count }) => ({
+    body: { file: real }, etag: '"real"', ...(count === 1 && { hold: never, holdAt: half }),
+  }));
+  const profile = await newProfile('chromium');
+  try {
+    const doomed = await start('chromium', { profile });
+    const { call } = await opened(doomed, { page, script });
+    call('store', { name: 'killed.gguf', url: served.url }).catch(() => {}); // its browser is killed
+    while ((await call('seen')) < half - MIB) await sleep(20);
+    await doomed.kill?.();
+    const next = await start('chromium', { profile });
+    try {
+      const { kept } = await (await opened(next, { page, script })).call('store', { name: 'killed.gguf', url: served.url });
+      const moved = served.requests[1].sent;
+      results.bytes.push({ what: 'after one kill at half of the real model', moved, most: size - half + 2 * MIB, kept });
+    } finally {
+      await next.close();
+    }
+  } finally {
+    await removeProfile(profile);
+  }
+}
