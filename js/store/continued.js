@@ -23,6 +23,7 @@ export class ContinuedSource {
   #inner;
   #position = 0;
   /** @type {Uint8Array} */ #group = new Uint8Array(0);
+  /** One for all groups: a new one each time costs as much as the reading. */ #room = new Uint8Array(GROUP);
   #isPast = false;
 
   /**
@@ -59,7 +60,7 @@ export class ContinuedSource {
     const kept = this.#kept;
     if (this.#position < kept.bytes) {
       const at = this.#position % GROUP;
-      if (at === 0) this.#group = await kept.read(this.#position, GROUP);
+      if (at === 0) this.#group = await kept.read(this.#position, GROUP, this.#room);
       if (at > 0 || (await this.intake?.isGood(this.#position / GROUP, this.#group))) {
         const bytes = this.#group.subarray(at, at + most);
         this.#position += bytes.length;

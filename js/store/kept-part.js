@@ -28,6 +28,8 @@ export class KeptPart {
   #values = new Uint8Array(0);
   /** Values that the journal has on disk. */
   #noted = 0;
+  /** When all was flushed last. */
+  #flushedAt = -Infinity;
   #isReserved = false;
   #isTouched = false;
   /** @type {Part | undefined} */ #part;
@@ -107,9 +109,10 @@ export class KeptPart {
   /**
    * @param {number} offset
    * @param {number} count
+   * @param {Uint8Array<ArrayBuffer>} [room]
    */
-  async read(offset, count) {
-    return (await this.#opened()).read(offset, count);
+  async read(offset, count, room) {
+    return (await this.#opened()).read(offset, count, room);
   }
 
   /**
@@ -203,13 +206,21 @@ export class KeptPart {
 
   /** @param {Part} part */
   async #note(part) {
-    part.flush?.();
     await this.#journal?.write(this.#values.subarray(this.#noted * VALUE), VALUES_AT + this.#noted * VALUE);
-    this.#journal?.flush?.();
     this.#noted = this.#values.length / VALUE;
+    if (performance.now() - this.#flushedAt < FLUSH_PAUSE) return;
+    part.flush?.();
+    this.#journal?.flush?.();
+    this.#flushedAt = performance.now();
   }
 }
 
+/**
+ * Milliseconds between two flushes of part and journal. A kill of worker, tab or browser costs nothing of what was
+ * written, flushed or not; only a machine that stops does: then what came since. A flush for each group would double
+ * the time that storing takes where bytes come from a disk.
+ */
+const FLUSH_PAUSE = 1000;
 const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.keys(ALGORITHMS));
 
 /**

@@ -5,8 +5,8 @@ import { misuse } from '../core/errors.js';
 /**
  * @typedef {object} Part  Bytes are written once, in any order; either `finish` or `discard` ends it.
  * @property {(bytes: Uint8Array, offset: number) => void | Promise<void>} write
- * @property {(offset: number, count: number) => Uint8Array | Promise<Uint8Array>} read  what was there when it was
- *   opened; fewer bytes at the end
+ * @property {(offset: number, count: number, room?: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>} read  what was
+ *   there when it was opened; fewer bytes at the end. They may lie in `room`, which has room for them
  * @property {(length: number) => void | Promise<void>} truncate  gives the file this length: the room is asked for
  * @property {() => void} [flush]           what was written is on the disk; only where that is so before the end
  * @property {() => Promise<void>} finish   all of it is on its way to the disk, and the file is closed
@@ -95,9 +95,10 @@ class SyncPart {
   /**
    * @param {number} offset
    * @param {number} count
+   * @param {Uint8Array<ArrayBuffer>} [room]
    */
-  read(offset, count) {
-    const bytes = new Uint8Array(count);
+  read(offset, count, room) {
+    const bytes = room ? room.subarray(0, count) : new Uint8Array(count);
     let done = 0;
     for (let read = -1; read !== 0 && done < count; done += read) {
       read = this.#handle.read(bytes.subarray(done), { at: offset + done });
