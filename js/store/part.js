@@ -5,8 +5,8 @@ import { misuse } from '../core/errors.js';
 /**
  * @typedef {object} Part  Bytes are written once, in any order; either `finish` or `discard` ends it.
  * @property {(bytes: Uint8Array, offset: number) => void | Promise<void>} write
- * @property {(offset: number, count: number, room?: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>} read  what was
- *   there when it was opened; fewer bytes at the end. They may lie in `room`, which has room for them
+ * @property {(offset: number, count: number, room?: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>} read
+ *   what was there when it was opened; fewer bytes at the end. They may lie in `room`, which has room for them
  * @property {(length: number) => void | Promise<void>} truncate  gives the file this length: the room is asked for
  * @property {() => void} [flush]           what was written is on the disk; only where that is so before the end
  * @property {() => Promise<void>} finish   all of it is on its way to the disk, and the file is closed

@@ -1,5 +1,6 @@
 // `bench.mjs [--quick] [--store]`: what admission in a page costs, in Chromium, with the real model as a file on disk.
-// --store measures the store alone. Prints tables, writes target/bench-browser.json. Needs Linux: memory and CPU time are the kernel's of the renderer process.
+// --store measures the store alone. Prints tables, writes target/bench-browser.json. Needs Linux: memory and CPU time
+// are the kernel's of the renderer process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -25,7 +25,8 @@ export async function measureStore(bench) {
     await tab.pick('#file', [bench.real]);
     const renderer = await Renderer.of(tab.native);
     const rows = [await withJournal(bench, tab, renderer, results), await onward(bench, tab, renderer, results)];
-    console.log(`The store: CPU time of the renderer process as a multiple, median of ${bench.rounds} alternated pairs\n`);
+    const pairs = `median of ${bench.rounds} alternated pairs`;
+    console.log(`The store: CPU time of the renderer process as a multiple of the comparison, ${pairs}\n`);
     printTable(COLUMNS, rows);
     console.log('From the last byte that was judged to the answer: flush, promotion, record (milliseconds)\n');
     printTable(['way', 'median', 'most'], results.ready.map(({ way, seconds }) => [
@@ -109,9 +110,11 @@ async function afterKill({ server, page, script, real }, results) {
     await doomed.kill?.();
     const next = await start('chromium', { profile });
     try {
-      const { kept } = await (await opened(next, { page, script })).call('store', { name: 'killed.gguf', url: served.url });
+      const again = await opened(next, { page, script });
+      const { kept } = await again.call('store', { name: 'killed.gguf', url: served.url });
       const moved = served.requests[1].sent;
-      results.bytes.push({ what: 'after one kill at half of the real model', moved, most: size - half + 2 * MIB, kept });
+      const most = size - half + 2 * MIB;
+      results.bytes.push({ what: 'after one kill at half of the real model', moved, most, kept });
     } finally {
       await next.close();
     }
