@@ -1,6 +1,8 @@
 export { Admission } from './guest/admission.js';
 export { admit } from './admit/admit.js';
+export { gpuTee } from './admit/gpu-tee.js';
 export { readHeader } from './admit/read-header.js';
+export { tensorTee } from './admit/tensor-tee.js';
 export { AdmissionError } from './core/errors.js';
 export { Guest } from './guest/guest.js';
 export { loadGuest } from './guest/load.js';
@@ -29,6 +31,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./admit/read-header.js').HeaderOptions} HeaderOptions */
 /** @typedef {import('./guest/report.js').Finding} Finding */
 /** @typedef {import('./v1/loaded.js').Host} Host */
+/** @typedef {import('./admit/gpu-tee.js').GpuOptions} GpuOptions */
 /** @typedef {import('./sources/hub-file.js').HubFile} HubFile */
 /** @typedef {import('./sources/hub-file.js').HubOptions} HubOptions */
 /** @typedef {import('./core/errors.js').Kind} Kind */
@@ -38,6 +41,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./guest/report.js').ModelReport} ModelReport */
 /** @typedef {import('./guest/admission.js').OnHeader} OnHeader */
 /** @typedef {import('./admit/progress.js').OnProgress} OnProgress */
+/** @typedef {import('./admit/tensor-tee.js').PassingTensor} PassingTensor */
 /** @typedef {import('./worker/remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {import('./worker/remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {import('./worker/remote-model-set.js').RemoteModelSet} RemoteModelSet */
@@ -49,3 +53,4 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./store/stored-file.js').Stored} Stored */
 /** @typedef {import('./admit/tees.js').Tee} Tee */
 /** @typedef {import('./guest/report.js').Tensor} Tensor */
+/** @typedef {import('./admit/tensor-tee.js').TensorCalls} TensorCalls */

@@ -19,6 +19,7 @@ import { Tees } from './tees.js';
  * @property {(bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal) => Promise<boolean | void>} write  false: it took
  *   nothing of them, and goes on at its `position`
  * @property {import('../guest/admission.js').Admission['step']} [step]
+ * @property {import('../guest/report.js').Report} [report]  of the header, once the state is no longer `open`
  * @property {(signal?: AbortSignal) => Promise<void>} [decide]
  * @property {boolean} [isFull]  it takes no more, though the source may have more
  * @property {() => M | Promise<M>} finish
@@ -51,12 +52,13 @@ export async function deliver(from, given, checks, open, take = sourceOf) {
   /** @type {Source | undefined} */ let source;
   /** @type {Intake<M> | undefined} */ let intake;
   try {
-    tees.begin();
+    const conflict = tees.begin();
     source = tees.asking.ask('moment', () => take(from, options));
     if (fault) throw fault.reason;
+    if (conflict) throw conflict;
     unhear.push(follow(stop, source.signal));
     signal.throwIfAborted();
-    await opened(source, signal);
+    await ready(source, signal);
     const length = agreed(options.length, source.length);
     const progress = new Progress(onProgress, length ?? source.total, signal);
     intake = open({ ...options, onHeader }, length, progress);
@@ -98,7 +100,7 @@ function heard({ onHeader, onProgress }, asking) {
  * @param {Source} source
  * @param {AbortSignal} signal
  */
-async function opened(source, signal) {
+async function ready(source, signal) {
   const opening = source.open?.().catch(fault => Promise.reject(sourceError(source, fault, 'could not be opened')));
   await unlessAborted(signal, opening);
 }
@@ -153,9 +155,18 @@ async function carryInChunks(source, intake, signal, tees, progress) {
   const own = tees.isEmpty ? bytes : tees.kept(bytes);
   const isTaken = await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (own), signal);
   if (isTaken === false) return true;
+  if (tees.areWaiting && intake.state !== 'open') await progress.pausedFor(() => opened(intake, tees, signal));
   if (!tees.isEmpty) await tees.write(own, offset, signal);
   return true;
 }
+
+/**
+ * @param {Intake<Admitted>} intake
+ * @param {Tees} tees
+ * @param {AbortSignal} signal
+ */
+const opened = (intake, tees, signal) =>
+  tees.open(() => /** @type {import('../guest/report.js').Report} */ (intake.report), signal);
 
 /**
  * @param {Source | undefined} source

@@ -108,6 +108,6 @@ function faultOf(tee) {
 function oddityOf(tee) {
   if (typeof tee !== 'object' && typeof tee !== 'function' || tee === null) return `found ${shown(tee)}`;
   if (typeof tee.write !== 'function') return 'found one without write';
-  const odd = ['close', 'abort'].find(name => tee[name] !== undefined && typeof tee[name] !== 'function');
+  const odd = ['open', 'close', 'abort'].find(name => tee[name] !== undefined && typeof tee[name] !== 'function');
   return odd && `its ${odd} is no function`;
 }

@@ -4,6 +4,9 @@ import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 
 /**
  * @typedef {object} Tee  Sees the bytes as they pass, in order, after the guest has accepted them.
+ * @property {(report: import('../guest/report.js').Report) => unknown} [open]
+ *   The header is checked, and `onHeader` had nothing against it. Comes once, before the `write` that has the last of
+ *   the header's bytes, and before any more is asked of the source: a throw ends the admission before its data.
  * @property {(bytes: Uint8Array, offset: number) => unknown} write
  *   `bytes` are those that were judged, in a buffer of the admission's. They are the tee's to read until the promise
  *   settles, which the source waits for; they must not be changed or kept.
@@ -13,6 +16,10 @@ import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
  *   waited for, ten seconds at most.
  * @property {boolean} [isStore]
  *   It keeps the file: closed after all the others, when nothing else can fail any more.
+ * @property {boolean} [isExclusive]
+ *   It is for one admission at a time. Another one that is given it meanwhile is misuse of the code `state`, and the
+ *   tee is told nothing of that one.
+ * @property {() => void} [begin]  Of one that is exclusive: an admission has it from now on, and calls nothing before.
  */
 
 /**
@@ -24,7 +31,7 @@ import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
  * @property {() => Promise<void>} unclaim
  */
 
-/** @type {WeakSet<Tee>} those that claim a name, of admissions that are under way */
+/** @type {WeakSet<Tee>} those that are for one admission at a time, and have one */
 const inUse = new WeakSet();
 
 /** Some tees as one. */
@@ -33,9 +40,10 @@ export class Tees {
   asking;
   #tees;
   #claims;
+  #isClaimed = false;
   #isOpen = false;
   /** @type {Set<Tee>} */ #closed = new Set();
-  /** @type {Set<Tee>} */ #taken = new Set();
+  /** @type {() => void} */ #giveBack = () => {};
   /** What was judged last. */
   /** @type {Uint8Array} */ #bytes = new Uint8Array(0);
   /** @type {Map<Tee, Uint8Array>} where there are several */ #copies = new Map();
@@ -53,23 +61,21 @@ export class Tees {
     return this.#tees.length === 0;
   }
 
-  /** From here on they are this admission's, until `end`. */
+  /**
+   * From here on they are this admission's, until `end`.
+   *
+   * @returns {Error | undefined} what is against it
+   */
   begin() {
-    const fault = this.#claims.find(tee => inUse.has(tee) || this.#claims.filter(other => other === tee).length > 1);
-    if (fault) {
-      // Another admission's, which goes on: it is told nothing of this one.
-      this.#tees = this.#tees.filter(tee => !inUse.has(tee));
-      throw misuse('a tee that stores is for one admission at a time', { code: 'state', path: 'tee' });
-    }
-    for (const tee of this.#claims) {
-      inUse.add(tee);
-      this.#taken.add(tee);
-      tee.admission = this.asking;
-    }
+    const { free, giveBack, fault } = taken(this.#tees, tee => isClaim(tee) || isForOne(tee));
+    this.#tees = free;
+    this.#giveBack = giveBack;
+    if (!fault) for (const tee of this.#claims) tee.admission = this.asking;
+    return fault;
   }
 
   end() {
-    for (const tee of this.#taken) inUse.delete(tee);
+    this.#giveBack();
   }
 
   /**
@@ -99,14 +105,30 @@ export class Tees {
     return (this.#bytes = copied(bytes, this.#bytes));
   }
 
+  /** Whether there is one that waits to be opened. */
+  get areWaiting() {
+    return !this.#isOpen && this.#tees.some(tee => tee.open !== undefined);
+  }
+
+  /**
+   * @param {() => import('../guest/report.js').Report} report
+   * @param {AbortSignal} [signal]
+   */
+  async open(report, signal) {
+    this.#isOpen = true;
+    for (const tee of this.#tees.filter(tee => tee.open !== undefined)) {
+      await unlessAborted(signal, (async () => this.#call(tee, 'question', () => tee.open?.(report())))());
+    }
+  }
+
   /**
    * @param {Uint8Array} bytes
    * @param {number} offset
    * @param {AbortSignal} [signal]
    */
   async write(bytes, offset, signal) {
-    if (!this.#isOpen) for (const tee of this.#claims) await unlessAborted(signal, tee.claim(signal));
-    this.#isOpen = true;
+    if (!this.#isClaimed) for (const tee of this.#claims) await unlessAborted(signal, tee.claim(signal));
+    this.#isClaimed = true;
     const writes = this.#tees.map(async tee => this.#call(tee, 'call', () => tee.write(this.#own(tee, bytes), offset)));
     // All have to settle, also when one fails: until then the bytes are theirs.
     const settled = await unlessAborted(signal, Promise.allSettled(writes));
@@ -158,6 +180,30 @@ export class Tees {
   #call(tee, sort, call) {
     return isClaim(tee) ? call() : this.asking.ask(sort, call);
   }
+}
+
+/** @param {Tee} tee */
+export const isForOne = tee => tee.isExclusive === true;
+
+/**
+ * Takes the tees that are for one admission at a time.
+ *
+ * @param {readonly Tee[]} tees
+ * @param {(tee: Tee) => boolean} isAlone
+ * @returns {{ free: Tee[], giveBack: () => void, fault: Error | undefined }} free: without those that another admission
+ *   has, which goes on and is told nothing of this one; one that stands there twice is told once
+ */
+export function taken(tees, isAlone) {
+  const free = tees.filter((tee, at) => !isAlone(tee) || (!inUse.has(tee) && tees.indexOf(tee) === at));
+  const fault = free.length < tees.length
+    ? misuse('a tee of this sort is for one admission at a time', { code: 'state', path: 'tee' })
+    : undefined;
+  const alone = free.filter(isAlone);
+  for (const tee of alone) {
+    inUse.add(tee);
+    if (isForOne(tee)) tee.begin?.();
+  }
+  return { free, giveBack: () => alone.forEach(tee => inUse.delete(tee)), fault };
 }
 
 /**

@@ -15,7 +15,7 @@ import { textOf } from './text.js';
 
 /**
  * @typedef {'source' | 'http' | 'html' | 'range' | 'changed' | 'length' | 'locked' | 'unsupported' | 'guest' | 'worker'
- *   | 'stored' | 'damaged' | 'store' | 'quota' | 'ceiling'} PackageCode
+ *   | 'stored' | 'damaged' | 'store' | 'quota' | 'device' | 'ceiling'} PackageCode
  */
 
 /**

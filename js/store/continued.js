@@ -128,6 +128,10 @@ export class ContinuedIntake {
     return this.#admission.position;
   }
 
+  get report() {
+    return this.#admission.report;
+  }
+
   /** All values, once the file is admitted; none from a guest that computes none. */
   get evidence() {
     return hasEvidence(this.#guest) ? this.#admission.evidence : new Uint8Array(0);

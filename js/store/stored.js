@@ -80,7 +80,9 @@ export async function admitStoredFile(guest, name, source, given, Session) {
       keeperOf: async files => (storing = await Storing.of(guest, files, admission, Session)),
     });
   } catch (error) {
+    tees.begin(); // what another admission has is told nothing
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
+    tees.end();
     throw error;
   }
   if (storing) return { model: await storing.admit(source, admission, tee), found: false };

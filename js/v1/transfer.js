@@ -42,9 +42,21 @@ function unsupported(_, name) {
   throw misuse(`a guest of ABI v1 cannot do ${name}`, { code: 'unsupported', path: name });
 }
 
+/**
+ * A file is judged when all of it is there: nobody sees its header before its data.
+ *
+ * @type {import('../core/options.js').Check}
+ */
+function tee(value, name, refuse) {
+  const tees = /** @type {import('../admit/tees.js').Tee[]} */ (ADMIT_OPTIONS.tee(value, name, refuse));
+  const isOpened = tees.some(tee => tee.open !== undefined);
+  if (isOpened) refuse(misuse('a guest of ABI v1 cannot open a tee', { code: 'unsupported', path: name }));
+  return tees;
+}
+
 /** All options of an admission: those that ABI v1 cannot keep are told as such. */
 const SUPPORTED = {
-  ...ADMIT_OPTIONS, onHeader: unsupported, limits: unsupported, digests: unsupported, blake3: unsupported,
+  ...ADMIT_OPTIONS, onHeader: unsupported, limits: unsupported, digests: unsupported, blake3: unsupported, tee,
 };
 
 /** A whole file on its way into a v1 guest: an `Intake` of delivery.js. */

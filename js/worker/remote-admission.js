@@ -32,7 +32,7 @@ import { LocalTees } from './remote-tee.js';
  */
 
 /**
- * @typedef {{ shard: number } & (StoreOptions & { name: string } | { isStore: boolean })} TeeOrder
+ * @typedef {{ shard: number } & (StoreOptions & { name: string } | import('./remote-tee.js').TeeSort)} TeeOrder
  * Without a name it is one of the page's.
  */
 
@@ -65,9 +65,11 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
   // A source of the page's may know better what an error of the guest means.
   const explained = (/** @type {unknown} */ error) => (isSet ? shardExplained : explainedBy)(sources, error);
   try {
+    const conflict = local.begin();
     const taken = (list ?? [from]).map((from, index) => packedOrFault(from, { ...options, ...shards?.[index] }));
     sources.push(...taken.map(({ source }) => source));
     if (wrong) throw wrong.reason;
+    if (conflict) throw conflict;
     for (const { fault } of taken) if (fault) throw fault.reason;
     const stores = storesOf(tees, wanted, options);
     unhear.push(...(await announced(stores, asking)));
@@ -80,7 +82,7 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
         await asking.ask('question', () => onHeader?.(report, header));
       },
       progress: async event => void (await asking.ask('call', () => onProgress?.(event))),
-      ...local.answers(line, explained),
+      ...local.answers(line, explained, signal),
       ...sourceAnswers(sources, line, asking),
     })));
     connect(port2, ours);
@@ -99,13 +101,16 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
       tellsProgress: onProgress !== undefined,
       tees: teed.map(({ tee, shard }) => ({
         shard,
-        ...(tee instanceof OpfsTee ? { name: tee.name, directory: tee.directory } : { isStore: Boolean(tee.isStore) }),
+        ...(tee instanceof OpfsTee
+          ? { name: tee.name, directory: tee.directory }
+          : { isStore: Boolean(tee.isStore), isOpened: tee.open !== undefined }),
       })),
     };
     const { report, found } = await ours.ask('admit', [order]);
     const Made = wanted === 'header' ? RemoteHeader : isSet ? RemoteModelSet : RemoteModel;
     const model = /** @type {RemoteModel} */ (new Made(ours, report));
-    if (!signal?.aborted) return { model, found };
+    // As without a worker, an abort comes too late when the tees are closed.
+    if (!signal?.aborted || local.areClosed) return { model, found };
     await model.release();
     throw signal.reason;
   } catch (fault) {
@@ -117,6 +122,7 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
     await Promise.all([...sources.map(source => source?.close(error)), local.abort(error), cleared]);
     throw error;
   } finally {
+    local.end();
     for (const stop of unhear) stop();
   }
 }

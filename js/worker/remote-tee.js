@@ -1,7 +1,9 @@
-import { PATIENCE, patiently } from '../core/waiting.js';
+import { isForOne, taken } from '../admit/tees.js';
+import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 import { Freight } from './line.js';
 
 /** @typedef {import('../admit/tees.js').Tee} Tee */
+/** @typedef {{ isStore: boolean, isOpened: boolean }} TeeSort  isOpened: it has an `open` */
 
 /**
  * A tee of the page's, on the worker's side. The bytes are copied once, into a buffer that goes to and fro.
@@ -16,12 +18,14 @@ export class RemoteTee {
   /**
    * @param {import('./line.js').Line} line
    * @param {number} index  the tee's place among the page's
-   * @param {boolean} isStore
+   * @param {TeeSort} sort
    */
-  constructor(line, index, isStore) {
+  constructor(line, index, { isStore, isOpened }) {
     this.#line = line;
     this.#index = index;
     this.isStore = isStore;
+    /** @type {Tee['open']} one without it costs no report */
+    this.open = isOpened ? report => line.ask('teeOpen', [index, report]) : undefined;
   }
 
   /**
@@ -51,6 +55,7 @@ export class LocalTees {
   #tees;
   #asking;
   /** @type {Set<number>} */ #told = new Set();
+  /** @type {() => void} */ #giveBack = () => {};
 
   /**
    * @param {readonly Tee[]} tees
@@ -62,12 +67,32 @@ export class LocalTees {
   }
 
   /**
+   * From here on they are this admission's, until `end`.
+   *
+   * @returns {Error | undefined} what is against it
+   */
+  begin() {
+    const { free, giveBack, fault } = taken(this.#tees, isForOne);
+    this.#tees = free;
+    this.#giveBack = giveBack;
+    return fault;
+  }
+
+  end() {
+    this.#giveBack();
+  }
+
+  /**
    * @param {import('./line.js').Line} line
    * @param {(error: unknown) => unknown} explained
+   * @param {AbortSignal} [signal]
    * @returns {import('./line.js').Answers}
    */
-  answers(line, explained) {
+  answers(line, explained, signal) {
     return {
+      teeOpen: async (index, report) => {
+        await this.#asking.ask('question', () => this.#tees[index].open?.(report));
+      },
       teeWrite: async (index, bytes, offset) => {
         await this.#asking.ask('call', () => this.#tees[index].write(bytes, offset));
         // A tee that transferred the buffer has it for good.
@@ -75,11 +100,18 @@ export class LocalTees {
         return new Freight(buffer, [buffer]);
       },
       teeClose: async (index, report) => {
-        await this.#asking.ask('question', () => this.#tees[index].close?.(report));
+        // An abort before it is closed counts, whenever the worker hears of it.
+        await unlessAborted(signal, (async () =>
+          this.#asking.ask('question', () => this.#tees[index].close?.(report)))());
         this.#told.add(index);
       },
       teeAbort: (index, reason) => this.#abort(index, explained(line.faults.unpack(reason))),
     };
+  }
+
+  /** Whether there are tees, and all of them are closed. */
+  get areClosed() {
+    return this.#tees.length > 0 && this.#tees.every((_, index) => this.#told.has(index));
   }
 
   /** @param {unknown} reason */

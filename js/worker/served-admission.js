@@ -93,7 +93,7 @@ export class ServedAdmission {
     const heard = { ...told, onHeader: asksHeader ? this.#asker() : undefined };
     const teesOf = (/** @type {number} */ of) => tees.flatMap((tee, index) =>
       tee.shard !== of ? [] : 'name' in tee
-        ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(this.#line, index, tee.isStore));
+        ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(this.#line, index, tee));
     const sources = parcels.map((parcel, index) => unpacked(parcel, () => pageSource(this.#line, index)));
     const [source] = sources;
     const guest = await this.#guest;

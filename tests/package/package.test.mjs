@@ -92,6 +92,14 @@ test('its example of a header runs in Node', { skip }, async () => {
   assert.equal(await shell(process.execPath, ['header.js', model], project.folder), '2 tensors\n3 tokens\n');
 });
 
+test("the README's example with tensors runs in Node", { skip }, async () => {
+  const tensors = [{ name: 'a.weight', bytes: 300 }, { name: 'none', bytes: 0 }];
+  const model = await project.write('tensors.gguf', gguf({ tensors }));
+  await project.write('tensors.js', (await examples())[3]);
+  const said = await shell(process.execPath, ['tensors.js', model], project.folder);
+  assert.equal(said, '2 tensors\n0 a.weight I8 [ 300 ] 300\n1 none I8 [ 0 ] 0\nadmitted\n');
+});
+
 test('both entries can be imported, and a file that is not exported cannot', { skip }, async () => {
   await project.write('entries.js', `
     import * as all from 'gguf-admission';
@@ -112,6 +120,8 @@ test('both entries can be imported, and a file that is not exported cannot', { s
     'Admission',
     'AdmissionError',
     'opfsTee',
+    'tensorTee',
+    'gpuTee',
     'admitStored',
   ])
     assert.ok(names.includes(name), name);
@@ -136,8 +146,9 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
     });
   const use = `
     import { admit, AdmissionError, Header, hostFor, loadGuest, loadGuestWorker, opfsTee } from 'gguf-admission';
-    import { readHeader } from 'gguf-admission';
+    import { gpuTee, readHeader, tensorTee } from 'gguf-admission';
     import type { AdmitOptions, AdmittedModel, Algorithm, Entry, ErrorCode, FileReport } from 'gguf-admission';
+    import type { GpuOptions, PassingTensor, TensorCalls } from 'gguf-admission';
     import type { Kind, Model, OnHeader, Report, Tee, Tensor } from 'gguf-admission';
     import { allocCopy, TRANSFER_CEILING } from 'gguf-admission/v1';
 
@@ -187,6 +198,14 @@ test('a strict TypeScript project type-checks against it, and its mistakes are f
         case 'layout': case 'html': case 'one of tomorrow': return [error.kind, look];
         default: return ['retry', stored];
       }
+    }
+    const calls: TensorCalls = { write: (bytes, offset) => bytes.length + offset, tensor: ({ dims }) => dims };
+    export async function weights(device: GPUDevice, options: GpuOptions): Promise<GPUBuffer | undefined> {
+      const sizes = new Map<string, number>();
+      const whole = ({ name, index, bytes }: PassingTensor) => sizes.set(name, index + bytes);
+      const gpu = gpuTee(device, options);
+      await admit(await loadGuest(), 'x', { tee: [gpu, tensorTee(calls), tensorTee({ ...calls, whole })] });
+      return gpu.buffers.get('token_embd.weight');
     }
     export const old = (exports: WebAssembly.Exports) => allocCopy(exports, new Uint8Array(1)).ptr + TRANSFER_CEILING;
   `;
