@@ -1,6 +1,9 @@
-//! The one error of the crate. It is made without allocating, so that running out of memory can be told.
+//! The one error of the crate. It is made without allocating, so that running out of memory can be told. Only a cause
+//! of the caller's own is boxed.
 
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
 use crate::contract::{Code, LimitId};
 use crate::text::Text;
@@ -17,7 +20,16 @@ pub struct Error {
     message: Text<200>,
     expected: Text<72>,
     found: Text<72>,
+    cause: Option<Cause>,
 }
+
+/// What a caller's own code failed with.
+#[derive(Clone)]
+struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+/// An error is only ever read, and nothing of it is changed half.
+impl UnwindSafe for Cause {}
+impl RefUnwindSafe for Cause {}
 
 /// Which field of the file (or of the transfer) an [`Error`] speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +116,7 @@ impl Error {
             message: Text::new(),
             expected: Text::new(),
             found: Text::new(),
+            cause: None,
         };
         error.message.put(message);
         error
@@ -160,6 +173,24 @@ impl Error {
     pub fn with(mut self, expected: fmt::Arguments<'_>, found: fmt::Arguments<'_>) -> Self {
         self.expected.put(expected);
         self.found.put(found);
+        self
+    }
+
+    /// Says what caused it: that is its [`source`](std::error::Error::source). Boxes the cause, so it allocates.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    /// use std::io;
+    ///
+    /// use gguf_admission::{Code, Error};
+    ///
+    /// let full = io::Error::from(io::ErrorKind::StorageFull);
+    /// let error = Error::new(Code::Limit, format_args!("the tensors could not be kept")).caused_by(full);
+    /// let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    /// assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::StorageFull));
+    /// ```
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(Cause(cause.into().into()));
         self
     }
 
@@ -224,4 +255,9 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+/// `source` is what a caller's own code failed with, where that is the reason.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| &*cause.0 as &(dyn std::error::Error + 'static))
+    }
+}

@@ -124,13 +124,15 @@ mod sink;
 mod store;
 mod text;
 
-pub use crate::admit::{AdmitError, Options, admit, admit_reader};
+#[cfg(feature = "tee")]
+pub use crate::admit::admit_into;
+pub use crate::admit::{AdmitError, Options, Refusal, admit, admit_reader};
 pub use crate::check::profile::{Finding, Findings, Level, Profile, Rule, Severity};
 pub use crate::check::set::{SHARDS, Set};
 pub use crate::contract::{Code, Kind, LimitId, Limits, OPEN_WINDOW, State, Storage};
 pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};
 pub use crate::format::{Array, Element, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
-pub use crate::session::{File, Keep, Model, Read, Session};
+pub use crate::session::{File, Keep, Model, Parts, Read, Session};
 pub use crate::sink::{Builtin, Lend, Plan, Resident, Sink, Verify};
 pub use crate::store::Bytes;

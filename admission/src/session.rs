@@ -15,6 +15,6 @@ mod staging;
 
 pub use self::keep::Keep;
 pub(crate) use self::lending::MARK;
-pub use self::model::{File, Model};
+pub use self::model::{File, Model, Parts};
 pub use self::read::Read;
 pub use self::session::Session;

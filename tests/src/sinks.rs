@@ -1,6 +1,7 @@
 //! A runtime's own sink: keeps each tensor under its name, writes down every call, and fails where it is told to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use gguf_admission::{Code, Error, Lend, Plan, Sink, Zone};
@@ -23,6 +24,18 @@ pub enum Call {
     /// `rollback`.
     Rollback,
 }
+
+/// What a sink was told to fail in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told(pub Call);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "told to fail in {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Told {}
 
 /// What a sink kept and was told; it outlives the session.
 #[derive(Clone, Default)]
@@ -63,7 +76,7 @@ impl Weights {
         (weights, log)
     }
 
-    /// A sink whose `nth` fallible `reserve`, `write` or `commit` fails (the first is 1).
+    /// A sink whose `nth` call of `reserve`, `write`, `whole` or `commit` fails (the first is 1), caused by [`Told`].
     pub fn fail_at(nth: usize, code: Code) -> (Self, Log) {
         let (mut weights, log) = Weights::new();
         weights.fuse = Some((nth, code));
@@ -74,7 +87,9 @@ impl Weights {
         self.fallible += 1;
         self.log.read().calls.push(call);
         match self.fuse {
-            Some((nth, code)) if nth == self.fallible => Err(Error::new(code, format_args!("told to fail"))),
+            Some((nth, code)) if nth == self.fallible => {
+                Err(Error::new(code, format_args!("told to fail")).caused_by(Told(call)))
+            }
             _ => Ok(()),
         }
     }
@@ -109,9 +124,8 @@ impl Sink for Weights {
         Ok(())
     }
 
-    fn whole(&mut self, index: usize) {
-        let mut record = self.log.read();
-        record.calls.push(Call::Whole(index));
+    fn whole(&mut self, index: usize) -> Result<(), Error> {
+        self.try_call(Call::Whole(index))
     }
 
     fn commit(&mut self) -> Result<(), Error> {

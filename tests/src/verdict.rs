@@ -39,6 +39,7 @@ impl Verdict {
             Ok(model) => Verdict::of(Ok(&model)),
             Err(AdmitError::Refused(error)) => Verdict::of::<S>(Err(&error)),
             Err(AdmitError::Source(error)) => panic!("the source failed: {error:?}"),
+            Err(AdmitError::Tee(error)) => panic!("the tee failed: {error}"),
         }
     }
 

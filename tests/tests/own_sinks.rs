@@ -1,12 +1,13 @@
 //! Sinks of a runtime's own: what each is told, in which order, and how each history ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::error::Error as _;
 use std::io::Read;
 
 use gguf_admission::{Code, LimitId, Limits, Options, Session, State, Storage, admit_reader};
 use gguf_tests::dice::Dice;
 use gguf_tests::feed::{self, Cuts};
-use gguf_tests::sinks::{Call, Log, Weights};
+use gguf_tests::sinks::{Call, Log, Told, Weights};
 use gguf_tests::writer::{Writer, file_of};
 
 /// A file whose first, middle and last tensors are empty, so that some are whole without a byte.
@@ -142,6 +143,7 @@ fn a_sink_is_rolled_back_once_whatever_byte_the_file_breaks_at() {
 fn a_sink_that_fails_at_any_call_rejects_the_file_and_is_rolled_back_once() {
     let (contents, _) = weights_file(32);
     for by_window in [true, false] {
+        let mut failed = HashSet::new();
         for nth in 1.. {
             let (sink, log) = Weights::fail_at(nth, Code::Layout);
             let mut session = own_session(sink, None);
@@ -152,10 +154,17 @@ fn a_sink_that_fails_at_any_call_rejects_the_file_and_is_rolled_back_once() {
             let Err(error) = result else {
                 drop(session);
                 check_calls(&log, Call::Commit, Some(6));
-                assert!(nth > 2, "reserve and commit were among the calls that failed");
+                assert_eq!(failed.len(), if by_window { 3 } else { 4 }, "each fallible call was one that failed");
                 break;
             };
             assert_eq!((error.code(), error.message()), (Code::Layout, "told to fail"));
+            let last = log.read().calls.iter().rev().nth(1).copied().expect("the call before the rollback");
+            let kept = session.error().expect("it failed").clone();
+            for error in [error, kept] {
+                let told = error.source().and_then(|source| source.downcast_ref());
+                assert_eq!(told, Some(&Told(last)), "the session has failed in that call");
+            }
+            failed.insert(core::mem::discriminant(&last));
             assert_eq!(session.state(), State::Failed);
             drop(session);
             check_calls(&log, Call::Rollback, None);

@@ -41,8 +41,9 @@ impl Sink for Panics {
         Ok(())
     }
 
-    fn whole(&mut self, _: usize) {
+    fn whole(&mut self, _: usize) -> Result<(), Error> {
         self.at("whole");
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Error> {

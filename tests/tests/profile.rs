@@ -1,7 +1,9 @@
 //! The profile `llama`, natively: each rule of docs/profiles.md with a header that breaks it just so, and the nearest
 //! header that keeps it.
 
-use gguf_admission::{Code, Level, Limits, Profile, Session, State, Storage, Verify};
+use gguf_admission::{
+    AdmitError, Code, Finding, Level, Limits, Options, Profile, Rule, Session, State, Storage, Verify, admit_reader,
+};
 use gguf_tests::writer::Writer;
 
 /// An entry of a header: its key, value type and value's bytes.
@@ -274,4 +276,25 @@ fn six_findings_of_a_rule_are_listed_and_all_are_counted() {
     assert_eq!(count, 21);
     assert_eq!(found[0], "L2 error tensors[0].name");
     assert_eq!(found[1..], ["L5 error metadata[6].value"; 6]);
+}
+
+#[test]
+fn options_take_a_profile_and_the_model_has_its_findings() {
+    let good = file(&good(), &TENSORS);
+    let bad = file(&with(self::good(), number("llama.block_count", 0)), &TENSORS);
+    let admitted = |file: &[u8], profile| admit_reader(file, Options { profile, ..Options::verify() });
+    let findings = |file: &[u8], level| {
+        let model = admitted(file, Some((Profile::Llama, level))).expect("nothing is refused");
+        let findings = model.findings().expect("a profile was chosen");
+        findings.kept().iter().map(Finding::rule).collect::<Vec<_>>()
+    };
+    for level in [Level::Report, Level::Refuse] {
+        assert!(findings(&good, level).is_empty());
+    }
+    assert_eq!(findings(&bad, Level::Report), [Rule::L2]);
+    assert!(admitted(&bad, None).expect("off").findings().is_none());
+    let Err(AdmitError::Refused(error)) = admitted(&bad, Some((Profile::Llama, Level::Refuse))) else {
+        panic!("it has an error")
+    };
+    assert!(error.code() == Code::Profile && error.message().starts_with("L2: "), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use futures::executor::block_on;
 use futures::stream::{self, Stream};
-use gguf_admission::{AdmitError, Code, Digest, Options, admit, admit_reader};
+use gguf_admission::{AdmitError, Code, Digest, Error, Header, Options, Path, Refusal, Sink, admit, admit_reader};
 use gguf_tests::sinks::{Call, Weights};
 use gguf_tests::verdict::sections;
 use gguf_tests::writer::Writer;
@@ -220,4 +221,93 @@ fn an_interrupted_read_is_tried_again() {
         }
     }
     admit_reader(Interrupted(&file(), false), Options::resident()).expect("a good file");
+}
+
+/// Compiles only if the future is `Send` wherever its parts are.
+#[test]
+fn admit_is_send_where_its_parts_are() {
+    fn is_send(_: impl Send) {}
+    fn hold<S, F, T, B, E>(stream: T, options: Options<S, F>)
+    where
+        S: Sink + Send,
+        F: FnOnce(&Header) -> Result<(), Refusal> + Send,
+        T: Stream<Item = Result<B, E>> + Send,
+        B: Buf + Send,
+        E: Send,
+    {
+        is_send(admit(stream, options));
+    }
+    hold(stream::iter([Ok::<_, io::Error>(Bytes::new())]), Options::resident());
+}
+
+/// How often the header was seen, and what became of the file.
+fn shown(
+    file: &[u8],
+    size: usize,
+    length: bool,
+    answer: Result<(), Refusal>,
+) -> (usize, Result<u64, Error>, Vec<Call>) {
+    let (sink, log) = Weights::new();
+    let mut seen = 0;
+    let length = length.then_some(file.len() as u64);
+    let options = Options { length, ..Options::into_sink(sink) }.on_header(|header| {
+        seen += 1;
+        assert_eq!(header.tensor_count(), 2);
+        assert_eq!(log.read().calls, [Call::Check], "nothing is reserved yet");
+        answer
+    });
+    let result = match block_on(admit(Source::new(pieces(file, size)), options)) {
+        Ok(model) => Ok(model.length()),
+        Err(AdmitError::Refused(error)) => Err(error),
+        Err(error) => panic!("{error}"),
+    };
+    let calls = log.read().calls.clone();
+    (seen, result, calls)
+}
+
+#[test]
+fn a_header_is_shown_once_before_anything_is_reserved_and_a_refusal_is_the_source_of_the_error() {
+    #[derive(Debug, PartialEq)]
+    struct Unsupported(u32);
+    impl std::fmt::Display for Unsupported {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "unsupported: {}", self.0)
+        }
+    }
+    impl std::error::Error for Unsupported {}
+
+    let file = file();
+    for size in [1, 7, 1000] {
+        for length in [true, false] {
+            let (seen, result, calls) = shown(&file, size, length, Ok(()));
+            assert_eq!((seen, result.expect("a good file")), (1, file.len() as u64));
+            assert_eq!(calls.last(), Some(&Call::Commit));
+
+            let (seen, result, calls) = shown(&file, size, length, Err(Unsupported(3).into()));
+            let error = AdmitError::<io::Error>::Refused(result.expect_err("it was refused"));
+            assert_eq!((seen, calls), (1, vec![Call::Check, Call::Rollback]));
+            let refused = error.source().expect("the error").downcast_ref::<Error>().expect("of the crate");
+            assert_eq!((refused.code(), refused.message()), (Code::Limit, "unsupported: 3"));
+            assert_eq!(refused.source().and_then(|source| source.downcast_ref()), Some(&Unsupported(3)));
+
+            // An error of the crate is that error, with its place.
+            let own = Error::at(Code::Limit, 24, Path::Key(0), format_args!("not this one"));
+            let error = shown(&file, size, length, Err(own.into())).1.expect_err("it was refused");
+            assert_eq!((error.offset(), error.path(), error.source().is_none()), (Some(24), Path::Key(0), true));
+        }
+    }
+    // What breaks a rule is not shown.
+    let mut broken = file.clone();
+    broken[0] = b'F';
+    assert_eq!(shown(&broken, 7, true, Ok(())).0, 0);
+    // Without data, the header is seen at the file's last byte.
+    let mut writer = Writer::new(0, 1);
+    writer.entry_string(b"general.architecture", b"llama");
+    let mut seen = false;
+    let options = Options::verify().on_header(|header| {
+        seen = header.str("general.architecture")? == "llama";
+        Ok(())
+    });
+    admit_reader(&writer.bytes[..], options).expect("a good file");
+    assert!(seen);
 }

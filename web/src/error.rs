@@ -175,6 +175,7 @@ impl From<AdmitError<Error>> for Error {
         match error {
             AdmitError::Source(error) => error,
             AdmitError::Refused(error) => Error::Refused(error),
+            AdmitError::Tee(error) => Error::Source(SourceError::new("source", error.to_string())),
         }
     }
 }

@@ -195,7 +195,7 @@ impl Data {
         cursor.leave(header);
         loop {
             if let Some(sink) = &mut sink {
-                (told..cursor.whole()).for_each(|index| sink.whole(index));
+                (told..cursor.whole()).try_for_each(|index| sink.whole(index))?;
                 told = cursor.whole();
             }
             let Some(piece) = cursor.next(header, &mut bytes)? else { return Ok(()) };

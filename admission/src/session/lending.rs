@@ -144,11 +144,10 @@ impl<S: Lend> Session<S> {
         let chunk = sink.lend(self.data.position(), self.lent).get(..len).unwrap_or_default();
         let inside = clip(chunk, left);
         let taken = inside.len();
-        let whole = self.data.take(inside, None::<&mut S>);
-        if let Ok(whole) = &whole {
+        let whole = self.data.take(inside, None::<&mut S>).and_then(|mut whole| {
             sink.filled(taken);
-            whole.clone().for_each(|index| sink.whole(index));
-        }
+            whole.try_for_each(|index| sink.whole(index))
+        });
         self.settle(whole)?;
         if taken < len { Err(self.past_length()) } else { Ok(()) }
     }

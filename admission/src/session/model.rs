@@ -8,6 +8,23 @@ use crate::digests::{Digests, Evidence};
 use crate::format::{Header, Tensor};
 use crate::sink::{Builtin, Resident};
 
+/// What a [`Model`] is made of.
+#[non_exhaustive]
+pub struct Parts<S> {
+    /// Metadata and tensor table.
+    pub header: Header,
+    /// The length of the file in bytes.
+    pub length: u64,
+    /// The digests that were computed over the whole file.
+    pub digests: Digests,
+    /// The evidence of the file, where it was asked for.
+    pub evidence: Option<Evidence>,
+    /// What the profile found, where one was chosen.
+    pub findings: Option<Findings>,
+    /// The sink, committed.
+    pub sink: S,
+}
+
 /// A file that passed every check: its header, its digests, and whatever its sink kept.
 pub struct Model<S = Builtin> {
     pub(crate) header: Header,
@@ -59,6 +76,22 @@ impl<S> Model<S> {
     /// Takes the sink out.
     pub fn into_sink(self) -> S {
         self.sink
+    }
+
+    /// Takes the model apart, for an owner that keeps header and weights in places of its own.
+    ///
+    /// ```
+    /// use gguf_admission::{Options, Parts, admit_reader};
+    ///
+    /// let model = admit_reader(std::fs::File::open("examples/tiny.gguf")?, Options::resident())?;
+    /// let Parts { header, digests, sink, .. } = model.into_parts();
+    /// assert_eq!((header.tensor_count(), digests.sha256.is_some()), (2, true));
+    /// # let _: gguf_admission::Resident = sink;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_parts(self) -> Parts<S> {
+        let Model { header, length, digests, evidence, findings, sink } = self;
+        Parts { header, length, digests, evidence, findings, sink }
     }
 }
 

@@ -68,7 +68,7 @@ impl Sink for Builtin {
         either!(self, sink => sink.write(offset, zone, bytes))
     }
 
-    fn whole(&mut self, index: usize) {
+    fn whole(&mut self, index: usize) -> Result<(), Error> {
         either!(self, sink => sink.whole(index))
     }
 

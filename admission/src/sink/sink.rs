@@ -20,6 +20,47 @@ use crate::format::{Header, Zone};
 /// [`rollback`](Sink::rollback) ends it instead: on a rejection, a failure, or a drop of the session, also before
 /// `reserve` and before `check`. Bytes count as checked only at `commit`. `requires` and [`held`](Sink::held) may be
 /// asked at any time: `requires` from step 1 to step 2, `held` always.
+///
+/// What fails in the sink's own code can be told with the [`Error`]: it is the error's
+/// [`source`](std::error::Error::source), and the session has failed and is rolled back.
+///
+/// ```
+/// use std::error::Error as _;
+/// use std::io;
+///
+/// use gguf_admission::{AdmitError, Code, Error, Options, Plan, Sink, Zone, admit_reader};
+///
+/// /// Uploads each tensor to a device once it is whole.
+/// struct Device;
+///
+/// impl Device {
+///     fn upload(&mut self, _tensor: usize) -> io::Result<()> {
+///         Err(io::Error::other("the device was lost"))
+///     }
+/// }
+///
+/// impl Sink for Device {
+///     fn reserve(&mut self, _plan: &Plan<'_>) -> Result<(), Error> {
+///         Ok(())
+///     }
+///
+///     fn write(&mut self, _offset: u64, _zone: Zone, _bytes: &[u8]) -> Result<(), Error> {
+///         Ok(())
+///     }
+///
+///     fn whole(&mut self, index: usize) -> Result<(), Error> {
+///         self.upload(index).map_err(|lost| {
+///             Error::new(Code::Limit, format_args!("tensor {index} was not taken")).caused_by(lost)
+///         })
+///     }
+/// }
+///
+/// let file = std::fs::File::open("examples/tiny.gguf")?;
+/// let Err(AdmitError::Refused(error)) = admit_reader(file, Options::into_sink(Device)) else { panic!("lost") };
+/// assert_eq!(error.message(), "tensor 0 was not taken");
+/// assert_eq!(error.source().map(|lost| lost.to_string()).as_deref(), Some("the device was lost"));
+/// # Ok::<(), io::Error>(())
+/// ```
 pub trait Sink {
     /// Bytes that it will hold once reserved: part of what limit MEMORY is compared with.
     fn requires(&self, plan: &Plan<'_>) -> u64 {
@@ -55,9 +96,11 @@ pub trait Sink {
     /// bytes that were taken cannot be given again.
     fn write(&mut self, offset: u64, zone: Zone, bytes: &[u8]) -> Result<(), Error>;
 
-    /// Every byte of tensor `index` is in. Also told of tensors without bytes.
-    fn whole(&mut self, index: usize) {
+    /// Every byte of tensor `index` is in. Also told of tensors without bytes. An error rejects the file, whatever its
+    /// code.
+    fn whole(&mut self, index: usize) -> Result<(), Error> {
         let _ = index;
+        Ok(())
     }
 
     /// Every check has passed: the model may be used. An error rejects the file, whatever its code.

@@ -68,8 +68,8 @@ impl Sink for Runnable {
         self.weights.write(offset, zone, bytes)
     }
 
-    fn whole(&mut self, index: usize) {
-        self.weights.whole(index);
+    fn whole(&mut self, index: usize) -> Result<(), Error> {
+        self.weights.whole(index)
     }
 
     fn commit(&mut self) -> Result<(), Error> {

@@ -147,11 +147,12 @@ impl Sink for Recorder {
         Ok(())
     }
 
-    fn whole(&mut self, index: usize) {
+    fn whole(&mut self, index: usize) -> Result<(), Error> {
         assert_eq!(index, self.whole, "in order");
         let (start, size) = self.tensors[index];
         assert!(size == 0 || self.end == start + size, "told behind its last piece");
         self.whole += 1;
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Error> {
