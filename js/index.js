@@ -14,6 +14,10 @@ export { ModelSet } from './guest/model-set.js';
 export { shardsOf } from './sources/shards-of.js';
 export { opfsTee } from './store/store-tee.js';
 export { admitStored } from './store/admit-stored.js';
+export { openStored } from './store/open-stored.js';
+export { OpenedModel } from './store/opened-model.js';
+export { makeRoom, persistStored } from './store/room.js';
+export { listStored, pinStored } from './store/stored-entry.js';
 export { findStored, removeStored } from './store/stored.js';
 export { allocCopy, loadModel, release } from './v1.js';
 export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
@@ -49,7 +53,13 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./admit/options.js').SetOptions} SetOptions */
 /** @typedef {import('./guest/report.js').SetReport} SetReport */
 /** @typedef {import('./admit/options.js').ShardOptions} ShardOptions */
+/** @typedef {import('./store/open-stored.js').OpenOptions} OpenOptions */
+/** @typedef {import('./store/room.js').RoomOptions} RoomOptions */
 /** @typedef {import('./store/store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./store/stored-entry.js').StoredEntry} StoredEntry */
+/** @typedef {import('./store/stored.js').StoredOptions} StoredOptions */
+/** @typedef {import('./store/opened-model.js').TensorRange} TensorRange */
+/** @typedef {import('./worker/remote-opened.js').RemoteOpenedModel} RemoteOpenedModel */
 /** @typedef {import('./store/stored-file.js').Stored} Stored */
 /** @typedef {import('./admit/tees.js').Tee} Tee */
 /** @typedef {import('./guest/report.js').Tensor} Tensor */

@@ -92,6 +92,16 @@ export const object = method => (value, name) => {
   throw misuse(`${name} must be an object with ${method}, found ${shown(value)}`, { path: name, found: shown(value) });
 };
 
+/**
+ * @param {...string} words
+ * @returns {Check}
+ */
+export const oneOf = (...words) => (value, name) => {
+  if (words.includes(value)) return value;
+  const found = shown(value);
+  throw misuse(`${name} must be one of ${words.join(', ')}; found ${found}`, { path: name, found });
+};
+
 /** @type {Check} */
 export function signal(value, name) {
   // Of any realm: a frame's signals are no instances of ours.

@@ -25,6 +25,17 @@ export class ModelSet {
     this.report = setReport(shards.map(({ report }) => report)); // while all of them live
   }
 
+  /** @returns {boolean | undefined} of `admitStored`: whether all files are stored */
+  get stored() {
+    const [first] = this.shards;
+    return first.stored === undefined ? undefined : this.shards.every(({ stored }) => stored);
+  }
+
+  /** Why one of them is not, where it need not be. */
+  get storeFault() {
+    return this.shards.find(({ storeFault }) => storeFault)?.storeFault;
+  }
+
   /** The first shard's handle in the guest; 0 once it is released. */
   get handle() {
     return this.#lead.handle;

@@ -16,6 +16,9 @@ import { Header, placeIn, places } from './header.js';
  *   2^20 bytes; misuse where it was not asked for
  * @property {(group: number, bytes: Uint8Array) => boolean | Promise<boolean>} checkGroup  whether the bytes are that
  *   group of the file
+ * @property {boolean} [stored]      of `admitStored`: whether the file is stored
+ * @property {import('../core/errors.js').AdmissionError} [storeFault]  why it is not, where the option `store` is
+ *   `optional`
  * @property {() => void | Promise<void>} activate  makes it the active model of its guest
  * @property {() => void | Promise<void>} release   frees it; doing that twice is harmless
  */
@@ -26,6 +29,8 @@ import { Header, placeIn, places } from './header.js';
  * @implements {AdmittedModel}
  */
 export class Model extends Header {
+  /** @type {boolean | undefined} of `admitStored`: whether the file is stored */ stored;
+  /** @type {import('../core/errors.js').AdmissionError | undefined} why it is not, where it need not be */ storeFault;
   #guest;
   /** @type {Map<string, number> | undefined} */ #names;
 

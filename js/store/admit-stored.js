@@ -2,7 +2,6 @@ import { sourceList } from '../sources/source-of.js';
 import { admitStoredFile } from './stored.js';
 import { admitStoredSet } from './stored-set.js';
 
-/** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../admit/options.js').SetOptions} SetOptions */
 /** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('../guest/model.js').Model} Model */
@@ -10,6 +9,8 @@ import { admitStoredSet } from './stored-set.js';
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('../sources/source-of.js').Admissibles} Admissibles */
 /** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./stored.js').StoredOptions} StoredOptions */
+/** @typedef {import('./stored.js').StoringOptions} StoringOptions */
 
 /**
  * Admits the stored file of this name; if there is none, admits `source` and stores it beside.
@@ -37,7 +38,7 @@ import { admitStoredSet } from './stored-set.js';
  * @param {Guest} guest
  * @param {string} name
  * @param {Admissible} source  given up unread when the file is stored
- * @param {AdmitOptions & StoreOptions} [options]
+ * @param {StoredOptions} [options]
  * @returns {Promise<{ model: Model, found: boolean }>} found: it was stored
  */
 /**
@@ -49,14 +50,14 @@ import { admitStoredSet } from './stored-set.js';
  * @param {Guest} guest
  * @param {readonly string[]} names  one for each source, as `shardsOf` gives them
  * @param {Admissibles} sources
- * @param {SetOptions & StoreOptions} [options]
+ * @param {SetOptions & StoreOptions & StoringOptions} [options]
  * @returns {Promise<{ model: ModelSet, found: boolean }>} found: all were stored
  */
 /**
  * @param {Guest} guest
  * @param {string | readonly string[]} name
  * @param {Admissible | Admissibles} source
- * @param {AdmitOptions & StoreOptions | SetOptions & StoreOptions} [options]
+ * @param {StoredOptions | SetOptions & StoreOptions & StoringOptions} [options]
  * @returns {Promise<{ model: any, found: boolean }>}
  */
 export async function admitStored(guest, name, source, options) {

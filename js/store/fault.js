@@ -9,21 +9,48 @@ export const isStored = name =>
  * @param {string} name
  * @param {unknown} cause
  * @param {number} [offset]
- * @param {string} [what]  that could not be done with the file
+ * @param {string} [what]    that could not be done with the file
+ * @param {number} [needed]  bytes of room, where that is known
  */
-export async function storeFault(name, cause, offset, what = 'stored') {
+export async function storeFault(name, cause, offset, what = 'stored', needed = undefined) {
   if (isAdmissionError(cause)) return cause;
   if (nameOf(cause) !== 'QuotaExceededError') {
     return new AdmissionError(`${name} could not be ${what}: ${messageOf(cause)}`, {
       code: 'store', kind: 'source', offset, cause,
     });
   }
+  return noRoom(`to store ${name} from byte ${offset ?? 0} on`, needed, { offset, cause });
+}
+
+/**
+ * What an engine says of the room that there is may be anything: it is told, and used for nothing.
+ *
+ * @param {string} what
+ * @param {number | undefined} needed
+ * @param {Partial<import('../core/errors.js').Detail>} [detail]
+ */
+export async function noRoom(what, needed, detail) {
   const { usage, quota } = (await globalThis.navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
-  const known = quota === undefined ? '' : `: of ${quota} bytes that this site may store, ${usage} are taken`;
-  return new AdmissionError(`there is no room to store ${name} from byte ${offset ?? 0} on${known}`, {
-    code: 'quota', kind: 'retry', offset, expected: null, found: quota === undefined ? null : String(quota), cause,
+  const wanted = needed === undefined ? '' : `: ${needed} bytes are needed`;
+  const known = quota === undefined ? '' : `${wanted && ';'}${wanted ? '' : ':'} of ${quota} bytes that this site may `
+    + `store, ${usage} are taken`;
+  return new AdmissionError(`there is no room ${what}${wanted}${known}`, {
+    code: 'quota', kind: 'retry', expected: needed === undefined ? null : String(needed),
+    found: quota === undefined ? null : String(quota), ...detail,
   });
 }
+
+/** What an admission goes on without, if it may. */
+const OF_THE_STORE = ['store', 'quota', 'unsupported'];
+
+/**
+ * Whether nothing but the store has failed.
+ *
+ * @param {unknown} error
+ * @returns {error is AdmissionError}
+ */
+export const isStoreFault = error =>
+  isAdmissionError(error) && (OF_THE_STORE.includes(error.code) || (error.code === 'locked' && error.kind === 'retry'));
 
 /**
  * @template T

@@ -4,6 +4,7 @@ import { hasEvidence } from '../guest/group.js';
 import { diagnosed, requiredOf } from './diagnosis.js';
 import { proven } from './evidence.js';
 import { orFault } from './fault.js';
+import { noted } from './noted.js';
 import { asked, strongest } from './storing.js';
 import { storedAdmission } from './stored-model.js';
 
@@ -33,7 +34,8 @@ export async function admitFound(guest, files, found, given, Session) {
   };
   try {
     const model = await admitFile(storedAdmission(found.digests, Session), guest, found.file, options);
-    await noted(files, found, evidence || !hasEvidence(guest) ? undefined : model);
+    const isLearnt = !evidence && hasEvidence(guest);
+    await noted(files, found, isLearnt ? { evidence: model.evidence(), digests: model.report.digests } : undefined);
     return model;
   } catch (error) {
     throw await diagnosed(guest, files, found, given.signal, error);
@@ -48,28 +50,3 @@ export async function admitFound(guest, files, found, given, Session) {
  */
 const toCompute = ({ digests }, options) =>
   options.digests ?? asked(options).filter(name => !Object.hasOwn(digests, name));
-
-/**
- * Writes down that a file was used, and what was learnt of it. It is as good without: where that cannot be written, or
- * another tab has the name, the next admission does it.
- *
- * @param {StoredFile} files
- * @param {Stored} found
- * @param {Model} [learnt]  where it knows more than the disk
- */
-export async function noted(files, found, learnt) {
-  const unlock = await files.tryLock();
-  if (!unlock) return;
-  try {
-    if ((await files.lookup())?.id !== found.id) return;
-    if (learnt) {
-      await files.putEvidence(learnt.evidence());
-      await files.record({ ...found, digests: { ...found.digests, ...learnt.report.digests } });
-    }
-    await files.touch();
-  } catch {
-    // A full disk, say: it is not what was asked for.
-  } finally {
-    unlock();
-  }
-}

@@ -3,6 +3,7 @@ import { admit } from '../admit/admit.js';
 import { isAdmissionError } from '../core/errors.js';
 import { hasEvidence } from '../guest/group.js';
 import { HIGHEST_LIMITS } from '../guest/settings.js';
+import { noted } from './noted.js';
 
 /** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('./stored-file.js').Stored} Stored */
@@ -30,6 +31,26 @@ export async function judgedAnew(guest, files, signal) {
   if (evidence) await files.putEvidence(evidence);
   await files.record({ length, digests, id: crypto.randomUUID() });
   return files.lookup();
+}
+
+/**
+ * The evidence of a stored file that has none: it is read once, and what it shows is written down.
+ *
+ * @param {Guest} guest
+ * @param {StoredFile} files
+ * @param {Stored} found
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ evidence: Uint8Array, digests: Stored['digests'] } | undefined>} undefined where it is not what
+ *   its record says
+ */
+export async function learnt(guest, files, found, signal) {
+  const seen = await lookedThrough(guest, found.file, signal);
+  const isIt = seen?.length === found.length && Object.entries(found.digests).every(([name, digest]) =>
+    digest === seen.digests[/** @type {import('../guest/settings.js').Algorithm} */ (name)]);
+  if (!isIt || !seen.evidence) return undefined;
+  const { evidence, digests } = seen;
+  await noted(files, found, { evidence, digests });
+  return { evidence, digests };
 }
 
 /**

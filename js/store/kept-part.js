@@ -18,6 +18,7 @@ import { GROUP, VALUE, VALUES_AT, journalHead, journalOf } from './journal.js';
 export class KeptPart {
   /** Bytes of the earlier call that are used: whole groups. */
   bytes = 0;
+  /** @type {number | undefined} of the file that is coming: from its source, or by an option */ length;
   /** @type {() => Uint8Array} the values of the groups that were taken in so far */
   valuesNow = () => new Uint8Array(0);
   /** Whether the header was accepted: only then is room asked for. */
@@ -124,7 +125,7 @@ export class KeptPart {
     if (end <= this.bytes) return; // it is there
     const part = await this.#opened();
     await this.#beginJournal(part);
-    const { length } = this.#begun;
+    const { length } = this;
     if (!this.#isReserved && length !== undefined && this.isHeaderReady()) {
       this.#isReserved = true;
       await part.truncate(length);

@@ -3,7 +3,7 @@ import { Asking, askedBy } from '../core/asking.js';
 import { misuse } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
 import { PATIENCE } from '../core/waiting.js';
-import { isStored, storeFault } from './fault.js';
+import { isStored, isStoreFault, storeFault } from './fault.js';
 import { StoredFile } from './stored-file.js';
 
 /** @typedef {import('./part.js').Part} Part */
@@ -55,6 +55,9 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
  */
 export class OpfsTee {
   isStore = true;
+  /** Whether the admission goes on without the store, where that fails. */
+  isOptional = false;
+  /** @type {import('../core/errors.js').AdmissionError | undefined} why the admission went on without */ fault;
   /** Of the admission whose tee this is. One tee is for one at a time. */
   admission = new Asking();
   #askedBy = askedBy();
@@ -123,7 +126,7 @@ export class OpfsTee {
    * @param {number} offset  of the first of them: the tee takes a file's bytes in order, each once
    */
   write(bytes, offset) {
-    return this.#next(async () => {
+    return this.#unlessFailed(async () => {
       if (offset !== this.#position) throw isElsewhere(this.name, this.#position, offset);
       if (!this.#files && (await this.#find())) throw isStored(this.name);
       this.#part ??= this.#keeper?.part ?? (await this.#files?.open('.part'));
@@ -134,7 +137,7 @@ export class OpfsTee {
 
   /** @param {FileReport} report */
   close({ length, digests }) {
-    return this.#next(async () => {
+    return this.#unlessFailed(async () => {
       await this.#part?.finish();
       this.#part = undefined;
       const { part, evidence } = this.#keeper ?? {};
@@ -153,12 +156,36 @@ export class OpfsTee {
    */
   abort(reason) {
     this.#over.abort(reason);
+    return this.#next(() => this.#leave(reason)).finally(() => this.#giveUp());
+  }
+
+  /** @param {unknown} reason */
+  async #leave(reason) {
+    if (this.#keeper && !this.#keeper.isRefused(reason)) return this.#keeper.part.keep();
+    await (this.#keeper?.part ?? this.#part)?.discard();
+    this.#part = undefined;
+    await this.#files?.undo();
+  }
+
+  /**
+   * Where the store may fail, it leaves what it would leave of an admission that ended here.
+   *
+   * @param {() => Promise<void>} act
+   */
+  #unlessFailed(act) {
     return this.#next(async () => {
-      if (this.#keeper && !this.#keeper.isRefused(reason)) return this.#keeper.part.keep();
-      await (this.#keeper?.part ?? this.#part)?.discard();
-      this.#part = undefined;
-      await this.#files?.undo();
-    }).finally(() => this.#giveUp());
+      if (this.fault) return;
+      try {
+        await act();
+      } catch (error) {
+        const fault = await this.#faultOf(error);
+        if (!this.isOptional || this.#over.signal.aborted || !isStoreFault(fault)) throw error;
+        this.fault = fault;
+        // What fails once fails again, perhaps; the next call sees to what is left.
+        await this.#leave(fault).catch(() => {});
+        this.#giveUp();
+      }
+    });
   }
 
   /**
@@ -208,6 +235,11 @@ export class OpfsTee {
     this.#unlock = undefined;
   }
 
+  /** @param {unknown} error */
+  #faultOf(error) {
+    return storeFault(this.name, error, this.#position, 'stored', this.#keeper?.part.length);
+  }
+
   /**
    * @template T
    * @param {() => Promise<T>} act
@@ -215,7 +247,7 @@ export class OpfsTee {
    */
   #next(act) {
     const done = this.#latest.then(act).catch(async error => {
-      throw this.#over.signal.aborted ? error : await storeFault(this.name, error, this.#position);
+      throw this.#over.signal.aborted ? error : await this.#faultOf(error);
     });
     this.#latest = done.catch(() => {});
     return done;

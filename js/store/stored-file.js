@@ -5,7 +5,7 @@ import { announce, share, takeLock, tryLock, unlessShared } from './lock.js';
 import { openPart, whenFree } from './part.js';
 import { placeOf } from './place.js';
 import { digestsIn, knownIn, recordOf } from './record.js';
-import { sealed } from './seal.js';
+import { sealed, unsealed } from './seal.js';
 
 /** @typedef {import('./file-name.js').Suffix} Suffix */
 /** @typedef {import('./record.js').Known} Known */
@@ -147,14 +147,35 @@ export class StoredFile {
    * @returns {Promise<Uint8Array>} all of the companion; nothing of one that is not there
    */
   async bytes(suffix) {
-    const file = await (await this.#existing(this.#name + suffix))?.getFile().catch(unlessMissing);
-    return new Uint8Array((await file?.arrayBuffer()) ?? []);
+    return new Uint8Array((await (await this.snapshot(suffix))?.arrayBuffer()) ?? []);
+  }
+
+  /**
+   * @param {Suffix | ''} suffix  none: of the file itself
+   * @returns {Promise<File | undefined>} as it is now
+   */
+  async snapshot(suffix) {
+    return (await this.#existing(this.#name + suffix))?.getFile().catch(unlessMissing);
   }
 
   /** @returns {Promise<number>} of `NAME.part`; 0 where there is none */
   async partSize() {
-    const part = await this.#existing(this.#name + PART);
-    return (await part?.getFile().catch(unlessMissing))?.size ?? 0;
+    return (await this.snapshot(PART))?.size ?? 0;
+  }
+
+  /** @returns {Promise<number | undefined>} when it was last read, in milliseconds, if that is known */
+  async usedAt() {
+    return (await unsealed(new TextDecoder().decode(await this.bytes(USED))))?.usedAt;
+  }
+
+  async isPinned() {
+    return (await this.#existing(this.#name + PIN)) !== undefined;
+  }
+
+  /** @param {boolean} on */
+  async pin(on) {
+    if (on) await this.#directory.getFileHandle(this.#name + PIN, { create: true });
+    else await this.#remove(PIN);
   }
 
   /**
@@ -228,13 +249,16 @@ export class StoredFile {
   /**
    * Deletes whatever there is under this name.
    *
-   * @param {{ keepsPin?: boolean }} [how]
+   * @param {{ keepsPin?: boolean, sparesPinned?: boolean }} [how]
+   * @returns {Promise<boolean>} whether it did: one that is pinned may be spared
    */
-  async clear({ keepsPin = false } = {}) {
-    await this.unlessOpen(async () => {
+  clear({ keepsPin = false, sparesPinned = false } = {}) {
+    return this.unlessOpen(async () => {
+      if (sparesPinned && (await this.isPinned())) return false;
       // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
       for (const suffix of ['', RECORD, EVIDENCE, USED, JOURNAL, PART]) await this.#remove(suffix);
       if (!keepsPin) await this.#remove(PIN);
+      return true;
     });
   }
 

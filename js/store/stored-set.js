@@ -7,16 +7,17 @@ import { shown } from '../core/text.js';
 import { STORED_OPTIONS, admitStoredFile } from './stored.js';
 
 /** @typedef {import('../admit/options.js').SetOptions} SetOptions */
-/** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('./store-tee.js').StoreOptions & import('./stored.js').StoringOptions} StoringOptions */
+/** @typedef {SetOptions & StoringOptions} StoredSetOptions */
 
-/** @type {Readonly<Record<keyof (SetOptions & StoreOptions), import('../core/options.js').Check>>} */
+/** @type {Readonly<Record<keyof StoredSetOptions, import('../core/options.js').Check>>} */
 export const STORED_SET_OPTIONS = { ...STORED_OPTIONS, ...SET_OPTIONS };
 
 /**
  * @param {import('../guest/guest.js').Guest} guest
  * @param {unknown} names  one for each source
  * @param {readonly any[]} sources
- * @param {SetOptions & StoreOptions} [given]
+ * @param {StoredSetOptions} [given]
  * @returns {Promise<{ model: import('../guest/model-set.js').ModelSet, found: boolean }>}
  */
 export async function admitStoredSet(guest, names, sources, given) {

@@ -1,13 +1,15 @@
 // Files that `opfsTee` stored: found again, admitted again, deleted.
+import { admitFile } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
-import { checkOptions, readOptions, signal } from '../core/options.js';
+import { checkOptions, oneOf, readOptions, signal } from '../core/options.js';
 import { patiently } from '../core/waiting.js';
+import { Admission } from '../guest/admission.js';
 import { ALGORITHMS } from '../guest/settings.js';
 import { sourceOf } from '../sources/source-of.js';
 import { owned } from './diagnosis.js';
-import { orFault } from './fault.js';
+import { isStoreFault, orFault } from './fault.js';
 import { admitFound } from './found.js';
 import { judgedAnew } from './judged-anew.js';
 import { Storing } from './storing.js';
@@ -19,8 +21,16 @@ import { StoredFile } from './stored-file.js';
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('../guest/settings.js').Algorithm} Algorithm */
 
-/** @type {Readonly<Record<keyof (AdmitOptions & StoreOptions), import('../core/options.js').Check>>} */
-export const STORED_OPTIONS = { ...ADMIT_OPTIONS, ...STORE_OPTIONS };
+/**
+ * @typedef {object} StoringOptions
+ * @property {'required' | 'optional'} [store]  `optional`: where nothing but the store fails, for want of room say, the
+ *   model is admitted all the same; then its `stored` is false, and its `storeFault` says why. Default: `required`
+ */
+
+/** @typedef {AdmitOptions & StoreOptions & StoringOptions} StoredOptions */
+
+/** @type {Readonly<Record<keyof StoredOptions, import('../core/options.js').Check>>} */
+export const STORED_OPTIONS = { ...ADMIT_OPTIONS, ...STORE_OPTIONS, store: oneOf('required', 'optional') };
 
 /** @typedef {StoreOptions & { signal?: AbortSignal }} RemoveOptions */
 
@@ -51,7 +61,7 @@ export async function removeStored(name, options) {
   const caller = askedBy();
   const checked = checkOptions(options, REMOVE_OPTIONS);
   const files = await StoredFile.at(name, checked.directory);
-  await owned(files, checked.signal, () => files.clear(), caller);
+  await owned(files, checked.signal, async () => void (await files.clear()), caller);
 }
 
 /**
@@ -60,14 +70,15 @@ export async function removeStored(name, options) {
  * @param {import('../guest/guest.js').Guest} guest
  * @param {string} name
  * @param {import('../sources/source-of.js').Admissible} source  given up unread when the file is stored
- * @param {AdmitOptions & StoreOptions} [given]
- * @param {typeof import('../guest/admission.js').Admission} [Session]  of which make
+ * @param {StoredOptions} [given]
+ * @param {typeof Admission} [Session]  of which make
  * @returns {Promise<{ model: import('../guest/model.js').Model, found: boolean }>} found: it was stored
  */
 export async function admitStoredFile(guest, name, source, given, Session) {
   const { options, fault } = readOptions(given, STORED_OPTIONS);
-  const { directory, ...admission } = options;
+  const { directory, store, ...admission } = options;
   const tee = new OpfsTee(name, { directory });
+  tee.isOptional = store === 'optional';
   const tees = new Tees([admission.tee ?? [], tee].flat());
   /** @type {Storing | undefined} */ let storing;
   let found;
@@ -80,17 +91,28 @@ export async function admitStoredFile(guest, name, source, given, Session) {
       keeperOf: async files => (storing = await Storing.of(guest, files, admission, Session)),
     });
   } catch (error) {
+    if (tee.isOptional && isStoreFault(error)) {
+      const model = await admitFile(Session ?? Admission, guest, source, admission);
+      return { model: withStore(model, error), found: false };
+    }
     tees.begin(); // what another admission has is told nothing
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
     tees.end();
     throw error;
   }
-  if (storing) return { model: await storing.admit(source, admission, tee), found: false };
+  if (storing) return { model: withStore(await storing.admit(source, admission, tee), tee.fault), found: false };
   if (!found) throw new Error('neither found nor to be stored');
 
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
-  return { model: await admitFound(guest, await tee.files, found, admission, Session), found: true };
+  const model = await admitFound(guest, await tee.files, found, admission, Session);
+  return { model: withStore(model), found: true };
 }
+
+/**
+ * @param {import('../guest/model.js').Model} model
+ * @param {import('../core/errors.js').AdmissionError} [fault]  of the store
+ */
+const withStore = (model, fault) => Object.assign(model, { stored: !fault, storeFault: fault });
 
 const NAMES = /** @type {Algorithm[]} */ (Object.keys(ALGORITHMS));
 

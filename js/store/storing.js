@@ -75,6 +75,7 @@ export class Storing {
         (checked, length, progress) => {
           const { onHeader } = checked;
           const opened = { ...admissionOf(checked), length, onHeader: onHeader && this.#heard(onHeader, progress) };
+          part.length = length;
           const tell = () => void (progress.kept = part.bytes);
           tell();
           const intake = new ContinuedIntake(this.#guest, part, opened, tell, this.#Session);

@@ -1,5 +1,6 @@
 // A guest in this worker, for the page that started it.
 import { loadGuest } from '../guest/load.js';
+import { makeRoom } from '../store/room.js';
 import { Freight, Line } from './line.js';
 import { ServedAdmission } from './served-admission.js';
 
@@ -17,6 +18,7 @@ export function serveGuest(port) {
       const admission = new ServedAdmission(guest, port, () => admissions.delete(admission));
       admissions.add(admission);
     },
+    makeRoom: (bytes, options) => makeRoom(bytes, options),
     memoryBytes: async () => (await guest).memoryBytes,
     call: async (name, ...args) => (await guest).call(name, ...args),
     async callRead(name, ...args) {

@@ -1,19 +1,22 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
 import { ASYNC_DISPOSE } from '../core/disposal.js';
-import { PATIENCE, patiently } from '../core/waiting.js';
+import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 import { AdmissionError, isAdmissionError } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
+import { openRemotely } from './remote-opened.js';
 import { notStarted, startedWorker } from './started-worker.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('../sources/source-of.js').Admissibles} Admissibles */
 /** @typedef {import('../admit/admit.js').SetOptions} SetOptions */
-/** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('../store/stored.js').StoredOptions} StoredOptions */
+/** @typedef {import('../store/stored-set.js').StoredSetOptions} StoredSetOptions */
 /** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {import('./remote-model-set.js').RemoteModelSet} RemoteModelSet */
+/** @typedef {import('./remote-opened.js').RemoteOpenedModel} RemoteOpenedModel */
 /** @typedef {import('./started-worker.js').Started} Started */
 /** @typedef {import('./remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
@@ -107,7 +110,7 @@ export class GuestWorker {
    * @overload
    * @param {string} name
    * @param {Admissible} source
-   * @param {AdmitOptions & StoreOptions} [options]
+   * @param {StoredOptions} [options]
    * @returns {Promise<{ model: RemoteModel, found: boolean }>}
    */
   /**
@@ -116,17 +119,42 @@ export class GuestWorker {
    * @overload
    * @param {readonly string[]} names
    * @param {Admissibles} sources
-   * @param {SetOptions & StoreOptions} [options]
+   * @param {StoredSetOptions} [options]
    * @returns {Promise<{ model: RemoteModelSet, found: boolean }>}
    */
   /**
    * @param {string | readonly string[]} name
    * @param {Admissible | Admissibles} source
-   * @param {AdmitOptions & StoreOptions | SetOptions & StoreOptions} [options]
+   * @param {StoredOptions | StoredSetOptions} [options]
    * @returns {Promise<{ model: any, found: boolean }>}
    */
   admitStored(name, source, options) {
     return this.#admit(source, options, { stored: name });
+  }
+
+  /**
+   * As `openStored(guest, name, options)`, in the worker.
+   *
+   * @param {string} name
+   * @param {import('../store/open-stored.js').OpenOptions} [options]
+   * @returns {Promise<RemoteOpenedModel | undefined>}
+   */
+  openStored(name, options) {
+    return openRemotely(name, options, (port, line) => {
+      this.#own(line);
+      this.#line.ask('admit', [port], [port]).catch(() => {});
+    });
+  }
+
+  /**
+   * As `makeRoom(bytes, options)`, in the worker: a page of an engine that writes files in workers only can ask, too.
+   *
+   * @param {number} bytes
+   * @param {import('../store/room.js').RoomOptions} [options]  the signal ends the wait, not a removal that has begun
+   * @returns {Promise<string[]>}
+   */
+  async makeRoom(bytes, { signal, ...options } = {}) {
+    return unlessAborted(signal, this.#line.ask('makeRoom', [bytes, options]));
   }
 
   /** @returns {Promise<number>} size of the guest's memory, in bytes */
@@ -191,7 +219,7 @@ export class GuestWorker {
 
   /**
    * @param {Admissible | Admissibles} source
-   * @param {AdmitOptions & StoreOptions | SetOptions | undefined} options
+   * @param {StoredOptions | StoredSetOptions | undefined} options
    * @param {import('./remote-admission.js').Wanted} wanted
    */
   #admit(source, options, wanted) {

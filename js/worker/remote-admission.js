@@ -18,13 +18,15 @@ import { LocalTees } from './remote-tee.js';
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../admit/options.js').SetOptions} SetOptions */
 /** @typedef {import('../store/store-tee.js').StoreOptions} StoreOptions */
+/** @typedef {import('../store/stored.js').StoredOptions} StoredOptions */
+/** @typedef {import('../store/stored-set.js').StoredSetOptions} StoredSetOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
 
 /**
  * @typedef {object} Order  What the worker is told.
  * @property {import('./crossing.js').Parcel[]} parcels  one, or of a set one for each shard
  * @property {boolean} isSet
- * @property {Omit<AdmitOptions & SetOptions & StoreOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
+ * @property {Omit<StoredOptions & SetOptions, 'signal' | 'onHeader' | 'onProgress' | 'tee'>} settings
  * @property {boolean} asksHeader
  * @property {boolean} tellsProgress
  * @property {TeeOrder[]} tees
@@ -40,7 +42,7 @@ import { LocalTees } from './remote-tee.js';
 
 /**
  * @param {import('../sources/source-of.js').Admissible | import('../sources/source-of.js').Admissibles} from
- * @param {AdmitOptions & StoreOptions | SetOptions & StoreOptions | undefined} given
+ * @param {StoredOptions | StoredSetOptions | undefined} given
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
  * @param {Wanted} [wanted]
  * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`, of a list of
@@ -50,7 +52,7 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
   const list = wanted === 'header' ? undefined : sourceList(from);
   const isSet = list !== undefined;
   // Refused as they are: what cannot be may not even cross.
-  /** @type {import('../core/options.js').Read<AdmitOptions & SetOptions & StoreOptions>} */
+  /** @type {import('../core/options.js').Read<StoredOptions & SetOptions>} */
   const { options, fault: wrong } = readOptions(given, checksFor(wanted, isSet));
   // All but these crosses: an option that is forgotten here would be dropped in silence.
   const { signal, onHeader, onProgress, tee, shards, ...common } = options;
@@ -106,9 +108,10 @@ export async function admitRemotely(from, given, connect, wanted = 'model') {
           : { isStore: Boolean(tee.isStore), isOpened: tee.open !== undefined }),
       })),
     };
-    const { report, found } = await ours.ask('admit', [order]);
+    const { report, found, stored, fault } = await ours.ask('admit', [order]);
     const Made = wanted === 'header' ? RemoteHeader : isSet ? RemoteModelSet : RemoteModel;
     const model = /** @type {RemoteModel} */ (new Made(ours, report));
+    if (stored !== undefined) Object.assign(model, { stored, storeFault: fault && ours.faults.unpack(fault) });
     // As without a worker, an abort comes too late when the tees are closed.
     if (!signal?.aborted || local.areClosed) return { model, found };
     await model.release();
@@ -162,7 +165,7 @@ function packedOrFault(from, options) {
 /**
  * @param {Wanted} wanted
  * @param {boolean} isSet
- * @returns {Readonly<Record<keyof (AdmitOptions & SetOptions & StoreOptions), import('../core/options.js').Check>>}
+ * @returns {Readonly<Record<keyof (StoredOptions & SetOptions), import('../core/options.js').Check>>}
  */
 function checksFor(wanted, isSet) {
   const [ofModel, ofStored] = isSet ? [SET_OPTIONS, STORED_SET_OPTIONS] : [ADMIT_OPTIONS, STORED_OPTIONS];

@@ -53,6 +53,8 @@ export class RemoteHeader {
  * @typedef {import('../guest/model.js').AdmittedModel} AdmittedModel
  */
 export class RemoteModel extends RemoteHeader {
+  /** @type {boolean | undefined} of `admitStored`: whether the file is stored */ stored;
+  /** @type {import('../core/errors.js').AdmissionError | undefined} why it is not, where it need not be */ storeFault;
   #line;
 
   /**

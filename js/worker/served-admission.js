@@ -4,6 +4,8 @@ import { readHeader } from '../admit/read-header.js';
 import { misuse } from '../core/errors.js';
 import { OpfsTee } from '../store/store-tee.js';
 import { PulledSource } from '../sources/pulled.js';
+import { openStored } from '../store/open-stored.js';
+import { OpenedModel } from '../store/opened-model.js';
 import { admitStored } from '../store/admit-stored.js';
 import { unpacked } from './crossing.js';
 import { Freight, Line } from './line.js';
@@ -32,10 +34,12 @@ export class ServedAdmission {
     this.#onOver = onOver;
     this.#line = new Line(port, line => ({
       admit: order => (this.#admitted = this.#admit(order)),
+      open: (name, settings) => (this.#admitted = this.#open(name, settings)),
       abort: reason => this.#abort.abort(line.faults.unpack(reason)),
       metadata: key => (this.#looked ?? this.#living).metadata(key),
-      tensor: key => {
-        const bytes = this.#model.tensor(key)?.slice();
+      tensor: async (key, range) => {
+        const made = this.#living;
+        const bytes = made instanceof OpenedModel ? await made.tensor(key, range) : this.#model.tensor(key)?.slice();
         return bytes && new Freight(bytes, [bytes.buffer]);
       },
       evidence: shard => {
@@ -71,12 +75,27 @@ export class ServedAdmission {
     return /** @type {import('../guest/model-set.js').ModelSet} */ (this.#living);
   }
 
+  /**
+   * @param {string} name
+   * @param {import('../store/open-stored.js').OpenOptions} settings
+   * @returns {Promise<import('../guest/report.js').Report | undefined>} nothing where nothing is stored
+   */
+  async #open(name, settings) {
+    try {
+      this.#made = await openStored(await this.#guest, name, { ...settings, signal: this.#abort.signal });
+      return this.#made?.report;
+    } finally {
+      if (!this.#made) this.#onOver();
+    }
+  }
+
   /** @param {Order} order */
   async #admit(order) {
     try {
       const { model, found } = await this.#make(order);
       this.#made = model;
-      return { report: model.report, found };
+      const { stored, storeFault } = /** @type {Partial<import('../guest/model.js').Model>} */ (model);
+      return { report: model.report, found, stored, fault: storeFault && this.#line.faults.pack(storeFault) };
     } catch (error) {
       this.#onOver();
       throw error;

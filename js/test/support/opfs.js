@@ -80,6 +80,11 @@ export class FakeDirectory {
     return file.handle();
   }
 
+  /** @returns {AsyncGenerator<[string, any]>} */
+  async *entries() {
+    for (const [name, file] of [...this.files]) yield [name, file.handle()];
+  }
+
   /** @param {string} name */
   async removeEntry(name) {
     this.call('removeEntry');

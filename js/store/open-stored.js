@@ -1,0 +1,123 @@
+import { HEADER_READ } from '../admit/deliver.js';
+import { ADMIT_OPTIONS } from '../admit/options.js';
+import { AdmissionError, misuse } from '../core/errors.js';
+import { checkOptions } from '../core/options.js';
+import { Admission } from '../guest/admission.js';
+import { hasEvidence } from '../guest/group.js';
+import { proven } from './evidence.js';
+import { orFault } from './fault.js';
+import { judgedAnew, learnt } from './judged-anew.js';
+import { noted } from './noted.js';
+import { OpenedModel, provenGroup } from './opened-model.js';
+import { STORE_OPTIONS } from './store-tee.js';
+import { StoredFile } from './stored-file.js';
+
+/** @typedef {import('../guest/guest.js').Guest} Guest */
+/** @typedef {import('./stored-file.js').Stored} Stored */
+
+/**
+ * @typedef {import('./store-tee.js').StoreOptions
+ *   & Pick<import('../admit/options.js').AdmitOptions, 'limits' | 'signal'>} OpenOptions
+ */
+
+const { limits, signal } = ADMIT_OPTIONS;
+
+/** @type {Readonly<Record<keyof OpenOptions, import('../core/options.js').Check>>} */
+export const OPEN_OPTIONS = { ...STORE_OPTIONS, limits, signal };
+
+/**
+ * Opens a stored model without reading it: the guest takes in its header, each MiB of which is proven by the evidence
+ * that was written when it was stored. Tensors are read from the disk, and proven, when they are asked for.
+ *
+ * A file without sound evidence, one that version 0.2.0 stored say, is read once to make it.
+ *
+ * @param {Guest} guest  of ABI 2.1
+ * @param {string} name
+ * @param {OpenOptions} [options]
+ * @returns {Promise<OpenedModel | undefined>} undefined where nothing of this name is stored
+ */
+export async function openStored(guest, name, options) {
+  const { directory, limits, signal } = checkOptions(options, OPEN_OPTIONS);
+  if (!hasEvidence(guest)) throw misuse('openStored needs a guest of ABI 2.1', { code: 'guest' });
+  const files = await StoredFile.at(name, directory);
+  const unshare = await files.share(signal);
+  try {
+    const found = await orFault(name, 'looked up', async () =>
+      (await files.lookup()) ?? (await whenFree(files, () => judgedAnew(guest, files, signal))));
+    const model = found && (await opened(guest, files, found, { limits, signal, unshare }));
+    if (!model) unshare();
+    else await noted(files, found);
+    return model;
+  } catch (error) {
+    unshare();
+    throw error;
+  }
+}
+
+/**
+ * What needs the name for itself is left out while another call has it.
+ *
+ * @template T
+ * @param {StoredFile} files
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T | undefined>}
+ */
+async function whenFree(files, work) {
+  const unlock = await files.tryLock();
+  return unlock && work().finally(unlock);
+}
+
+/**
+ * @param {Guest} guest
+ * @param {StoredFile} files
+ * @param {Stored} found
+ * @param {Pick<OpenOptions, 'limits' | 'signal'> & { unshare: () => void }} options
+ */
+async function opened(guest, files, found, { limits, signal, unshare }) {
+  const { length } = found;
+  const beside = await orFault(files.name, 'looked up', () => files.bytes('.evidence'));
+  const values = proven(guest, found, beside);
+  const { evidence, digests } = values ? { ...found, evidence: values } : await made(guest, files, found, signal);
+  const file = await orFault(files.name, 'opened', () => found.file.getFile());
+  const { blake3 } = digests;
+  const admission = new Admission(guest, { length, blake3, evidence, limits });
+  try {
+    for (let group = 0; admission.state === 'open'; group++) {
+      const bytes = await provenGroup(file, group, bytes => admission.checkGroup(group, bytes));
+      signal?.throwIfAborted();
+      takeHeader(admission, bytes);
+    }
+    return new OpenedModel(guest, admission.handle, { file, digests, evidence, unshare });
+  } catch (error) {
+    admission.release();
+    throw error;
+  }
+}
+
+/**
+ * @param {Admission} admission
+ * @param {Uint8Array} bytes
+ */
+function takeHeader(admission, bytes) {
+  for (let done = 0; done < bytes.length && admission.state === 'open'; ) {
+    done += admission.step(window => {
+      const piece = bytes.subarray(done, done + Math.min(window.length, HEADER_READ));
+      window.set(piece);
+      return piece.length;
+    });
+  }
+}
+
+/**
+ * @param {Guest} guest
+ * @param {StoredFile} files
+ * @param {Stored} found
+ * @param {AbortSignal} [signal]
+ */
+async function made(guest, files, found, signal) {
+  const seen = await learnt(guest, files, found, signal);
+  if (seen) return seen;
+  throw new AdmissionError(`the stored file ${files.name} is damaged: admitStored mends it`, {
+    code: 'damaged', kind: 'source',
+  });
+}

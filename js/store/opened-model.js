@@ -1,0 +1,167 @@
+// A stored model whose tensors stay on the disk.
+import { AdmissionError, misuse } from '../core/errors.js';
+import { whole } from '../core/options.js';
+import { shown } from '../core/text.js';
+import { checkGroup } from '../guest/group.js';
+import { Header, placeIn, places } from '../guest/header.js';
+import { ALGORITHMS } from '../guest/settings.js';
+import { GROUP } from './journal.js';
+
+/** @typedef {import('../guest/report.js').ModelReport} ModelReport */
+
+/**
+ * @typedef {object} TensorRange  Some bytes of a tensor.
+ * @property {number} [start]  default: 0
+ * @property {number} [end]    the first byte that is not wanted; default: the tensor's length
+ */
+
+/** Groups that were proven and are held: tensors that lie beside each other share one. */
+const HELD_GROUPS = 4;
+
+/**
+ * A stored model of which the guest holds the header only. A tensor is read from the disk when it is asked for, and
+ * each MiB of the file that it lies in is proven first. So a model can be read that is larger than memory.
+ *
+ * Until `release`, or the end of its `using`, its file is neither removed nor replaced, from whichever tab.
+ */
+export class OpenedModel extends Header {
+  #guest;
+  #file;
+  #record;
+  #evidence;
+  #unshare;
+  /** @type {ModelReport | undefined} */ #report;
+  /** @type {Map<string, number> | undefined} */ #names;
+  /** @type {Map<number, Uint8Array>} the latest ones last */ #groups = new Map();
+
+  /**
+   * @param {import('../guest/guest.js').Guest} guest
+   * @param {number} handle  of a session whose header is ready, and whose evidence is expected
+   * @param {object} about
+   * @param {Blob} about.file
+   * @param {import('../guest/report.js').Digests} about.digests  that its record has
+   * @param {Uint8Array} about.evidence
+   * @param {() => void} about.unshare
+   */
+  constructor(guest, handle, { file, digests, evidence, unshare }) {
+    super(guest, handle);
+    this.#guest = guest;
+    this.#file = file;
+    this.#record = digests;
+    this.#evidence = evidence;
+    this.#unshare = unshare;
+  }
+
+  /**
+   * What the file is: facts, metadata, tensors. Its digests are those of the admission in which it was stored; all are
+   * named in `recorded`.
+   *
+   * @override
+   * @returns {ModelReport}
+   */
+  get report() {
+    const recorded = NAMES.filter(name => this.#record[name] !== undefined);
+    return (this.#report ??= { ...super.report, digests: this.#record, recorded });
+  }
+
+  /**
+   * The bytes of a tensor, or some of them: the caller's to keep. Where the disk has spoilt them, that is an error of
+   * the code `damaged`, with the offset of the MiB: `admitStored` mends the file.
+   *
+   * @param {string | number} nameOrIndex  an index is a whole number, 0 or above; anything else is misuse
+   * @param {TensorRange} [range]
+   * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} undefined when the file has no such tensor
+   */
+  async tensor(nameOrIndex, range) {
+    if (this.handle === 0) throw misuse('the model is released', { code: 'handle' });
+    const { tensors } = this.report;
+    this.#names ??= places(tensors.map(({ name }) => name));
+    const index = placeIn(this.#names, nameOrIndex);
+    if (index === undefined) return undefined;
+    const { offset, bytes } = tensors[index];
+    const { start, end } = rangeIn(range, bytes);
+    const tensor = new Uint8Array(end - start);
+    for (let at = offset + start; at < offset + end; at = (Math.floor(at / GROUP) + 1) * GROUP) {
+      const group = await this.#group(Math.floor(at / GROUP), `tensors[${index}]`);
+      const most = offset + end - at;
+      tensor.set(group.subarray(at % GROUP, (at % GROUP) + most), at - offset - start);
+    }
+    return tensor;
+  }
+
+  /** The evidence of the file: 32 bytes for each group of 2^20 bytes. A copy. */
+  evidence() {
+    return this.#evidence.slice();
+  }
+
+  /**
+   * Whether `bytes` are group `group` of the file.
+   *
+   * @param {number} group
+   * @param {Uint8Array} bytes
+   */
+  checkGroup(group, bytes) {
+    return checkGroup(this.#guest, this.handle, group, bytes);
+  }
+
+  /** @override */
+  release() {
+    super.release();
+    this.#groups.clear();
+    this.#unshare();
+  }
+
+  /**
+   * @param {number} index
+   * @param {string} path  for whose sake
+   */
+  async #group(index, path) {
+    const held = this.#groups.get(index);
+    const group = held ?? (await provenGroup(this.#file, index, bytes => this.checkGroup(index, bytes), path));
+    this.#groups.delete(index);
+    this.#groups.set(index, group);
+    for (const oldest of this.#groups.keys()) {
+      if (this.#groups.size <= HELD_GROUPS) break;
+      this.#groups.delete(oldest);
+    }
+    return group;
+  }
+}
+
+const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.keys(ALGORITHMS));
+
+/**
+ * A group from the disk, if it is the one that was stored.
+ *
+ * @param {Blob} file
+ * @param {number} index
+ * @param {(bytes: Uint8Array) => boolean} isGood
+ * @param {string} [path]  of what it is read for
+ */
+export async function provenGroup(file, index, isGood, path) {
+  const offset = index * GROUP;
+  /** @type {Uint8Array} */ let bytes;
+  try {
+    bytes = new Uint8Array(await file.slice(offset, offset + GROUP).arrayBuffer());
+  } catch (cause) {
+    throw new AdmissionError(`the stored file could not be read at byte ${offset}`, {
+      code: 'store', kind: 'source', offset, path, cause,
+    });
+  }
+  if (isGood(bytes)) return bytes;
+  throw new AdmissionError(`the stored file is damaged in the MiB from byte ${offset} on`, {
+    code: 'damaged', kind: 'source', offset, path,
+  });
+}
+
+/**
+ * @param {TensorRange | undefined} range
+ * @param {number} bytes  that the tensor has
+ */
+function rangeIn(range = {}, bytes) {
+  if (typeof range !== 'object' || range === null) throw misuse(`a range has start and end, found ${shown(range)}`);
+  const { start = 0, end = bytes } = range;
+  whole(0, bytes)(end, 'end', () => {});
+  whole(0, end)(start, 'start', () => {});
+  return { start, end };
+}
