@@ -133,6 +133,6 @@ pub use crate::contract::{Code, Kind, LimitId, Limits, OPEN_WINDOW, State, Stora
 pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
 pub use crate::error::{Error, Path};
 pub use crate::format::{Array, Element, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
-pub use crate::session::{File, Keep, Model, Parts, Read, Session};
+pub use crate::session::{File, Keep, Model, Parts, Read, Session, SetModel};
 pub use crate::sink::{Builtin, Lend, Plan, Resident, Sink, Verify};
 pub use crate::store::Bytes;

@@ -10,6 +10,7 @@ mod proof;
 mod read;
 mod room;
 mod session;
+mod set_model;
 mod settings;
 mod staging;
 
@@ -18,3 +19,4 @@ pub(crate) use self::lending::MARK;
 pub use self::model::{File, Model, Parts};
 pub use self::read::Read;
 pub use self::session::Session;
+pub use self::set_model::SetModel;

@@ -41,6 +41,21 @@ fn vocabulary() -> Vec<u8> {
     writer.bytes
 }
 
+/// The small file in two shards.
+fn shards() -> [Vec<u8>; 2] {
+    let start = |no: u16, entries| {
+        let mut writer = Writer::new(1, entries);
+        writer.key(b"split.no", 2).bytes.extend(no.to_le_bytes());
+        writer.key(b"split.count", 2).bytes.extend(2u16.to_le_bytes());
+        writer.key(b"split.tensors.count", 5).bytes.extend(2i32.to_le_bytes());
+        writer
+    };
+    let (mut lead, mut other) = (start(0, 4), start(1, 3));
+    lead.entry_string(b"general.architecture", b"llama").tensor(b"token_embd.weight", 64, 32).pad(32).data(0, 64, 32);
+    other.tensor(b"output.weight", 8, 32).pad(32).data(1, 8, 32);
+    [lead.bytes, other.bytes]
+}
+
 fn path_of(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../admission/examples").join(file)
 }
@@ -63,7 +78,13 @@ fn run(example: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn the_small_files_are_what_the_writer_writes() {
-    for (name, file) in [("tiny.gguf", tiny()), ("vocabulary.gguf", vocabulary())] {
+    let [lead, other] = shards();
+    for (name, file) in [
+        ("tiny.gguf", tiny()),
+        ("tiny-00001-of-00002.gguf", lead),
+        ("tiny-00002-of-00002.gguf", other),
+        ("vocabulary.gguf", vocabulary()),
+    ] {
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path_of(name), &file).expect("the file can be written");
         }

@@ -2,34 +2,8 @@
 
 use gguf_admission::abi::Registry;
 use gguf_admission::{Code, State};
+use gguf_tests::shards::{I32, Says, U16, shard};
 use gguf_tests::writer::Writer;
-
-/// What a shard says of its set.
-#[derive(Clone, Copy)]
-struct Says {
-    no: u16,
-    count: u16,
-    total: i32,
-}
-
-const U16: u32 = 2;
-const I32: u32 = 5;
-
-/// A shard with the given tensors of 32 bytes. Its keys: `split.no`, `split.count`, `split.tensors.count`.
-fn shard(says: Says, names: &[&str]) -> Vec<u8> {
-    let mut writer = Writer::new(names.len() as u64, 3);
-    writer.key(b"split.no", U16).bytes.extend(says.no.to_le_bytes());
-    writer.key(b"split.count", U16).bytes.extend(says.count.to_le_bytes());
-    writer.key(b"split.tensors.count", I32).bytes.extend(says.total.to_le_bytes());
-    for name in names {
-        writer.tensor(name.as_bytes(), 32, 32);
-    }
-    writer.pad(32);
-    for index in 0..names.len() {
-        writer.data(index, 32, 32);
-    }
-    writer.bytes
-}
 
 /// A session that has read the header (`admitted` false) or everything.
 fn enter(registry: &mut Registry, file: &[u8], sink: i32, admitted: bool) -> i32 {
