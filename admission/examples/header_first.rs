@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use gguf_admission::{Limits, Resident, Session, State, Storage, Value};
+use gguf_admission::{Options, State};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(path), Some(wanted)) = (std::env::args().nth(1), std::env::args().nth(2)) else {
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    let mut session = Session::new(Resident::default(), Some(length), Limits::new(Storage::Resident))?;
+    let mut session = Options { length: Some(length), ..Options::resident() }.open()?;
     let mut buffer = [0; 64 * 1024];
     loop {
         let read = match file.read(&mut buffer)? {
@@ -25,10 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let taken = session.push(rest)?;
             rest = rest.get(taken..).unwrap_or_default();
             if let (State::HeaderReady, Some(header)) = (session.state(), session.header()) {
-                let found = match header.value("general.architecture") {
-                    Some(Value::String(name)) => name.to_string(),
-                    _ => "none".into(),
-                };
+                let found = header.str("general.architecture")?;
                 println!("architecture {found}, {} bytes of memory are needed", session.needed());
                 if found != wanted {
                     println!("not admitted: {} bytes of {length} were read", session.position());

@@ -43,6 +43,10 @@
 //! # }).unwrap();
 //! ```
 //!
+//! `admit_into` (feature `tee`) gives each byte that was judged to an `AsyncWrite` too: a body is checked and stored in
+//! one pass. [`Options::on_header`] looks at the header before the data is paid for, and may refuse the file.
+//! [`SetModel`] makes one model of the shards of a set.
+//!
 //! # A sink of your own
 //!
 //! A [`Sink`] takes the tensors' bytes as they pass, so that a runtime has them once, where it wants them. They count

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use gguf_admission::{Array, Header, Limits, Session, Storage, Value, Verify};
+use gguf_admission::{Array, Header, Options, Session, Value, Verify};
 use serde_json::{Number, Value as Json, json};
 
 use crate::arguments::Show;
@@ -46,10 +46,8 @@ pub(crate) fn run(arguments: &Show) -> Exit {
 fn read(arguments: &Show) -> Result<Session<Verify>, (Option<u64>, Stop)> {
     let mut input = Input::open(&arguments.file).map_err(|error| (None, error.into()))?;
     let length = input.length();
-    let limits = Limits::new(Storage::Verify);
-    let found = Session::new(Verify::default(), length.filter(|length| *length > 0), limits).map_err(Stop::from);
-    let found = found.and_then(|mut session| {
-        session.set_digests(0)?;
+    let session = Options { length, digests: 0, ..Options::verify() }.open().map_err(Stop::from);
+    let found = session.and_then(|mut session| {
         match &mut input {
             Input::File(file, _) => stream::header(&mut session, file),
             Input::Stream(stream) => stream::header(&mut session, stream),

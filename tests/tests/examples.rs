@@ -116,6 +116,22 @@ fn header_first_decides_before_the_data_is_read() {
 }
 
 #[test]
+fn shards_are_one_model_in_any_order_and_no_model_where_one_is_missing() {
+    let paths = ["tiny-00002-of-00002.gguf", "tiny-00001-of-00002.gguf"].map(path_of);
+    let run = |paths: &[PathBuf]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["run", "--quiet", "--package", "gguf-admission", "--example", "shards", "--"]);
+        command.args(paths).output().expect("cargo runs")
+    };
+    let told = run(&paths);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).expect("UTF-8");
+    assert_eq!(text, "llama, 2 shards\ntoken_embd.weight: 64 bytes\noutput.weight: 8 bytes\n");
+    let told = run(&paths[1..]);
+    assert!(!told.status.success() && String::from_utf8_lossy(&told.stderr).contains("shard 1 of 2 is missing"));
+}
+
+#[test]
 fn sink_holds_every_tensor() {
     let told = run("sink", &[]);
     assert_eq!(told, "token_embd.weight: 64 bytes\noutput.weight: 8 bytes\n2 tensors, ready: true\n");
@@ -164,7 +180,7 @@ fn a_file_that_breaks_leaves_the_sink_empty() {
 fn the_page_on_migration_shows_the_code_of_the_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = std::fs::read_to_string(root.join("docs/migration.md")).expect("the page");
-    let examples = ["admit_file", "sink"]
+    let examples = ["admit_file", "sink", "shards"]
         .map(|name| std::fs::read_to_string(root.join(format!("admission/examples/{name}.rs"))).expect("an example"));
     let blocks: Vec<&str> =
         page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().expect("an end")).collect();

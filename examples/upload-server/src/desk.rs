@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use gguf_admission::{Algorithm, Digest, LimitId, Limits, Session, Storage, Verify};
+use gguf_admission::{Digest, LimitId, Options, Session, Verify};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -96,12 +96,8 @@ impl Desk {
     }
 
     fn session(&self, length: Option<u64>, sha256: Option<Digest>) -> Result<Session<Verify>, gguf_admission::Error> {
-        let mut limits = Limits::new(Storage::Verify);
-        limits.set(LimitId::Memory, self.settings.max_header_memory);
-        let mut session = Session::new(Verify::default(), length, limits)?;
-        if let Some(sha256) = sha256 {
-            session.expect_digest(Algorithm::Sha256, sha256)?;
-        }
-        Ok(session)
+        let mut options = Options { length, sha256, ..Options::verify() };
+        options.limits.set(LimitId::Memory, self.settings.max_header_memory);
+        options.open()
     }
 }

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 
 use bytes::Bytes;
-use gguf_admission::{Digest, Error, Session, Value, Verify};
+use gguf_admission::{Digest, Error, Session, Verify};
 use tempfile::TempPath;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio::task::spawn_blocking;
@@ -135,13 +135,8 @@ impl Intake {
         self.session.finish().map_err(End::Refused)?;
         let model = self.session.model().ok_or(End::Lost)?;
         let header = model.header();
-        let architecture = match header.value("general.architecture") {
-            Some(Value::String(name)) => {
-                let name = name.first(64).to_vec().map_err(End::Refused)?;
-                Some(String::from_utf8_lossy(&name).into_owned())
-            }
-            _ => None,
-        };
+        let architecture = header.str("general.architecture").ok();
+        let architecture = architecture.map(|name| name.chars().take(64).collect());
         let stored = Stored {
             name: self.name.clone(),
             length: model.length(),
