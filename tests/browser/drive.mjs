@@ -56,6 +56,7 @@ const KINDS = {
   firefox: {
     programs: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
     packages: ['puppeteer-core'],
+    lacks: ['WebGPU'],
     start: startFirefox,
   },
   webkit: {
@@ -63,7 +64,7 @@ const KINDS = {
     packages: [],
     display: '/usr/bin/Xvfb',
     // Broken bodies: a body of unknown length that breaks ends as if it were whole. Small chunks: a file's are larger.
-    lacks: ['byte streams', 'private files', 'emulated media', 'broken bodies', 'small chunks'],
+    lacks: ['byte streams', 'private files', 'emulated media', 'broken bodies', 'small chunks', 'WebGPU'],
     start: async program => startWebKit(program, running),
   },
 };
@@ -141,6 +142,8 @@ async function startChromium(executablePath, profile) {
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', '--js-flags=--expose-gc', '--enable-precise-memory-info',
+      // WebGPU on a machine without a GPU.
+      '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
     ],
   });
   return {

@@ -1,5 +1,6 @@
 // What the functions of the tests find in a page, and in a worker, as the global `kit`.
 import * as instruments from './instruments.js';
+import * as gpu from './gpu.js';
 import * as gguf from '../../../js/index.js';
 import * as models from './models.js';
 import * as sources from './sources.js';
@@ -28,6 +29,7 @@ const kit = {
     Object.entries(sources.sources).filter(([name]) => HAS[sources.NEEDS[name] ?? ''] ?? true),
   ),
   models,
+  gpu,
   bytesTaken: instruments.bytesTaken,
 
   /** A guest of its own, with a model in it that has to be the same at the end. */

@@ -66,8 +66,8 @@ const BROWSERS_SHORT: &[Step] = &[
 ];
 
 /// The short form: the tests' own instruments; every corpus file in a page and a worker; the demo page; the worker; the
-/// store; downloads that are killed; downloads; the Rust app.
-const SHORT: [&str; 8] = ["harness", "corpus", "page", "worker", "opfs-tee", "kills", "servers", "rust-app"];
+/// store; downloads that are killed; downloads; the Rust app; tensors on the GPU.
+const SHORT: [&str; 9] = ["harness", "corpus", "page", "worker", "opfs-tee", "kills", "servers", "rust-app", "webgpu"];
 
 /// Downloads that are killed in each browser, where all tests run. In the short form it is the test's own small number.
 const KILLS: &str = "50";
