@@ -6,6 +6,11 @@ import { size } from './format.js';
 
 const utf8 = new TextEncoder();
 
+/** Milliseconds that a piece of the prompt shall take: between two pieces a stop is heard, and the page has its turn. */
+const PIECE = 50;
+/** The most tokens of a piece. */
+const MOST = 64;
+
 /** One model's talk: what is asked for last ends what runs. */
 export class Talk {
   #guest;
@@ -32,11 +37,17 @@ export class Talk {
       this.#generate();
     };
     byId('talk-stop').onclick = () => this.stop();
+    document.onkeydown = event => {
+      if (event.key === 'Escape') this.stop();
+    };
     this.#showTurn(undefined);
     this.#showNumbers(0, 0);
   }
 
-  /** Ends what runs, at once: what the guest still answers is not looked at. */
+  /**
+   * Ends what runs. The page shows it at once: what the guest still answers is not looked at. The guest is free after
+   * the call that is under way, of a token or of a piece of the prompt.
+   */
   stop() {
     if (!this.#turn) return;
     this.#showTurn(undefined);
@@ -47,6 +58,7 @@ export class Talk {
   /** Ends it for good. */
   end() {
     this.#turn = undefined;
+    document.onkeydown = null;
     byId('talk').hidden = true;
   }
 
@@ -61,6 +73,8 @@ export class Talk {
     said.textContent = 'Reading the prompt.';
     try {
       const end = await this.#start(prompt);
+      await this.#read(turn);
+      if (this.#turn !== turn) return;
       const decoder = new TextDecoder();
       const most = number('talk-most');
       const begin = performance.now();
@@ -95,6 +109,17 @@ export class Talk {
     return this.#call('end_token').catch(() => undefined);
   }
 
+  /** Has the guest read the prompt, but for its last token, in pieces of about the same time. @param {object} turn */
+  async #read(turn) {
+    for (let left = Infinity, piece = 1; left > 1 && this.#turn === turn;) {
+      const begin = performance.now();
+      left = Number(await this.#call('evaluate_prompt', piece));
+      const took = Math.max(1, performance.now() - begin);
+      piece = Math.max(1, Math.min(MOST, 2 * piece, Math.round((piece * PIECE) / took)));
+      if (this.#turn === turn && left > 1) await this.#showNumbers(0, 0, left);
+    }
+  }
+
   /** @param {string} name @param {...(number | bigint)} args */
   #call(name, ...args) {
     const answer = this.#guest.call(name, ...args);
@@ -118,11 +143,11 @@ export class Talk {
     byId('talk-stop').hidden = !turn;
   }
 
-  /** @param {number} count @param {number} rate */
-  async #showNumbers(count, rate) {
+  /** @param {number} count @param {number} rate @param {number} [unread]  tokens of the prompt */
+  async #showNumbers(count, rate, unread = 0) {
     const memory = await this.#guest.memoryBytes().catch(() => 0);
     showFacts(byId('talk-facts'), [
-      ['Tokens', String(count)],
+      ['Tokens', unread > 0 ? `${count}, ${unread} to read` : String(count)],
       ['Speed', rate > 0 ? `${rate.toFixed(1)} tokens/s` : '–'],
       ['Guest memory', size(memory), `the file has ${size(this.#bytes)}`],
     ]);

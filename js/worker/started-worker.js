@@ -81,7 +81,9 @@ export async function notStarted(error) {
     fault => messageOf(fault),
   );
   const why = /javascript/.test(found)
-    ? 'perhaps a Content-Security-Policy forbids it (worker-src, script-src)'
+    ? globalThis.crossOriginIsolated
+      ? 'this page is isolated, so the script needs the header Cross-Origin-Embedder-Policy: require-corp'
+      : 'perhaps a Content-Security-Policy forbids it (worker-src, script-src)'
     : `${/html/.test(found) ? 'a web page, ' : ''}perhaps a bundler has moved this package`;
   return new AdmissionError(`${error.message}: at ${placeOf(address)} there is ${shown(found)}: ${why}; ${README}`, {
     code: 'worker',

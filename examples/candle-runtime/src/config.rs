@@ -8,6 +8,10 @@ use crate::tokens::Tokens;
 /// The architecture, in `general.architecture`.
 const ARCHITECTURE: &str = "gemma3";
 
+/// Layers of Gemma 3 27B, which divides its scores by another number than the others: no entry of a file says so, and
+/// readers know it by this.
+const QUERIES_SCALED_OTHERWISE: usize = 62;
+
 /// The context that a model has until a host sets another length, in tokens.
 pub(crate) const DEFAULT_CONTEXT: usize = 512;
 
@@ -76,6 +80,10 @@ impl Config {
         if !config.heads.is_multiple_of(config.kv_heads) {
             return Err(keys.refused("attention.head_count_kv", "the query heads are no multiple of the key heads"));
         }
+        if config.layers == QUERIES_SCALED_OTHERWISE {
+            let why = "a network of so many layers scales its queries in a way that is not done here";
+            return Err(keys.refused("block_count", why));
+        }
         if !config.head.is_multiple_of(2) {
             return Err(keys.refused("attention.key_length", "a head is rotated in pairs, so its length is even"));
         }
@@ -110,12 +118,13 @@ impl Config {
 
     /// Bytes of the keys and values of `context` tokens.
     pub(crate) fn context_bytes(&self, context: usize) -> u64 {
-        (self.layers * self.key() * 2 * size_of::<f32>()) as u64 * context as u64
+        // And a score for each.
+        ((self.layers * self.key() * 2 + 1) * size_of::<f32>()) as u64 * context as u64
     }
 
     /// Bytes that the evaluation of `tokens` tokens takes for a moment, what candle allocates among them.
     pub(crate) fn activation_bytes(&self, tokens: usize) -> u64 {
-        let token = 6 * self.width + 4 * self.hidden + 4 * self.query() + 4 * self.key();
+        let token = 6 * self.width + 4 * self.hidden + 4 * self.query() + 4 * self.key() + 2 * self.head;
         ((token * tokens + self.vocabulary) * size_of::<f32>()) as u64
     }
 }

@@ -88,11 +88,29 @@ impl Engine {
         &self.prompt
     }
 
+    /// Evaluates at most `tokens` of the pending tokens, and never the last one, so that a host can do other things
+    /// while a long prompt is read. How many are pending still: 1 when the rest is for `generate_next_token`.
+    /// [`Code::Argument`] unless `tokens` is at least 1, [`Code::State`] when none is pending.
+    pub fn evaluate_prompt(&mut self, tokens: i32) -> Result<i32, Error> {
+        let Some(most) = usize::try_from(tokens).ok().filter(|most| *most > 0) else {
+            return Err(argument(format_args!("at least one token is evaluated, not {tokens}")));
+        };
+        let Some(before_last) = self.pending.len().checked_sub(1) else {
+            return Err(nothing_pending());
+        };
+        let count = most.min(before_last);
+        if count > 0 {
+            self.network.read(&self.pending[..count])?;
+            self.pending.drain(..count);
+        }
+        Ok(self.pending.len() as i32)
+    }
+
     /// Evaluates the pending tokens and chooses the next one, which is then pending. [`Code::State`] when none is
     /// pending, [`Code::Budget`] when the context is full; then nothing has changed.
     pub fn generate_next_token(&mut self) -> Result<i32, Error> {
         if self.pending.is_empty() {
-            return Err(Error::new(Code::State, format_args!("no token is pending: set a prompt, or feed a token")));
+            return Err(nothing_pending());
         }
         self.network.evaluate(&self.pending)?;
         let chosen = self.network.logits().map_or(Ok(0), |logits| self.sampler.choose(logits))?;
@@ -159,6 +177,10 @@ impl Engine {
         self.pending.clear();
         Ok(())
     }
+}
+
+fn nothing_pending() -> Error {
+    Error::new(Code::State, format_args!("no token is pending: set a prompt, or feed a token"))
 }
 
 fn argument(why: core::fmt::Arguments<'_>) -> Error {

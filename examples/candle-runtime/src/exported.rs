@@ -40,6 +40,12 @@ pub extern "C" fn prompt_tokens() -> i64 {
     to_slice(|engine| Ok(words(engine.prompt_tokens())))
 }
 
+/// Evaluates at most `tokens` of the pending tokens, and never the last one. How many are pending still.
+#[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
+pub extern "C" fn evaluate_prompt(tokens: i32) -> i32 {
+    to_number(|engine| engine.evaluate_prompt(tokens))
+}
+
 /// Evaluates the pending tokens and gives the id of the one chosen, which is then pending.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn generate_next_token() -> i32 {

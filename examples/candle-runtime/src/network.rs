@@ -40,6 +40,8 @@ pub struct Network {
     turns: [Vec<f64>; 2],
     length: usize,
     position: usize,
+    /// How much a token looks at each one before it.
+    scores: Vec<f32>,
     logits: Vec<f32>,
     has_logits: bool,
 }
@@ -107,6 +109,7 @@ impl Network {
             turns: [turns(config.base, config.stretch), turns(config.window_base, 1.0)],
             length,
             position: 0,
+            scores: Vec::new(),
             logits,
             has_logits: false,
             config,
@@ -138,6 +141,9 @@ impl Network {
                 (layer.keys, layer.values) = (Vec::new(), Vec::new());
             }
         }
+        if length != self.length {
+            self.scores = Vec::new();
+        }
         (self.length, self.position, self.has_logits) = (length, 0, false);
     }
 
@@ -146,9 +152,19 @@ impl Network {
         self.has_logits.then_some(&self.logits)
     }
 
-    /// Takes in tokens, at least one, all below the vocabulary's size. [`Code::Budget`] when the context has no room
-    /// for them and [`Code::Memory`] when there is no memory for it: then nothing has changed.
+    /// Takes in tokens, at least one, all below the vocabulary's size, and computes the logits behind the last.
+    /// [`Code::Budget`] when the context has no room for them and [`Code::Memory`] when there is no memory for it: then
+    /// nothing has changed.
     pub fn evaluate(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        self.take_in(tokens, true)
+    }
+
+    /// The same without logits, of which there are none afterwards: for tokens that others follow.
+    pub fn read(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        self.take_in(tokens, false)
+    }
+
+    fn take_in(&mut self, tokens: &[u32], wants_logits: bool) -> Result<(), Error> {
         let left = self.length - self.position;
         if tokens.len() > left {
             let why = format_args!("the context of {} tokens has no room for {} more", self.length, tokens.len());
@@ -160,17 +176,19 @@ impl Network {
             reserve(&mut layer.keys, room)?;
             reserve(&mut layer.values, room)?;
         }
+        reserve(&mut self.scores, self.length)?;
         // What candle allocates itself cannot fail softly: room for it is asked for, and given back at once.
         let moment = self.config.activation_bytes(tokens.len().min(CHUNK));
         let _: Vec<u8> = reserved(usize::try_from(moment).map_err(|_| Error::memory(moment))?)?;
         let mut chunks = tokens.chunks(CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
-            self.forward(chunk, chunks.peek().is_none());
+            self.forward(chunk, wants_logits && chunks.peek().is_none());
         }
+        self.has_logits = wants_logits;
         Ok(())
     }
 
-    fn forward(&mut self, tokens: &[u32], is_last: bool) {
+    fn forward(&mut self, tokens: &[u32], wants_logits: bool) {
         let Config { width, head, heads, kv_heads, epsilon, window, activation, .. } = self.config;
         let (start, query_size, key_size) = (self.position, self.config.query(), self.config.key());
         let ids = Tensor::new(tokens, &Device::Cpu).expect(CHECKED);
@@ -190,7 +208,7 @@ impl Network {
             layer.keys.extend_from_slice(&keys);
             layer.values.extend_from_slice(&layer.value.multiply(&h));
             let mut attended = vec![0.0; queries.len()];
-            let mut scores = Vec::new();
+            let scores = &mut self.scores;
             let scale = 1.0 / (head as f32).sqrt();
             for (index, (query, out)) in queries.chunks_exact(head).zip(attended.chunks_exact_mut(head)).enumerate() {
                 let (token, own) = (start + index / heads, index % heads / (heads / kv_heads) * head);
@@ -201,8 +219,8 @@ impl Network {
                 };
                 scores.clear();
                 scores.extend((first..=token).map(|at| dot(&layer.keys[seen(&layer.keys, at)], query) * scale));
-                softmax(&mut scores);
-                for (at, score) in (first..=token).zip(&scores) {
+                softmax(scores);
+                for (at, score) in (first..=token).zip(scores.iter()) {
                     let value = &layer.values[seen(&layer.values, at)];
                     out.iter_mut().zip(value).for_each(|(out, value)| *out += score * value);
                 }
@@ -218,10 +236,9 @@ impl Network {
             add(&mut x, &y);
         }
         self.position += tokens.len();
-        if is_last {
+        if wants_logits {
             let last = normed(&x[x.len() - width..], &self.output_norm, epsilon);
             self.output.multiply_into(&last, &mut self.logits);
-            self.has_logits = true;
         }
     }
 }

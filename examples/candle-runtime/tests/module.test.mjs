@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AdmissionError, admit } from '../../../js/index.js';
 import { loadModel } from '../../../js/v1.js';
-import { fresh, generated, imports, logits, prompt, said } from './runtime.mjs';
-import { tiny } from './tiny.mjs';
+import { confined, fresh, generated, imports, logits, prompt, said } from './runtime.mjs';
+import { stretched, tiny } from './tiny.mjs';
 
 const MIB = 2 ** 20;
 const REAL = fileURLToPath(new URL('../../../target/models/gemma-3-270m-q4_k_m.gguf', import.meta.url));
@@ -60,6 +60,7 @@ test('without an active model that keeps its weights every call is refused', asy
     () => guest.callRead('prompt_window', 5),
     () => guest.call('set_prompt', 0),
     () => guest.callRead('prompt_tokens'),
+    () => guest.call('evaluate_prompt', 1),
     () => guest.call('generate_next_token'),
     () => guest.call('feed', 1),
     () => guest.call('end_token'),
@@ -139,6 +140,53 @@ test('what is fed is evaluated instead of what is pending', async () => {
   assert.ok(other >= 0);
 });
 
+test('a prompt in pieces is the prompt in one, and its last token is not among them', async () => {
+  const { guest } = await running();
+  refused('state', () => guest.call('evaluate_prompt', 1));
+  const text = 'the end and the thing. '.repeat(9);
+  const count = prompt(guest, text).length;
+  const whole = generated(guest, 1), then = logits(guest);
+  for (const piece of [1, 7, 64, 1000]) {
+    prompt(guest, text);
+    for (const wrong of [0, -1]) refused('argument', () => guest.call('evaluate_prompt', wrong));
+    for (let left = count; left > 1;) {
+      const now = guest.call('evaluate_prompt', piece);
+      assert.equal(now, Math.max(1, left - piece));
+      left = now;
+      refused('state', () => guest.callRead('logits'));
+    }
+    assert.equal(guest.call('evaluate_prompt', piece), 1, 'the last one stays');
+    assert.deepEqual(generated(guest, 1), whole);
+    assert.deepEqual(logits(guest), then, `pieces of ${piece}`);
+  }
+  // A prompt that is half read gives way to another.
+  prompt(guest, text);
+  guest.call('evaluate_prompt', 5);
+  prompt(guest, text);
+  assert.deepEqual(generated(guest, 1), whole);
+});
+
+test('positions are stretched as the file says, by an independent computation', async () => {
+  const { ids, rows } = json('./stretched.json');
+  const off = async factor => {
+    const { guest } = await running(stretched(factor));
+    let worst = 0;
+    for (const [at, id] of ids.entries()) {
+      guest.call('feed', id);
+      guest.call('generate_next_token');
+      const right = rows.find(({ last }) => last === at)?.logits ?? [];
+      const found = logits(guest);
+      for (const [id, logit] of right.entries()) worst = Math.max(worst, Math.abs(found[id] - logit));
+    }
+    return worst;
+  };
+  const worst = await off(8);
+  assert.ok(worst < 1e-3, `off by ${worst}`);
+  // The test of the test: another factor is seen.
+  const other = await off(1);
+  assert.ok(other > 0.02, `only ${other} off`);
+});
+
 test('sampling: the same seed chooses the same, another seed another, and top_k 1 the most likely', async () => {
   const { guest } = await running();
   const chosen = (...config) => {
@@ -173,6 +221,8 @@ test('a model that cannot be run is refused at its header, with its place', asyn
     'another tokeniser': { entries: { 'tokenizer.ggml.model': 'gpt2' } },
     'scores too few': { entries: { 'tokenizer.ggml.scores': { f32s: [1, 2] } } },
     'a first token that there is not': { entries: { 'tokenizer.ggml.bos_token_id': 100_000 } },
+    'a scaling that is not done': { entries: { 'gemma3.rope.scaling.type': 'yarn' } },
+    'queries that are scaled otherwise': { entries: { 'gemma3.block_count': 62 } },
     'a feature that is not done': { entries: { 'gemma3.final_logit_softcapping': { f32: 30 } } },
     'a tensor that is missing': { tensors: { 'blk.1.ffn_up.weight': undefined } },
     'a tensor too many': { tensors: { 'blk.0.attn_q.bias': ['F32', 64] } },
@@ -208,6 +258,51 @@ test('a model that cannot be run is refused at its header, with its place', asyn
     assert.throws(() => loadModel(guest, file), ({ code }) => code === 'limit', name);
     (await admit(guest, tiny(), { sink: 'resident' })).release();
   }
+});
+
+test('whatever memory there is, an evaluation answers memory or the right token, and changes nothing else', async () => {
+  const file = tiny({ entries: { 'gemma3.context_length': 4096 } });
+  const text = 'the thing and '.repeat(20);
+  const asked = async guest => {
+    const model = await admit(guest, file, { sink: 'resident' });
+    model.activate();
+    guest.call('reset_context', 4096);
+    return prompt(guest, text);
+  };
+  const free = fresh();
+  const ids = await asked(free);
+  const from = free.memoryBytes / 65_536;
+  const right = generated(free, 3);
+  const to = free.memoryBytes / 65_536;
+  // Keys and values alone are 2 MiB.
+  assert.ok(to - from > 32, `${from} to ${to} pages`);
+  let answered = 0;
+  for (let pages = from; pages <= to; pages++) {
+    const guest = confined(pages);
+    assert.deepEqual(await asked(guest), ids);
+    try {
+      guest.call('generate_next_token');
+    } catch (error) {
+      assert.equal(error.code, 'memory', `${pages} pages: ${error.message}`);
+      answered++;
+      refused('memory', () => guest.call('generate_next_token'));
+      refused('memory', () => guest.call('evaluate_prompt', 64));
+      refused('state', () => guest.callRead('logits'));
+      assert.deepEqual([...new Uint32Array(guest.callRead('prompt_tokens').slice().buffer)], ids);
+      // A host can ask for less.
+      guest.call('reset_context', 128);
+      prompt(guest, 'the');
+      try {
+        guest.call('generate_next_token');
+      } catch (error) {
+        assert.equal(error.code, 'memory', `${pages} pages: ${error.message}`);
+      }
+      continue;
+    }
+    prompt(guest, text);
+    assert.deepEqual(generated(guest, 3), right, `${pages} pages`);
+  }
+  assert.ok(answered > 32, `${answered} answers`);
 });
 
 test('the context is counted in what is needed', async () => {

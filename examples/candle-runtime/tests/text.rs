@@ -101,9 +101,12 @@ fn in_fast_mode_it_agrees_where_the_reference_is_sure() {
 #[test]
 fn a_network_with_another_activation_is_seen() {
     let Some(model) = model() else { return };
-    let case = &cases()[0];
+    let mut case = cases().swap_remove(0);
+    // Enough of it: three of these steps are sure.
+    case.follow.truncate(12);
+    case.most_likely.truncate(12);
     for (precision, tolerance) in [(Precision::Exact, 1e-3), (Precision::Fast, FAST_TOLERANCE)] {
-        let steps = fed(&mut network(&model, precision, Some(silu)), case);
+        let steps = fed(&mut network(&model, precision, Some(silu)), &case);
         assert!(steps.iter().any(|(off, _)| *off > tolerance), "{precision:?}: {steps:?}");
         let sure = steps.iter().zip(&case.most_likely).filter(|(_, most_likely)| is_sure(most_likely));
         assert!(sure.clone().count() > 0 && sure.into_iter().any(|((_, same), _)| !same), "{precision:?}: {steps:?}");
@@ -114,12 +117,15 @@ fn a_network_with_another_activation_is_seen() {
 fn a_prompt_in_pieces_is_the_prompt_in_one() {
     let Some(model) = model() else { return };
     let mut network = network(&model, Precision::Fast, None);
-    let prompt: Vec<u32> = (0..150).map(|index| 1000 + index * 7).collect();
+    let prompt: Vec<u32> = (0..70).map(|index| 1000 + index * 7).collect();
     network.evaluate(&prompt).expect("there is room");
     let whole = network.logits().expect("evaluated").to_vec();
     network.reset(1024);
-    prompt.chunks(9).for_each(|piece| network.evaluate(piece).expect("there is room"));
+    // More than are taken at once.
+    let (last, before) = prompt.split_last().expect("tokens");
+    before.chunks(9).for_each(|piece| network.read(piece).expect("there is room"));
+    assert!(network.logits().is_none());
+    network.evaluate(&[*last]).expect("there is room");
     let pieces = network.logits().expect("evaluated");
-    let off = whole.iter().zip(pieces).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(off < 1e-2, "off by {off}");
+    assert_eq!(whole, pieces);
 }

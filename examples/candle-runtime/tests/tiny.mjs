@@ -20,6 +20,7 @@ const TYPES = {
  * @returns {Uint8Array<ArrayBuffer>}
  */
 export function tiny({ entries = {}, tensors = {} } = {}) {
+  state = 1;
   const tokens = vocabulary();
   const all = {
     'general.architecture': 'gemma3',
@@ -47,6 +48,20 @@ export function tiny({ entries = {}, tensors = {} } = {}) {
   const named = { ...network(tokens.length), ...tensors };
   for (const list of [all, named]) for (const key of Object.keys(list)) if (list[key] === undefined) delete list[key];
   return file(all, named);
+}
+
+/**
+ * One whose positions are stretched in the layers that see all, with weights of f32: nothing is rounded, so that its
+ * logits can be held to `reference.py`'s. Factor 1 leaves the positions as they are.
+ */
+export const stretched = (factor = 8) => {
+  const entries = {
+    'gemma3.rope.scaling.type': 'linear',
+    'gemma3.rope.scaling.factor': { f32: factor },
+    'gemma3.rope.freq_base': { f32: 100 },
+  }
+  const named = Object.entries(network(vocabulary().length));
+  return tiny({ entries, tensors: Object.fromEntries(named.map(([name, [, ...dims]]) => [name, ['F32', ...dims]])) });
 }
 
 function network(count) {

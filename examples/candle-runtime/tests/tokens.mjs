@@ -134,6 +134,31 @@ const roll = (below) => (state = (state * 48271) % 2147483647) % below
 for (let text = 0; text < 60; text++)
   texts.push(Array.from({ length: 1 + roll(40) }, () => words[roll(words.length)]).join(''))
 
+/** Where scripts and signs lie: first and last character. */
+const blocks = [
+  [0x20, 0x7e], [0x00, 0x1f], [0x80, 0x9f], [0xa0, 0xff], [0x100, 0x24f], [0x250, 0x2ff], [0x300, 0x36f],
+  [0x370, 0x3ff], [0x400, 0x4ff], [0x530, 0x58f], [0x590, 0x5ff], [0x600, 0x6ff], [0x900, 0x97f], [0x980, 0x9ff],
+  [0xb80, 0xbff], [0xe00, 0xe7f], [0xe80, 0xeff], [0xf00, 0xfff], [0x1000, 0x109f], [0x10a0, 0x10ff], [0x1100, 0x11ff],
+  [0x1200, 0x137f], [0x13a0, 0x13ff], [0x1780, 0x17ff], [0x1800, 0x18af], [0x1e00, 0x1eff], [0x1f00, 0x1fff],
+  [0x2000, 0x206f], [0x2070, 0x20cf], [0x2100, 0x214f], [0x2190, 0x21ff], [0x2200, 0x22ff], [0x2500, 0x25ff],
+  [0x2600, 0x26ff], [0x2800, 0x28ff], [0x3000, 0x303f], [0x3040, 0x30ff], [0x4e00, 0x9fff], [0xac00, 0xd7a3],
+  [0xe000, 0xe0ff], [0xfb00, 0xfb4f], [0xfe00, 0xfe0f], [0xff00, 0xffef], [0x10000, 0x1007f], [0x12000, 0x120ff],
+  [0x1d400, 0x1d7ff], [0x1f300, 0x1f64f], [0x1f680, 0x1f6ff], [0x1f900, 0x1f9ff], [0x20000, 0x2a6df],
+  [0xe0100, 0xe01ef], [0x10ff00, 0x10ffff],
+];
+const character = ([first, last]) => String.fromCodePoint(first + roll(last - first + 1));
+const special = ['<bos>', '<eos>', '<pad>', '<unk>', '<start_of_turn>', '<end_of_turn>', '<unused99>', '[multimodal]',
+  '<0x00>', '<0xFF>', '</h1>', '<td>', '\n\n\n\n', '\r\n', '\u0000', '▁▁', 'http://', '42', '👍🏽', '!!'];
+// One script with spaces, all scripts, scripts among names of tokens, one sign over and over.
+for (const block of blocks)
+  texts.push(Array.from({ length: 1 + roll(24) }, () => (roll(7) ? character(block) : ' ')).join(''));
+for (let text = 0; text < 120; text++)
+  texts.push(Array.from({ length: 1 + roll(24) }, () => character(blocks[roll(blocks.length)])).join(''));
+for (let text = 0; text < 80; text++)
+  texts.push(Array.from({ length: 1 + roll(24) }, () =>
+    roll(2) ? special[roll(special.length)] : character(blocks[roll(blocks.length)])).join(''));
+for (let text = 0; text < 40; text++) texts.push(character(blocks[roll(blocks.length)]).repeat(1 + roll(60)));
+
 const llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.error, build: 'never' })
 const model = await llama.loadModel({ modelPath: process.argv[2], vocabOnly: true })
 const lines = texts.map((text) => JSON.stringify({ text, ids: [2, ...model.tokenize(text)] }))
