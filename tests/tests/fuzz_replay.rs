@@ -35,7 +35,7 @@ fn every_target_keeps_its_promises_over_random_inputs() {
         // A session of many calls takes as long as ten files, and a file of some megabytes longer.
         let (name, target) = match seed % 64 {
             63 => TARGETS[4],
-            _ => TARGETS[[0, 2, 3, 2, 0, 3, 2, 1][seed % 8]],
+            _ => TARGETS[[0, 2, 3, 2, 5, 6, 2, 1][seed % 8]],
         };
         run(name, target, &format!("seed {seed}"), &random(seed as u64));
     }

@@ -66,8 +66,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        arguments: "[--seconds N] [--target NAME]",
-        summary: "fuzz the parser, the session, the naive twin and both ABIs (nightly), N s each",
+        arguments: "[--minutes N | --seconds N] [--target NAME]",
+        summary: "fuzz every target of tests/fuzz (nightly), N minutes in all or N s each",
         run: fuzz::run,
     },
     Command {

@@ -1,16 +1,20 @@
 //! `cargo xtask fuzz`: the targets of tests/fuzz under libFuzzer, one after the other, from the corpus as seeds.
 //!
-//! What a run learns stays in target/fuzz/corpus, so that the next one goes on from there; what it finds stays in
-//! target/fuzz/findings, and the command to run it again is printed.
+//! What a run learns stays in target/fuzz/corpus, minimised, so that the next one goes on from there. What it finds
+//! stays in target/fuzz/findings, and each file is named at the end, with the command that runs it again. So a clock can
+//! start it: it ends by itself, and exits with 1 if there are findings.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tools::{rust, shell};
 
-const USAGE: &str = "usage: cargo xtask fuzz [--seconds N] [--target parser|session|twin|abi|evidence]";
-const TARGETS: [&str; 5] = ["parser", "session", "twin", "abi", "evidence"];
+const USAGE: &str = "usage: cargo xtask fuzz [--minutes N | --seconds N] [--target \
+                     parser|session|twin|abi|evidence|profile|sets]";
+const TARGETS: [&str; 7] = ["parser", "session", "twin", "abi", "evidence", "profile", "sets"];
+/// For each target, unless something else is asked for.
 const SECONDS: u64 = 60;
 const CARGO_FUZZ: &str = "0.13.2";
 /// The bytes behind a file that say what to do with it: all zeros declare its length and leave it whole, the second
@@ -30,24 +34,23 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         println!("=== {target}, {seconds} s");
         let learned = project.folder(&format!("target/fuzz/corpus/{target}"))?;
         let found = project.folder(&format!("target/fuzz/findings/{target}"))?;
-        let mut fuzz = shell::command(project, "rustup");
-        // The cargo that runs this program is of another toolchain, and cargo-fuzz would take it.
-        fuzz.env_remove("CARGO");
-        fuzz.args(["run", "nightly"]).arg(&tool).args(["run", "--fuzz-dir", "tests/fuzz"]);
-        // `abi` is the one with pointers; without the sanitizer the others do several times as much.
-        fuzz.args([
-            "--target-dir",
-            "target/fuzz/build",
-            "--sanitizer",
-            if target == "abi" { "address" } else { "none" },
-        ]);
-        fuzz.arg(target).arg(&learned).arg(&seeds).arg("--");
+        let before = files(&found)?;
+        let mut fuzz = libfuzzer(project, &tool, target, &[&learned, &seeds]);
         fuzz.args([format!("-max_total_time={seconds}"), format!("-max_len={LARGEST}")]);
         fuzz.args(["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-dict=tests/fuzz/gguf.dict"]);
         fuzz.arg(format!("-artifact_prefix={}/", found.display()));
-        if let Err(failure) = shell::run(&mut fuzz) {
-            println!("{failure}");
-            findings.push(format!("{target}: the input is in {}", project.shown(&found)));
+        let ended = shell::run(&mut fuzz);
+        let new: Vec<_> = files(&found)?.difference(&before).cloned().collect();
+        for file in &new {
+            let (tool, file) = (project.shown(&tool), project.shown(file));
+            let again = format!("rustup run nightly {tool} run --fuzz-dir tests/fuzz {target} {file}");
+            findings.push(format!("{file}\n    again: {again}"));
+        }
+        match ended {
+            Ok(()) => minimise(project, &tool, target, &learned)?,
+            // It ended early, and left no input: it was not built, or was killed.
+            Err(failure) if new.is_empty() => return Err(failure),
+            Err(failure) => println!("{failure}"),
         }
     }
     if findings.is_empty() {
@@ -56,19 +59,59 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     Err(Failure::Failed(format!("findings:\n  {}", findings.join("\n  "))))
 }
 
-/// Seconds for each target, and which.
+/// A target's program on these folders; its own options follow.
+fn libfuzzer(project: &Project, tool: &Path, target: &str, folders: &[&Path]) -> std::process::Command {
+    let mut fuzz = shell::command(project, "rustup");
+    // The cargo that runs this program is of another toolchain, and cargo-fuzz would take it.
+    fuzz.env_remove("CARGO");
+    fuzz.args(["run", "nightly"]).arg(tool).args(["run", "--fuzz-dir", "tests/fuzz"]);
+    // `abi` is the one with pointers; without the sanitizer the others do several times as much.
+    let sanitizer = if target == "abi" { "address" } else { "none" };
+    fuzz.args(["--target-dir", "target/fuzz/build", "--sanitizer", sanitizer]);
+    fuzz.arg(target).args(folders).arg("--");
+    fuzz
+}
+
+/// Keeps of what was learned the smallest inputs that reach the same code.
+fn minimise(project: &Project, tool: &Path, target: &str, learned: &Path) -> Result<(), Failure> {
+    let fewer = project.path(&format!("target/fuzz/fewer/{target}"));
+    if fewer.exists() {
+        std::fs::remove_dir_all(&fewer).map_err(|error| Failure::io("removing", &fewer, &error))?;
+    }
+    let fewer = project.folder(&format!("target/fuzz/fewer/{target}"))?;
+    let before = files(learned)?.len();
+    shell::run(libfuzzer(project, tool, target, &[&fewer, learned]).arg("-merge=1"))?;
+    println!("{target}: {before} inputs learned, {} kept", files(&fewer)?.len());
+    std::fs::remove_dir_all(learned).map_err(|error| Failure::io("removing", learned, &error))?;
+    std::fs::rename(&fewer, learned).map_err(|error| Failure::io("renaming", &fewer, &error))
+}
+
+fn files(folder: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| Failure::io("reading", folder, &error))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
+}
+
+/// Seconds for each target, and which: `--seconds` is for each, `--minutes` for all together.
 fn parse(arguments: &[String]) -> Option<(u64, Vec<&'static str>)> {
-    let (mut seconds, mut targets) = (SECONDS, TARGETS.to_vec());
+    let (mut seconds, mut minutes, mut targets) = (None, None, TARGETS.to_vec());
+    let number = |value: &String| value.parse::<u64>().ok().filter(|number| (1..=100_000).contains(number));
     let mut rest = arguments;
     while let [option, value, after @ ..] = rest {
         match option.as_str() {
-            "--seconds" => seconds = value.parse().ok().filter(|seconds| *seconds > 0)?,
+            "--seconds" => seconds = Some(number(value)?),
+            "--minutes" => minutes = Some(number(value)?),
             "--target" => targets.retain(|target| target == value),
             _ => return None,
         }
         rest = after;
     }
-    (rest.is_empty() && !targets.is_empty()).then_some((seconds, targets))
+    let each = match (seconds, minutes) {
+        (Some(_), Some(_)) => return None,
+        (seconds, None) => seconds.unwrap_or(SECONDS),
+        // The whole run's, shared out.
+        (None, Some(minutes)) => (minutes * 60).div_ceil(targets.len().max(1) as u64),
+    };
+    (rest.is_empty() && !targets.is_empty()).then_some((each, targets))
 }
 
 fn ensure_cargo_fuzz(project: &Project) -> Result<PathBuf, Failure> {
@@ -123,7 +166,18 @@ mod tests {
         let parse = |line: &str| parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>());
         assert_eq!(parse(""), Some((SECONDS, TARGETS.to_vec())));
         assert_eq!(parse("--seconds 600 --target twin"), Some((600, vec!["twin"])));
-        for wrong in ["--seconds", "--seconds x", "--seconds 0", "--target none", "600", "--fast 1"] {
+        assert_eq!(parse("--minutes 7"), Some((60, TARGETS.to_vec())));
+        assert_eq!(parse("--target sets --minutes 2"), Some((120, vec!["sets"])));
+        for wrong in [
+            "--minutes 0",
+            "--minutes 1 --seconds 2",
+            "--seconds",
+            "--seconds x",
+            "--seconds 0",
+            "--target none",
+            "600",
+            "--fast 1",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

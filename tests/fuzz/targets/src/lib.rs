@@ -12,7 +12,10 @@ mod drive;
 mod evidence;
 mod naive;
 mod parser;
+mod profile;
 mod session;
+mod sets;
+mod shards;
 mod source;
 mod twin;
 
@@ -21,7 +24,9 @@ use std::borrow::Cow;
 pub use crate::abi::abi;
 pub use crate::evidence::evidence;
 pub use crate::parser::parser;
+pub use crate::profile::profile;
 pub use crate::session::session;
+pub use crate::sets::sets;
 pub use crate::source::CONTROL;
 pub use crate::twin::twin;
 
@@ -29,8 +34,15 @@ pub use crate::twin::twin;
 pub type Target = fn(&[u8]);
 
 /// Every target under its name.
-pub const TARGETS: [(&str, Target); 5] =
-    [("parser", parser), ("session", session), ("twin", twin), ("abi", abi), ("evidence", evidence)];
+pub const TARGETS: [(&str, Target); 7] = [
+    ("parser", parser),
+    ("session", session),
+    ("twin", twin),
+    ("abi", abi),
+    ("evidence", evidence),
+    ("profile", profile),
+    ("sets", sets),
+];
 
 /// The file itself, or the one that the body describes.
 fn file<'a>(body: &'a [u8], source: &mut source::Source<'_>) -> Cow<'a, [u8]> {
