@@ -6,7 +6,7 @@ import { size } from './format.js';
 
 const utf8 = new TextEncoder();
 
-/** Milliseconds that a piece of the prompt shall take: between two pieces a stop is heard, and the page has its turn. */
+/** Milliseconds that a piece of the prompt shall take: between two a stop is heard, and the page has its turn. */
 const PIECE = 50;
 /** The most tokens of a piece. */
 const MOST = 64;
