@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz`: the targets of tests/fuzz under libFuzzer, one after the other, from the corpus as seeds.
 //!
 //! What a run learns stays in target/fuzz/corpus, minimised, so that the next one goes on from there. What it finds
-//! stays in target/fuzz/findings, and each file is named at the end, with the command that runs it again. So a clock can
-//! start it: it ends by itself, and exits with 1 if there are findings.
+//! stays in target/fuzz/findings, and each file is named at the end, with the command that runs it again. So a clock
+//! can start it: it ends by itself, and exits with 1 if there are findings.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
