@@ -1,5 +1,6 @@
 // A host of ABI v1: the whole file in one transfer. The duties are those of docs/abi-v1.md, no more and no less.
 import { AdmissionError, kindOf, misuse } from './core/errors.js';
+import { asBytes } from './core/pieces.js';
 import { Guest } from './guest/guest.js';
 
 /** Most that one transfer can hold, in bytes. */
@@ -25,7 +26,8 @@ export const TRANSFER_CEILING = 134_217_728;
  */
 export function allocCopy(exports, bytes) {
   const guest = guestOf(exports);
-  const len = bytes.byteLength;
+  const given = asBytes(bytes);
+  const len = given.byteLength;
   if (len === 0) throw misuse('there are no bytes to transfer', { path: 'length', found: '0' });
   if (len > TRANSFER_CEILING) throw aboveCeiling(len);
   const ptr = guest.alloc(len);
@@ -36,7 +38,7 @@ export function allocCopy(exports, bytes) {
       status: -17,
       path: 'memory',
     });
-  guest.view(ptr, len).set(bytes);
+  guest.view(ptr, len).set(given);
   return { ptr, len };
 }
 
@@ -46,7 +48,8 @@ export function allocCopy(exports, bytes) {
  * @param {Guest | WebAssembly.Exports} exports
  * @param {Allocation} allocation
  */
-export function release(exports, { ptr, len }) {
+export function release(exports, allocation) {
+  const { ptr, len } = allocation ?? {};
   guestOf(exports).dealloc(ptr, len);
 }
 

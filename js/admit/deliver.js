@@ -2,6 +2,7 @@
 import { Turns, follow, unlessAborted } from '../core/waiting.js';
 import { isAdmissionError, messageOf, nameOf, sourceFault } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
+import { shown } from '../core/text.js';
 import { Progress } from './progress.js';
 import { sourceOf } from '../sources/source-of.js';
 import { Tees } from './tees.js';
@@ -46,14 +47,15 @@ export async function deliver(from, given, checks, open, take = sourceOf) {
   // Of the caller, or of the source: a Request has one, and so has the fetch that a Response came of.
   const stop = new AbortController();
   const { signal } = stop;
-  const unhear = [follow(stop, options.signal)];
+  /** @type {(() => void)[]} */ const unhear = [];
   const tees = new Tees(options.tee);
   const { onHeader, onProgress } = heard(options, tees.asking);
   /** @type {Source | undefined} */ let source;
   /** @type {Intake<M> | undefined} */ let intake;
   try {
+    unhear.push(follow(stop, options.signal));
     const conflict = tees.begin();
-    source = tees.asking.ask('moment', () => take(from, options));
+    source = tees.asking.during(() => take(from, options));
     if (fault) throw fault.reason;
     if (conflict) throw conflict;
     unhear.push(follow(stop, source.signal));
@@ -145,7 +147,7 @@ async function carryDirectly(source, intake, signal) {
 async function carryInChunks(source, intake, signal, tees, progress) {
   const offset = intake.position;
   const most = intake.state === 'open' ? HEADER_READ : DATA_READ;
-  const read = tees.asking.ask('moment', () => source.read(most));
+  const read = tees.asking.during(() => source.read(most));
   const broke = (/** @type {unknown} */ fault) => sourceError(source, fault, `broke at byte ${offset}`, offset);
   const reading = unlessAborted(signal, read.catch(fault => Promise.reject(broke(fault))));
   await progress.catchUp(reading);
@@ -186,6 +188,10 @@ function sourceError(source, cause, what, offset) {
  * @param {number | undefined} actual
  */
 function agreed(declared, actual) {
+  // Of an object of the caller's that only looks like a file.
+  if (actual !== undefined && !(Number.isSafeInteger(actual) && actual > 0)) {
+    throw sourceFault(`the source says that it holds ${shown(actual)} bytes`, { code: 'length', found: shown(actual) });
+  }
   if (declared !== undefined && actual !== undefined && declared !== actual) {
     throw sourceFault(`the source holds ${actual} bytes, the option length says ${declared}`, {
       code: 'length', path: 'length', expected: String(declared), found: String(actual),

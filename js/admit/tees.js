@@ -52,7 +52,8 @@ export class Tees {
   constructor(tee) {
     /** @type {Tee[]} */
     const tees = tee === undefined ? [] : [tee].flat();
-    this.#tees = [...tees.filter(tee => !tee.isStore), ...tees.filter(tee => tee.isStore)];
+    const stores = tees.filter(isStore);
+    this.#tees = [...tees.filter(tee => !stores.includes(tee)), ...stores];
     this.#claims = this.#tees.filter(isClaim).sort((one, other) => (one.order < other.order ? -1 : 1));
     this.asking = (this.#claims.find(({ isClaimed }) => isClaimed) ?? this.#claims[0])?.admission ?? new Asking();
   }
@@ -175,7 +176,7 @@ export class Tees {
    * @param {Tee} tee
    * @param {import('../core/asking.js').Sort} sort
    * @param {() => T} call
-   * @returns {T}
+   * @returns {T | Promise<Awaited<T>>}
    */
   #call(tee, sort, call) {
     return isClaim(tee) ? call() : this.asking.ask(sort, call);
@@ -183,7 +184,10 @@ export class Tees {
 }
 
 /** @param {Tee} tee */
-export const isForOne = tee => tee.isExclusive === true;
+const isStore = tee => answered(() => Boolean(tee.isStore));
+
+/** @param {Tee} tee */
+export const isForOne = tee => answered(() => tee.isExclusive === true);
 
 /**
  * Takes the tees that are for one admission at a time.
@@ -210,7 +214,20 @@ export function taken(tees, isAlone) {
  * @param {Tee} tee
  * @returns {tee is Tee & Claim}
  */
-const isClaim = tee => /** @type {Partial<Claim>} */ (tee).admission instanceof Asking;
+const isClaim = tee => answered(() => /** @type {Partial<Claim>} */ (tee).admission instanceof Asking);
+
+/**
+ * No, of a tee that throws when it is looked at: then the others can still be told.
+ *
+ * @param {() => boolean} question
+ */
+function answered(question) {
+  try {
+    return question();
+  } catch {
+    return false;
+  }
+}
 
 /**
  * @param {Uint8Array} bytes

@@ -107,8 +107,20 @@ export function signal(value, name) {
   // Of any realm: a frame's signals are no instances of ours.
   const isOne = typeof value === 'object' && value !== null && typeof value.aborted === 'boolean'
     && typeof value.addEventListener === 'function' && typeof value.removeEventListener === 'function';
-  if (isOne) return value;
+  if (isOne) return triedOut(value);
   throw misuse(`${name} must be an AbortSignal, found ${shown(value)}`, { path: name, found: shown(value) });
+}
+
+/**
+ * One of the caller's own make may throw: better now than when there is something to lose.
+ *
+ * @param {AbortSignal} value
+ */
+function triedOut(value) {
+  const nothing = () => {};
+  value.addEventListener('abort', nothing);
+  value.removeEventListener('abort', nothing);
+  return value;
 }
 
 /**

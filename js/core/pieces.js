@@ -2,22 +2,58 @@
 import { isAdmissionError, sourceFault } from './errors.js';
 
 /**
+ * @param {object} prototype
+ * @param {string | symbol} name
+ * @returns {(this: unknown) => any}
+ */
+const getterOf = (prototype, name) =>
+  /** @type {() => any} */ (Object.getOwnPropertyDescriptor(prototype, name)?.get);
+
+/** What sort of typed array this is: undefined of anything else. */
+const OF_TAG = getterOf(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
+
+/** A page may have shared memory of WebAssembly's without the class that it is of. */
+const SharedBuffer = /** @type {typeof SharedArrayBuffer} */ (
+  globalThis.SharedArrayBuffer ?? new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true }).buffer.constructor
+);
+const OF_BUFFERS = [ArrayBuffer, SharedBuffer].map(({ prototype }) => getterOf(prototype, 'byteLength'));
+
+/**
  * @param {unknown} chunk
- * @returns {Uint8Array}
+ * @returns {Uint8Array} a view of our own: a class of the caller's may have a length of its own
  */
 export function asBytes(chunk) {
   try {
     // One whose buffer was transferred away says that it is empty; a view that is made of it throws.
-    if (chunk instanceof Uint8Array && chunk.byteLength > 0) return chunk;
-    if (ArrayBuffer.isView(chunk))
-      return unlessShrunk(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (ArrayBuffer.isView(chunk)) return unlessShrunk(viewOf(chunk));
     if (isBuffer(chunk)) return unlessShrunk(new Uint8Array(chunk));
   } catch (cause) {
     if (isAdmissionError(cause)) throw cause;
     throw sourceFault('a chunk was transferred away before it was read', { cause });
   }
-  const found = chunk === null ? 'null' : isBlob(chunk) ? 'a Blob (its arrayBuffer() is bytes)' : typeof chunk;
+  const found = sortOf(chunk);
   throw sourceFault(`a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found ${found}`, { found });
+}
+
+/** @param {unknown} chunk */
+function sortOf(chunk) {
+  try {
+    return chunk === null ? 'null' : isBlob(chunk) ? 'a Blob (its arrayBuffer() is bytes)' : typeof chunk;
+  } catch {
+    return typeof chunk; // one that throws when it is looked at
+  }
+}
+
+/** The engine's own fields of a view, whatever its class says. */
+const FIELDS = /** @type {const} */ (['buffer', 'byteOffset', 'byteLength']);
+const OF_ARRAYS = FIELDS.map(name => getterOf(Object.getPrototypeOf(Uint8Array.prototype), name));
+const OF_DATA_VIEWS = FIELDS.map(name => getterOf(DataView.prototype, name));
+
+/** @param {ArrayBufferView} view  of any realm */
+function viewOf(view) {
+  const isArray = OF_TAG.call(view) !== undefined;
+  const [buffer, offset, length] = (isArray ? OF_ARRAYS : OF_DATA_VIEWS).map(field => field.call(view));
+  return new Uint8Array(buffer, offset, length);
 }
 
 /**
@@ -33,12 +69,19 @@ function unlessShrunk(bytes) {
 }
 
 /**
+ * Of any realm, and not what calls itself one.
+ *
  * @param {unknown} value
  * @returns {value is ArrayBufferLike}
  */
 export function isBuffer(value) {
-  const name = Object.prototype.toString.call(value);
-  return name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
+  return OF_BUFFERS.some(length => {
+    try {
+      return length.call(value) !== undefined;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /**

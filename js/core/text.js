@@ -38,4 +38,4 @@ export function textOf(value) {
  *
  * @param {string | URL} address
  */
-export const placeOf = address => shown(String(address).replace(/[?#].*/s, ''), 200);
+export const placeOf = address => shown(textOf(address).replace(/[?#].*/s, ''), 200);

@@ -3,8 +3,9 @@ import { DISPOSE } from '../core/disposal.js';
 import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
 import { isAdmissionError, misuse } from '../core/errors.js';
-import { callback, checkOptions } from '../core/options.js';
-import { Header } from './header.js';
+import { callback, checkOptions, signal as signalIn } from '../core/options.js';
+import { shown } from '../core/text.js';
+import { Header, guestIn } from './header.js';
 import { checkGroup } from './group.js';
 import { Model } from './model.js';
 import { ADMISSION_OPTIONS, VALUE_BYTES, limitId, limitValue, settingsOf } from './settings.js';
@@ -71,7 +72,7 @@ export class Admission {
   constructor(guest, options) {
     const { onHeader, ...admission } = checkOptions(options, STEPWISE);
     const { sink, length, digests, expected, evidence, limits, profile } = settingsOf(admission);
-    this.#guest = guest;
+    this.#guest = guestIn(guest);
     this.#onHeader = onHeader;
     this.#handle = guest.begin(length, sink);
     try {
@@ -151,7 +152,7 @@ export class Admission {
    */
   step(fill) {
     this.#refuseWriting();
-    return this.#step(fill);
+    return this.#step(/** @type {Fill} */ (callback(fill, 'fill', () => {})));
   }
 
   /** @param {Fill} fill */
@@ -162,7 +163,7 @@ export class Admission {
     const room = window.length;
     const count = fill(window, this.#position);
     if (!Number.isInteger(count) || count < 0 || count > room) {
-      throw misuse(`fill must answer at once how many bytes it wrote: 0 to ${room}, found ${String(count)}`);
+      throw misuse(`fill must answer at once how many bytes it wrote: 0 to ${room}, found ${shown(count)}`);
     }
     if (count === 0) return 0;
 
@@ -189,6 +190,7 @@ export class Admission {
     /** @type {Promise<void>} */ let written;
     try {
       if (this.#asking) throw misuse('onHeader cannot write: its answer is waited for', { code: 'state' });
+      checkSignal(signal);
       const chunk = asBytes(bytes);
       const size = chunk.byteLength; // now: a chunk that is detached while it waits would have none
       const write = () => this.#write(chunk, size, signal);
@@ -227,6 +229,7 @@ export class Admission {
    * @param {AbortSignal} [signal]
    */
   async decide(signal) {
+    checkSignal(signal);
     if (this.#state !== 'header_ready' || !this.#onHeader) return;
     const ask = this.#onHeader;
     this.#onHeader = undefined;
@@ -344,6 +347,9 @@ export class Admission {
     }
   }
 }
+
+/** @param {unknown} signal */
+const checkSignal = signal => void checkOptions({ signal }, { signal: signalIn });
 
 /**
  * @param {Uint8Array} bytes  of any length

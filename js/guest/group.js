@@ -1,3 +1,5 @@
+import { asBytes } from '../core/pieces.js';
+
 /**
  * Lends a group, fills it and asks whether it is that group, all at once.
  *
@@ -8,9 +10,10 @@
  * @returns {boolean}
  */
 export function checkGroup(guest, handle, group, bytes) {
+  const given = asBytes(bytes);
   const room = guest.lendGroup(handle, group);
-  const isAsLong = room.length === bytes.length;
-  if (isAsLong) room.set(bytes);
+  const isAsLong = room.length === given.length;
+  if (isAsLong) room.set(given);
   // Asked in any case: the answer ends the room.
   return guest.checkGroup(handle, group, room.length) && isAsLong;
 }

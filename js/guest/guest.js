@@ -3,8 +3,8 @@ import { isAdmissionError, messageOf, misuse } from '../core/errors.js';
 import { shown } from '../core/text.js';
 import { refusal, trapped } from './answer.js';
 import { V1_EXPORTS, V2_EXPORTS } from './exports.js';
-import { long, wide, word } from './numbers.js';
-import { SINKS } from './settings.js';
+import { digestWords, long, word } from './numbers.js';
+import { sinkId } from './settings.js';
 
 /** @typedef {import('./report.js').Report} Report */
 /** @typedef {import('./exports.js').V1Exports} V1Exports */
@@ -27,7 +27,7 @@ export class Guest {
   /** @param {WebAssembly.Exports} exports  of a module of ABI v1, or v1 and v2 */
   constructor(exports) {
     this.#exports = /** @type {any} */ (exports);
-    if (!(exports.memory instanceof WebAssembly.Memory)) throw notAGuest('it exports no memory');
+    if (!(exports?.memory instanceof WebAssembly.Memory)) throw notAGuest('it exports no memory');
     const version = exports.abi_version;
     if (typeof version === 'function') this.abi = version() >>> 16;
     if (this.abi > 2) throw notAGuest(`its ABI is version ${this.abi}, this package knows 1 and 2`);
@@ -66,8 +66,7 @@ export class Guest {
    * @returns {number} handle
    */
   begin(length, sink) {
-    if (!Object.hasOwn(SINKS, sink)) throw misuse(`sink must be 'verify' or 'resident', found ${shown(sink)}`);
-    return this.#call('begin', length === undefined ? -1n : long('begin', length), SINKS[sink]);
+    return this.#call('begin', length === undefined ? -1n : long('begin', length), sinkId(sink));
   }
 
   /**
@@ -96,7 +95,7 @@ export class Guest {
    * @returns {number} state
    */
   expectDigest(handle, algorithm, words) {
-    return this.#call('expect_digest', handle, algorithm, ...words.map(wide));
+    return this.#call('expect_digest', handle, algorithm, ...digestWords(words));
   }
 
   /**
@@ -251,7 +250,7 @@ export class Guest {
    * @returns {number | bigint} a bigint where the export answers 64 bits
    */
   call(name, ...args) {
-    const call = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this.#exports))[name];
+    const call = typeof name === 'string' && /** @type {Record<string, any>} */ (this.#exports)[name];
     if (typeof call !== 'function') throw misuse(`this guest exports no function ${shown(name)}`, { code: 'guest' });
     for (const arg of args) {
       if (typeof arg !== 'number' && typeof arg !== 'bigint') {

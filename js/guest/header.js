@@ -1,5 +1,6 @@
 import { DISPOSE } from '../core/disposal.js';
 import { misuse } from '../core/errors.js';
+import { shown } from '../core/text.js';
 
 /** @typedef {import('./guest.js').Guest} Guest */
 /** @typedef {import('./report.js').Report} Report */
@@ -22,7 +23,7 @@ export class Header {
    * @param {number} handle  of a session whose header is ready
    */
   constructor(guest, handle) {
-    this.#guest = guest;
+    this.#guest = guestIn(guest);
     this.#handle = handle;
   }
 
@@ -63,6 +64,20 @@ export class Header {
   [DISPOSE]() {
     this.release();
   }
+}
+
+/**
+ * Another copy of this package may have made it.
+ *
+ * @param {Guest} value
+ */
+export function guestIn(value) {
+  try {
+    if (typeof value.begin === 'function' && typeof value.pushChunk === 'function') return value;
+  } catch {
+    // Nothing, or a proxy that was revoked.
+  }
+  throw misuse(`this is no guest: ${shown(value)}`, { path: 'guest', found: shown(value) });
 }
 
 /**

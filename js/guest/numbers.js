@@ -23,8 +23,9 @@ export function long(call, value) {
   throw misuse(`${call} takes whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}, found ${shown(value)}`);
 }
 
-/** @param {bigint} value */
-export function wide(value) {
-  if (typeof value === 'bigint' && BigInt.asUintN(64, value) === value) return value;
-  throw misuse(`expect_digest takes words of 64 bits, found ${shown(value)}`);
+/** @param {readonly bigint[]} words  of a digest */
+export function digestWords(words) {
+  const isWord = (/** @type {unknown} */ value) => typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
+  if (Array.isArray(words) && words.length === 4 && words.every(isWord)) return words;
+  throw misuse(`expect_digest takes four words of 64 bits, found ${shown(words)}`);
 }

@@ -83,7 +83,7 @@ const LEVELS = { report: 1, refuse: 2 };
 
 /** @type {Readonly<Record<keyof AdmissionOptions, import('../core/options.js').Check>>} */
 export const ADMISSION_OPTIONS = {
-  sink: value => (numbered(SINKS, value, 'sink'), value),
+  sink: value => (sinkId(value), value),
   length: whole(1),
   sha256: digest,
   blake3: digest,
@@ -161,6 +161,12 @@ function evidenceIn(value, name) {
     path: name,
   });
 }
+
+/**
+ * @param {unknown} name
+ * @returns {number}
+ */
+export const sinkId = name => numbered(SINKS, name, 'sink');
 
 /**
  * @param {unknown} name

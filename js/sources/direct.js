@@ -1,4 +1,5 @@
 import { messageOf, sourceFault } from '../core/errors.js';
+import { shown } from '../core/text.js';
 
 /** @typedef {import('./source.js').Source} Source */
 
@@ -31,11 +32,14 @@ export class DirectSource {
    * @param {number} offset
    */
   readSync(target, offset) {
+    let count;
     try {
-      return this.#readAt(target, offset);
+      count = this.#readAt(target, offset);
     } catch (cause) {
       throw sourceFault(`the file could not be read: ${messageOf(cause)}`, { offset, cause });
     }
+    if (Number.isInteger(count) && count >= 0 && count <= target.length) return count;
+    throw sourceFault(`the file answered ${shown(count)} to a read of ${target.length} bytes`, { offset });
   }
 
   /** @param {number} most */

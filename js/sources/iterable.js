@@ -21,7 +21,8 @@ export class IterableSource {
   /** @param {Chunks} chunks */
   constructor(chunks) {
     this.#chunks = chunks;
-    this.#iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+    const { [Symbol.asyncIterator]: later } = /** @type {Partial<AsyncIterable<unknown>>} */ (chunks);
+    this.#iterator = later ? later.call(chunks) : /** @type {Iterable<unknown>} */ (chunks)[Symbol.iterator]();
   }
 
   /**
@@ -45,9 +46,11 @@ export class IterableSource {
     if (this.#isDone) return;
     this.#isDone = true;
     // A Node stream that is being read hears `destroy` only; a generator hears `return` after its current step.
-    const destroy = /** @type {{ destroy?: unknown }} */ (this.#chunks).destroy;
     const isReading = this.#isReading;
-    await patiently(() => typeof destroy === 'function' && void destroy.call(this.#chunks));
+    await patiently(() => {
+      const { destroy } = /** @type {{ destroy?: unknown }} */ (this.#chunks);
+      if (typeof destroy === 'function') destroy.call(this.#chunks);
+    });
     await patiently(() => {
       const returned = Promise.resolve(this.#iterator.return?.());
       returned.catch(() => {});

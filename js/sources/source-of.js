@@ -1,6 +1,6 @@
 // From whatever holds a file to one interface: Source.
 import { isBlob, isBuffer } from '../core/pieces.js';
-import { misuse } from '../core/errors.js';
+import { isAdmissionError, messageOf, misuse, sourceFault } from '../core/errors.js';
 import { blobSource } from './blob.js';
 import { BytesSource } from './bytes.js';
 import { descriptorSource, pathSource } from './file.js';
@@ -62,11 +62,20 @@ export class TakenSource {
  * @returns {(Admissible | PulledSource)[] | undefined} undefined where it is no such list
  */
 export function sourceList(from) {
-  const isList = Array.isArray(from) || Object.prototype.toString.call(from) === '[object FileList]';
-  const list = isList ? Array.from(/** @type {ArrayLike<unknown>} */ (from)) : [];
+  const list = listed(from);
   const [first] = list;
   const isSource = typeof first === 'string' || (typeof first === 'object' && first !== null && !isBytes(first));
   return isSource ? /** @type {Admissible[]} */ (list) : undefined;
+}
+
+/** @param {unknown} from */
+function listed(from) {
+  try {
+    const isList = Array.isArray(from) || Object.prototype.toString.call(from) === '[object FileList]';
+    return isList ? Array.from(/** @type {ArrayLike<unknown>} */ (from)) : [];
+  } catch {
+    return []; // it throws when it is looked at: whoever takes it says so
+  }
 }
 
 /**
@@ -76,9 +85,33 @@ export function sourceList(from) {
  * @param {SourceOptions} [options]
  * @returns {Source}
  */
-export function sourceOf(from, options = {}) {
-  const is = (/** @type {string} */ name) => typeof from === 'object' && from !== null && name in from;
-  const can = (/** @type {string} */ name) => is(name) && typeof (/** @type {any} */ (from)[name]) === 'function';
+export const sourceOf = (from, options = {}) => unlessThrown(() => taken(from, options));
+
+/**
+ * What `take` answers. A source that throws when it is looked at (a getter, a proxy that was revoked) is a fault of the
+ * source.
+ *
+ * @template T
+ * @param {() => T} take
+ * @returns {T}
+ */
+export function unlessThrown(take) {
+  try {
+    return take();
+  } catch (cause) {
+    throw isAdmissionError(cause) ? cause : sourceFault(`this source cannot be taken: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * @param {Admissible | PulledSource | TakenSource} from
+ * @param {SourceOptions} options
+ * @returns {Source}
+ */
+function taken(from, options) {
+  const is = (/** @type {string | symbol} */ name) => typeof from === 'object' && from !== null && name in from;
+  const can = (/** @type {string | symbol} */ name) =>
+    is(name) && typeof (/** @type {any} */ (from)[name]) === 'function';
   const any = /** @type {any} */ (from);
 
   if (from instanceof TakenSource) return from.source;
@@ -93,8 +126,7 @@ export function sourceOf(from, options = {}) {
   if (isListOfFiles(from)) {
     throw misuse(`this is a list of files (${any.length}), not a file: give one of them`, { code: 'unsupported' });
   }
-  if (is(/** @type {any} */ (Symbol.asyncIterator)) || is(/** @type {any} */ (Symbol.iterator)))
-    return new IterableSource(any);
+  if (can(Symbol.asyncIterator) || can(Symbol.iterator)) return new IterableSource(any);
   if (is('fd')) return new LateSource(async () => descriptorSource(any.fd));
   if (is('path')) return new LateSource(() => pathSource(any.path));
   throw misuse(`cannot read a file from this: ${Object.prototype.toString.call(from)}`, { code: 'unsupported' });

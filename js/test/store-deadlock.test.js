@@ -63,6 +63,43 @@ for (const [what, run] of Object.entries(CASES)) {
   });
 }
 
+const laterAgain = async (/** @type {string} */ name) => {
+  await turn();
+  return admitStored(guest, name, file);
+};
+
+/** @template T  A promise of another library's, or of another realm.  @param {Promise<T>} promise */
+const thenable = promise => /** @type {any} */ ({ then: promise.then.bind(promise) });
+
+/** @type {Record<string, (name: string) => import('../index.js').AdmitOptions>} */
+const LATER = {
+  'the write of a tee': name => ({ tee: { write: () => laterAgain(name) } }),
+  'onProgress': name => ({ onProgress: () => laterAgain(name) }),
+  'onProgress, by a thenable': name => ({ onProgress: () => thenable(laterAgain(name)) }),
+};
+
+test('a call that comes again and again may wait for its own name ten seconds, not for ever', async () => {
+  const began = performance.now();
+  await Promise.all(Object.entries(LATER).map(async ([what, options]) => {
+    const fault = await settled(faultOf(admitStored(guest, what, file, options(what))));
+    assert.deepEqual([fault.code, fault.kind, fault.found], ['locked', 'misuse', what], fault.message);
+  }));
+  assert.ok(performance.now() - began < 15_000);
+  assertNothingLeft();
+  // Whoever only takes long, and waits for nobody, is left alone.
+  const tee = { write: () => delay(1000) };
+  const slow = admitStored(guest, 'x', file, { tee });
+  const [first, second] = await Promise.all([slow, admitStored(guest, 'x', file)]);
+  assert.deepEqual([first.found, second.found], [false, true]);
+});
+
+test('a question that is answered by a thenable is a question still', async () => {
+  const onHeader = () => thenable(laterAgain('x'));
+  const fault = await settled(faultOf(admitStored(guest, 'x', file, { onHeader })));
+  assert.equal(fault.code, 'locked', fault.message);
+  assertNothingLeft();
+});
+
 test('the abort of a tee that asks for the name is told so, and holds up nothing', async () => {
   /** @type {any} */ let fault;
   const tee = { write() {}, abort: async () => void (fault = await faultOf(removeStored('x'))) };

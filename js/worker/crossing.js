@@ -2,7 +2,7 @@
 // page; of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer
 // them: a transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream
 // any more, forgets what it failed with, and stays locked for ever when the worker crashes.
-import { sourceOf } from '../sources/source-of.js';
+import { sourceOf, unlessThrown } from '../sources/source-of.js';
 
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('../sources/source.js').Source} Source */
@@ -23,7 +23,14 @@ import { sourceOf } from '../sources/source-of.js';
  * @param {import('../sources/source.js').SourceOptions} options
  * @returns {Packed}
  */
-export function packed(from, options) {
+export const packed = (from, options) => unlessThrown(() => parcelOf(from, options));
+
+/**
+ * @param {Admissible} from
+ * @param {import('../sources/source.js').SourceOptions} options
+ * @returns {Packed}
+ */
+function parcelOf(from, options) {
   if (typeof from === 'string' || from instanceof URL) return { parcel: { native: absolute(from) } };
   if (isA('Blob', from) || isA('FileSystemFileHandle', from)) return { parcel: { native: from } };
   if (isA('Request', from) && from.method === 'GET') return { parcel: { request: partsOf(from) }, signal: from.signal };

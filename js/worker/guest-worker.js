@@ -41,6 +41,7 @@ export class GuestWorker {
 
   /** @param {WorkerLike} worker  that runs worker/entry.js, for this object alone; see `loadGuestWorker` */
   constructor(worker) {
+    checkOptions({ worker: worker ?? null }, { worker: workerIn });
     this.#worker = worker;
     const { port1, port2 } = new MessageChannel();
     this.#line = this.#own(new Line(port1));
@@ -254,7 +255,13 @@ export class GuestWorker {
  */
 
 /** @type {Readonly<Record<keyof WorkerOptions, import('../core/options.js').Check>>} */
-const WORKER_OPTIONS = { guest: value => value, worker: object('postMessage') };
+const WORKER_OPTIONS = { guest: value => value, worker: workerIn };
+
+/** @type {import('../core/options.js').Check} */
+function workerIn(value, name, refuse) {
+  for (const method of ['postMessage', 'terminate', 'addEventListener']) object(method)(value, name, refuse);
+  return value;
+}
 
 /**
  * Starts a worker and loads the guest in it. Both may come from another origin, if it allows that (CORS). Where the

@@ -220,7 +220,7 @@ function sourceAnswers(sources, line, asking) {
       return { length: source?.length, total: source?.total };
     },
     async sourceRead(index, most, buffer) {
-      const bytes = await asking.ask('moment', () => sources[index]?.read(most));
+      const bytes = await asking.during(() => sources[index]?.read(most));
       if (!bytes) return null;
       const copy = new Uint8Array(
         buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length),

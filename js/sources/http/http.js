@@ -1,6 +1,7 @@
 // A file over HTTP: what the server says is judged early, and a broken download goes on where it stood.
 import { follow } from '../../core/waiting.js';
 import { isAdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
+import { signal as checkSignal } from '../../core/options.js';
 import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
 import { bodyOf } from './body.js';
 import { isSameFile, placeOf } from './earlier.js';
@@ -70,6 +71,8 @@ export class HttpSource {
     this.#response = isResponse(from) ? from : undefined;
     this.#isGiven = this.#response !== undefined;
     this.#request = isResponse(from) ? requestOf(from) : isRequest(from) ? from : requestTo(from);
+    const own = this.#request?.signal ?? undefined;
+    if (own) checkSignal(own, 'signal of a request', () => {});
     this.#digestRequired = Boolean(sha256 ?? blake3);
     this.#tries = new Tries(options);
     // A Response that was made by hand comes over no line: whoever makes it may take any time.
@@ -77,7 +80,7 @@ export class HttpSource {
     if (this.#response?.bodyUsed) throw sourceFault('the body of this response was read already', { code: 'locked' });
     // Whoever gives a Response gives its body: it is ours from here on.
     if (this.#response) this.#body = bodyOf(this.#response);
-    const signals = [signal, this.#request?.signal].map(each => follow(this.#aborted, each));
+    const signals = [signal, own].map(each => follow(this.#aborted, each));
     this.#unhear = [...signals, follow(this.#over, this.#aborted.signal)];
   }
 
