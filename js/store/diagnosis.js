@@ -1,11 +1,16 @@
 // Why a stored file was not admitted a second time: the disk, another tab, or the options of this call.
+import { admitFile } from '../admit/file.js';
 import { Asking } from '../core/asking.js';
 import { AdmissionError, DETAILS, isAdmissionError, messageOf, picked } from '../core/errors.js';
-import { ALGORITHMS } from '../guest/settings.js';
+import { Admission } from '../guest/admission.js';
+import { ALGORITHMS, HIGHEST_LIMITS } from '../guest/settings.js';
 import { orFault } from './fault.js';
+import { damagedGroups, isPassing, mend, promoteMended } from './healing.js';
 import { lookedThrough } from './judged-anew.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../guest/model.js').Model} Model */
+/** @typedef {import('../sources/http/file-parts.js').FileParts} FileParts */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('./stored-file.js').StoredFile} StoredFile */
 
@@ -29,39 +34,99 @@ export async function owned(files, signal = new AbortController().signal, work, 
 }
 
 /**
- * What to tell of a stored file that was found, and then was not admitted. One that is damaged is deleted.
- *
- * @param {import('../guest/guest.js').Guest} guest
- * @param {StoredFile} files
- * @param {Stored} found
- * @param {AbortSignal | undefined} signal
- * @param {unknown} error  of its admission
- * @returns {Promise<unknown>} the error to throw
+ * @typedef {object} Case  A stored file that was found, and then was not admitted.
+ * @property {import('../guest/guest.js').Guest} guest
+ * @property {StoredFile} files
+ * @property {Stored} found
+ * @property {Uint8Array} [evidence]  of the file that was stored
+ * @property {AbortSignal} [signal]
+ * @property {FileParts} [parts]      from where damaged groups can be fetched
+ * @property {(mended: FileSystemFileHandle) => Promise<Model>} [again]  admits it as the caller wants it; missing where
+ *   somebody has seen bytes of the damaged one
  */
-export async function diagnosed(guest, files, found, signal, error) {
+
+/**
+ * A file that is damaged is mended, or else deleted; whatever else there is to tell is thrown.
+ *
+ * @param {Case} about
+ * @param {unknown} error  of its admission
+ * @returns {Promise<Model>} of the mended file
+ */
+export async function remedied(about, error) {
+  const { files, found, signal } = about;
   const isTelling = isAdmissionError(error) && ['rejected', 'source'].includes(error.kind);
-  if (!isTelling) return error;
+  if (!isTelling) throw error;
   const isReplaced = async () => !isSame(await orFault(files.name, 'looked up', () => files.lookup()), found);
   // Whoever replaced it meanwhile has the name, perhaps for as long as a download takes: that is not waited for.
-  if (await isReplaced()) return replaced(files, error);
-  if (error.kind === 'source') return error;
+  if (await isReplaced()) throw replaced(files, error);
+  if (error.kind === 'source') throw error;
   // It may be the options, a callback or a tee that rejected the file.
-  const judged = await lookedThrough(guest, found.file, signal).then(seen => ({ seen }), fault => ({ fault }));
-  if (await isReplaced()) return replaced(files, error);
-  if ('fault' in judged) return judged.fault;
-  const { seen } = judged;
-  const agreed = seen?.length === found.length ? NAMES.filter(name => seen.digests[name] === found.digests[name]) : [];
+  const judged = await judge(about).then(verdict => ({ verdict }), fault => ({ fault }));
+  if (await isReplaced()) throw replaced(files, error);
+  if ('fault' in judged) throw judged.fault;
+  const { verdict } = judged;
+  if (verdict.isSound) throw (await another(files, found, signal, error)) ?? error;
+  // What is thrown in there is not always a fault of the store.
+  const end = await owned(files, signal, () => treated(about, verdict, error).then(
+    model => ({ model }), fault => ({ fault })));
+  if ('fault' in end) throw end.fault;
+  return end.model;
+}
+
+/**
+ * @typedef {object} Verdict
+ * @property {boolean} isSound       it is what was stored
+ * @property {number[]} damaged      groups, where there is evidence
+ * @property {Stored['digests']} [digests]  of a file that agrees with one of its record's, and not with all
+ */
+
+/**
+ * @param {Case} about
+ * @returns {Promise<Verdict>}
+ */
+async function judge({ guest, files, found, evidence, signal }) {
+  if (evidence) {
+    const damaged = await orFault(files.name, 'read', () => damagedGroups({ guest, files, found, evidence, signal }));
+    return { isSound: damaged.length === 0, damaged };
+  }
+  const seen = await lookedThrough(guest, found.file, signal);
+  if (seen?.length !== found.length) return { isSound: false, damaged: [] };
   const recorded = NAMES.filter(name => found.digests[name] !== undefined);
-  if (seen && agreed.length === recorded.length) return (await another(files, found, signal, error)) ?? error;
-  return owned(files, signal, async () => {
-    if (!isSame(await files.lookup(), found)) return replaced(files, error);
-    if (seen && agreed.length > 0) {
-      await files.record({ ...found, digests: seen.digests });
-      return retry('changed', `the record of ${files.name} was damaged, and is written anew`, error);
+  const agreed = recorded.filter(name => seen.digests[name] === found.digests[name]);
+  const isSound = agreed.length === recorded.length;
+  return { isSound, damaged: [], digests: agreed.length > 0 ? seen.digests : undefined };
+}
+
+/**
+ * @param {Case} about
+ * @param {Verdict} verdict
+ * @param {AdmissionError} error
+ * @returns {Promise<Model>}
+ */
+async function treated(about, { damaged, digests }, error) {
+  const { guest, files, found, evidence, parts, signal, again } = about;
+  if (!isSame(await files.lookup(), found)) throw replaced(files, error);
+  if (digests) {
+    await files.record({ ...found, digests });
+    throw retry('changed', `the record of ${files.name} was damaged, and is written anew`, error);
+  }
+  /** @type {unknown} */ let cause = error;
+  if (parts && evidence) {
+    const patient = { guest, files, found, evidence, signal };
+    const fault = await mend(patient, damaged, parts).catch(fault => ({ fault }));
+    if (!fault) {
+      const model = await promoteMended(patient, again ?? (file => admitFile(Admission, guest, file, {
+        ...requiredOf(found), limits: HIGHEST_LIMITS, signal,
+      })));
+      if (again) return model;
+      model.release();
+      throw retry('damaged', `the stored file ${files.name} was damaged, and is mended`, error);
     }
-    await files.clear({ keepsPin: true });
-    return retry('damaged', `the stored file ${files.name} was damaged, and is deleted: ${messageOf(error)}`, error);
-  });
+    cause = fault.fault;
+    if (isPassing(cause)) throw isAdmissionError(cause) ? notNow(files, cause) : cause;
+  }
+  await files.clear({ keepsPin: true });
+  throw retry('damaged', `the stored file ${files.name} was damaged, and is deleted: ${messageOf(cause)}`, error);
 }
 
 const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.keys(ALGORITHMS));
@@ -102,6 +167,15 @@ async function another(files, found, signal, error) {
  */
 const retry = (code, message, cause) =>
   new AdmissionError(message, { ...picked(cause, DETAILS.place), code, kind: 'retry', cause });
+
+/**
+ * @param {StoredFile} files
+ * @param {AdmissionError} cause
+ */
+const notNow = (files, cause) =>
+  new AdmissionError(`the stored file ${files.name} is damaged, and cannot be mended now: ${messageOf(cause)}`, {
+    ...picked(cause, DETAILS.all), cause,
+  });
 
 /**
  * @param {StoredFile} files

@@ -74,11 +74,6 @@ export class KeptPart {
     return { offset: this.bytes, length, total, identity, isRequired: this.isRequired(required) };
   }
 
-  /** Of the file that is coming. */
-  get identity() {
-    return this.#begun.identity;
-  }
-
   /** The values of what is kept. */
   get values() {
     return this.#values;

@@ -7,11 +7,10 @@ import { sealed, unsealed } from './seal.js';
  * @property {import('../guest/report.js').Digests} digests  that the guest gave when it admitted the file
  * @property {string} [id]          a new one each time that something is stored
  * @property {number} [storedAt]    in milliseconds since 1970; version 0.2.0 did not write it
- * @property {import('../sources/http/earlier.js').Identity} [identity]  of the file on the server that it came from
  */
 
 /** Bytes of a record: one that is written over another leaves nothing of it, and needs no room. */
-const SIZE = 4096;
+const SIZE = 1024;
 /** What version 0.2.0 wrote, without a check. Any other member is one that a disk spoilt. */
 const UNCHECKED = ['length', 'digests', 'id'];
 
@@ -19,14 +18,9 @@ const UNCHECKED = ['length', 'digests', 'id'];
  * @param {Known} known
  * @returns {Promise<Uint8Array>}
  */
-export async function recordOf({ length, digests, id, storedAt, identity }) {
-  const known = { length, digests, id, storedAt };
-  const texts = [await sealed({ ...known, identity }), await sealed(known)];
-  // Names of a server's may be of any length: without them a damaged file is asked for without a condition.
-  const text = texts.map(text => new TextEncoder().encode(text)).find(({ length }) => length <= SIZE);
-  const record = new Uint8Array(SIZE).fill(0x20);
-  record.set(text ?? []);
-  return record;
+export async function recordOf({ length, digests, id, storedAt }) {
+  const text = (await sealed({ length, digests, id, storedAt })).padEnd(SIZE);
+  return new TextEncoder().encode(text);
 }
 
 /**

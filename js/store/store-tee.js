@@ -140,9 +140,8 @@ export class OpfsTee {
     return this.#unlessFailed(async () => {
       await this.#part?.finish();
       this.#part = undefined;
-      const { part, evidence } = this.#keeper ?? {};
-      const known = { length: length ?? this.#position, digests: digests ?? {}, identity: part?.identity };
-      await this.#files?.promote(known, evidence);
+      const known = { length: length ?? this.#position, digests: digests ?? {} };
+      await this.#files?.promote(known, this.#keeper?.evidence);
       // Else `abort` waits for its turn, and deletes it.
       if (!this.#over.signal.aborted) this.#giveUp();
     });

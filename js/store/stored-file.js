@@ -158,6 +158,11 @@ export class StoredFile {
     return (await this.#existing(this.#name + suffix))?.getFile().catch(unlessMissing);
   }
 
+  /** `NAME.part`, which is there. */
+  partHandle() {
+    return this.#directory.getFileHandle(this.#name + PART);
+  }
+
   /** @returns {Promise<number>} of `NAME.part`; 0 where there is none */
   async partSize() {
     return (await this.snapshot(PART))?.size ?? 0;
@@ -194,7 +199,7 @@ export class StoredFile {
    * @param {Uint8Array} [evidence]
    */
   async promote(known, evidence) {
-    const part = await this.#directory.getFileHandle(this.#name + PART);
+    const part = await this.partHandle();
     const { size } = await part.getFile();
     const { length } = known;
     if (size !== length) throw new Error(`${this.#name + PART} has ${size} bytes, the admitted file ${length}`);

@@ -7,6 +7,7 @@ import { checkOptions, oneOf, readOptions, signal } from '../core/options.js';
 import { patiently } from '../core/waiting.js';
 import { Admission } from '../guest/admission.js';
 import { ALGORITHMS } from '../guest/settings.js';
+import { filePartsOf } from '../sources/http/file-parts.js';
 import { sourceOf } from '../sources/source-of.js';
 import { owned } from './diagnosis.js';
 import { isStoreFault, orFault } from './fault.js';
@@ -103,8 +104,9 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   if (storing) return { model: withStore(await storing.admit(source, admission, tee), tee.fault), found: false };
   if (!found) throw new Error('neither found nor to be stored');
 
+  const parts = filePartsOf(source, admission);
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
-  const model = await admitFound(guest, await tee.files, found, admission, Session);
+  const model = await admitFound(guest, await tee.files, found, admission, { Session, parts });
   return { model: withStore(model), found: true };
 }
 

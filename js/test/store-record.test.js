@@ -36,7 +36,7 @@ test('whatever byte of a record is flipped: the file is judged anew and found, i
   const first = await stored(file);
   const record = bytes('m.gguf.digests').slice();
   const text = new TextDecoder().decode(record).trimEnd();
-  assert.ok(text.length > 250 && record.length === 4096);
+  assert.ok(text.length > 250 && record.length === 1024);
   for (let at = 0; at < record.length; at += at < text.length ? 1 : 299) {
     const spoilt = record.slice();
     spoilt[at] ^= 1 << at % 8;

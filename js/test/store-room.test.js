@@ -12,7 +12,7 @@ import { observed, recorder } from './support/streams.js';
 const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 3 * MIB }, { bytes: MIB }] });
 /** Beside a file of one group: its record, its evidence and its last use. */
-const BESIDE = 4096 + 32 + 128;
+const BESIDE = 1024 + 32 + 128;
 
 /** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
 afterEach(async () => {

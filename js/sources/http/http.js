@@ -9,7 +9,7 @@ import { contentLength, contentRange, isEncoded, retryAfter } from './headers.js
 import { Line, Silence, drop, isNetworkFault } from './line.js';
 import { isRequest, isResponse, requestOf, requestTo } from './request.js';
 import { judgedRest } from './rest.js';
-import { Tries } from './tries.js';
+import { STALL_TIMEOUT, Tries } from './tries.js';
 import { versionOf } from './version.js';
 import { shown } from '../../core/text.js';
 
@@ -18,8 +18,6 @@ import { shown } from '../../core/text.js';
 /** @typedef {import('./rest.js').Broken} Broken */
 /** @typedef {import('./earlier.js').Earlier} Earlier */
 
-/** How long a server may be silent, in milliseconds. */
-const STALL_TIMEOUT = 30_000;
 /**
  * Most bytes that a read waits for where the download cannot go on. A read hands out nothing before it has all that it
  * waits for: of a line that slows down all at once it would look like silence, and nothing could be done about it.

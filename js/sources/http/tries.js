@@ -1,6 +1,8 @@
-// How often a download is tried again.
+// How long a download waits for its server, and how often it is tried again.
 import { sleep } from '../../core/waiting.js';
 
+/** How long a server may be silent, in milliseconds. */
+export const STALL_TIMEOUT = 30_000;
 const RETRIES = 3;
 const RETRY_DELAY = 500;
 /** A wait grows up to this one, in milliseconds, and a server that asks for a longer one is not waited for. */

@@ -40,7 +40,8 @@ export async function serve(file, ...manners) {
     const headers = { etag: '"one"', 'content-type': 'application/octet-stream', ...manner.headers };
     let status = manner.status ?? 200;
     let start = 0;
-    const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
+    let end = body.length;
+    const from = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const condition = ifRange ? request.headers['if-range'] : undefined;
     if (
       range &&
@@ -50,12 +51,13 @@ export async function serve(file, ...manners) {
     ) {
       start = Math.max(0, Number(from[1]) - overlap);
       status = start < body.length ? 206 : 416;
+      if (from[2]) end = Math.min(Number(from[2]) + 1, end);
       Object.assign(headers, {
-        'content-range': status === 206 ? `bytes ${start}-${body.length - 1}/${body.length}` : `bytes */${body.length}`,
+        'content-range': status === 206 ? `bytes ${start}-${end - 1}/${body.length}` : `bytes */${body.length}`,
         ...manner.headers,
       });
     }
-    const all = status === 416 ? new Uint8Array(0) : body.subarray(start);
+    const all = status === 416 ? new Uint8Array(0) : body.subarray(start, end);
     const part = all.subarray(0, breakAfter ?? endAfter);
     sent += part.length;
     const whole = { ...(endAfter === undefined && { 'content-length': String(all.length) }), ...headers };
