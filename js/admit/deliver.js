@@ -154,7 +154,7 @@ async function carryInChunks(source, intake, signal, tees, progress) {
   const bytes = await reading;
   if (!bytes) return false;
   // Whoever made the chunk may change it while it is judged, and before the tees have it.
-  const own = tees.isEmpty ? bytes : tees.kept(bytes);
+  const own = tees.isEmpty || source.isPrivate ? bytes : tees.kept(bytes);
   const isTaken = await intake.write(/** @type {Uint8Array<ArrayBuffer>} */ (own), signal);
   if (isTaken === false) return true;
   if (tees.areWaiting && intake.state !== 'open') await progress.pausedFor(() => opened(intake, tees, signal));

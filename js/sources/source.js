@@ -10,6 +10,7 @@
  * @property {() => Promise<void>} [open]  what has to be waited for before the first read
  * @property {(most: number) => Promise<Uint8Array | null>} read
  *   The next bytes, 1 to `most` of them, good until the next call; null at the end.
+ * @property {boolean} [isPrivate]  whether nobody else can reach the bytes that were read last: they need no copy
  * @property {(target: Uint8Array, offset: number) => number} [readSync]
  *   Reads straight into `target`; 0 at the end. A source that has it needs no buffer of its own.
  * @property {(reason?: unknown) => Promise<void>} close

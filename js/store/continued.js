@@ -47,6 +47,11 @@ export class ContinuedSource {
     return this.#inner.signal;
   }
 
+  /** What was kept lies in a buffer of its own. */
+  get isPrivate() {
+    return !this.#isPast;
+  }
+
   async open() {
     if (this.#kept.bytes > 0) this.#inner.goOnFrom?.(this.#kept.earlier);
     await this.#inner.open?.();

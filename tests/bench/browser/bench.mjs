@@ -11,6 +11,7 @@ import { median, printTable } from '../measure.mjs';
 import { COLUMNS, alternate, middleHalf, row } from './pairs.mjs';
 import { Renderer } from './renderer.mjs';
 import { measureSearch } from './search.mjs';
+import { measureOpened } from './opened.mjs';
 import { makeSparse } from './sparse.mjs';
 import { measureStore } from './store.mjs';
 
@@ -48,6 +49,9 @@ try {
   }
   const storePage = script(path('tests/bench/browser/pages/store.js'));
   results.store = await measureStore({ browser, server, page, script: storePage, real: REAL, rounds: ROUNDS });
+  const worker = script(path('tests/bench/browser/pages/opened.js'));
+  const count = quick ? 256 : 1536;
+  results.opened = await measureOpened({ browser, server, page, worker, rounds: ROUNDS, count });
 } finally {
   await browser.close();
   await server.close();
