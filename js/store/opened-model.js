@@ -17,6 +17,8 @@ import { GROUP } from './journal.js';
 
 /** Groups that were proven and are held: tensors that lie beside each other share one. */
 const HELD_GROUPS = 4;
+/** Groups that are read at once: to ask for each costs as much as to read it. One that is held holds them all. */
+const READ_GROUPS = 8;
 
 /**
  * A stored model of which the guest holds the header only. A tensor is read from the disk when it is asked for, and
@@ -81,11 +83,11 @@ export class OpenedModel extends Header {
     const { offset, bytes } = tensors[index];
     const { start, end } = rangeIn(range, bytes);
     const tensor = new Uint8Array(end - start);
-    for (let at = offset + start; at < offset + end; at = (Math.floor(at / GROUP) + 1) * GROUP) {
-      const group = await this.#group(Math.floor(at / GROUP), `tensors[${index}]`);
-      const most = offset + end - at;
-      tensor.set(group.subarray(at % GROUP, (at % GROUP) + most), at - offset - start);
-    }
+    const [from, to] = [offset + start, offset + end];
+    await this.#eachGroup(from, to, `tensors[${index}]`, (bytes, at) => {
+      const part = bytes.subarray(Math.max(from - at, 0), to - at);
+      tensor.set(part, Math.max(at - from, 0));
+    });
     return tensor;
   }
 
@@ -112,19 +114,43 @@ export class OpenedModel extends Header {
   }
 
   /**
-   * @param {number} index
+   * @param {number} from
+   * @param {number} to
    * @param {string} path  for whose sake
+   * @param {(bytes: Uint8Array, at: number) => void} take  a group that is proven, and where it begins
    */
-  async #group(index, path) {
-    const held = this.#groups.get(index);
-    const group = held ?? (await provenGroup(this.#file, index, bytes => this.checkGroup(index, bytes), path));
+  async #eachGroup(from, to, path, take) {
+    const end = to > from ? Math.ceil(to / GROUP) : 0;
+    for (let next = Math.floor(from / GROUP); next < end; ) {
+      const held = this.#groups.get(next);
+      if (held) {
+        take(held, next * GROUP);
+        this.#hold(next++, held);
+        continue;
+      }
+      let count = 1;
+      while (count < READ_GROUPS && next + count < end && !this.#groups.has(next + count)) count++;
+      const all = await groupsOf(this.#file, next, count, path);
+      for (const first = next; next < first + count; next++) {
+        const bytes = all.subarray((next - first) * GROUP, (next - first + 1) * GROUP);
+        if (!this.checkGroup(next, bytes)) throw damaged(next, path);
+        take(bytes, next * GROUP);
+        this.#hold(next, bytes);
+      }
+    }
+  }
+
+  /**
+   * @param {number} index
+   * @param {Uint8Array} group
+   */
+  #hold(index, group) {
     this.#groups.delete(index);
     this.#groups.set(index, group);
     for (const oldest of this.#groups.keys()) {
       if (this.#groups.size <= HELD_GROUPS) break;
       this.#groups.delete(oldest);
     }
-    return group;
   }
 }
 
@@ -139,20 +165,36 @@ const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.
  * @param {string} [path]  of what it is read for
  */
 export async function provenGroup(file, index, isGood, path) {
+  const bytes = await groupsOf(file, index, 1, path);
+  if (isGood(bytes)) return bytes;
+  throw damaged(index, path);
+}
+
+/**
+ * @param {Blob} file
+ * @param {number} index
+ * @param {number} count
+ * @param {string} [path]
+ */
+async function groupsOf(file, index, count, path) {
   const offset = index * GROUP;
-  /** @type {Uint8Array} */ let bytes;
   try {
-    bytes = new Uint8Array(await file.slice(offset, offset + GROUP).arrayBuffer());
+    return new Uint8Array(await file.slice(offset, offset + count * GROUP).arrayBuffer());
   } catch (cause) {
     throw new AdmissionError(`the stored file could not be read at byte ${offset}`, {
       code: 'store', kind: 'source', offset, path, cause,
     });
   }
-  if (isGood(bytes)) return bytes;
-  throw new AdmissionError(`the stored file is damaged in the MiB from byte ${offset} on`, {
-    code: 'damaged', kind: 'source', offset, path,
-  });
 }
+
+/**
+ * @param {number} index
+ * @param {string} [path]
+ */
+const damaged = (index, path) =>
+  new AdmissionError(`the stored file is damaged in the MiB from byte ${index * GROUP} on`, {
+    code: 'damaged', kind: 'source', offset: index * GROUP, path,
+  });
 
 /**
  * @param {TensorRange | undefined} range
