@@ -7,6 +7,7 @@ import { madeFile, realFile } from './file.mjs';
 import { BLAKE3, EVIDENCE, Guest, NONE, SHA256 } from './guest.mjs';
 import { median, printTable, ratio, seconds } from './measure.mjs';
 import { plot } from './plot.mjs';
+import { REAL_HEADER, comparisons, memoryOfSet } from './set.mjs';
 
 const root = new URL('../../', import.meta.url);
 const quick = process.argv.includes('--quick');
@@ -15,8 +16,6 @@ const PAIRS = quick ? 3 : 15;
 const GIB = 2 ** 30;
 const REAL = new URL('target/models/gemma-3-270m-q4_k_m.gguf', root);
 const VOCABULARY = new URL('target/models/vocab/ggml-vocab-gemma-4.gguf', root);
-/** Where the real model's data starts: all before is header. */
-const REAL_HEADER = 6_525_112;
 
 const guest = new Guest();
 const results = { ratios: [], sizes: [], streams: [], windows: [], finish: [] };
@@ -139,7 +138,9 @@ function compareAll() {
         () => guest.v2(real, { sink: 'resident' }),
         () => guest.v2(real),
       ),
+      ...comparisons(guest, real).map(row => compare(...row)),
     );
+    results.setMemory = memoryOfSet(real);
   } else {
     console.log('the real model is not here (cargo xtask model): its rows are left out\n');
   }

@@ -9,10 +9,13 @@
 
 OUTDIR gets NAME.gguf, `cases.json` (name, file, rule, rules, about, attack, cve, sink, limits,
 expect, expect_unknown) and `reports.jsonl`: for each admitted case the report and all metadata
-values, as the oracle reads them. The output depends on nothing but the arguments.
+values, as the oracle reads them. Beside them `profiles.json` (name, file, about, rules, findings as rule, level,
+path, offset; listed: how many of them a report lists) and `sets.json` (name, rules, about, files, and for each order
+of joining what each file is told: null, or code, offset, path). The output depends on nothing but the arguments.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import sys
@@ -22,12 +25,19 @@ import cases_data  # noqa: F401 - each fills the table
 import cases_good  # noqa: F401
 import cases_large  # noqa: F401
 import cases_metadata  # noqa: F401
+import cases_profile
+import cases_sets
 import cases_start  # noqa: F401
 import cases_tensors  # noqa: F401
+import llama_profile
 import model
 import mutations
 import oracle
+import shard_set
 from case import LARGE, TABLE
+from header import LIMITS, Header
+
+LARGEST_PERMUTED = 4
 
 
 def write_corpus(directory, large=False):
@@ -45,9 +55,42 @@ def write_corpus(directory, large=False):
             report = oracle.judge(case.contents, limits=case.limits, sink=case.sink)
             reports.append({"name": case.name, "report": report,
                             "values": oracle.values(case.contents, limits=case.limits)})
-    _write_lines(directory / "cases.json", ["[", ",\n".join(map(json.dumps, listed)), "]"])
+    _write_list(directory / "cases.json", listed)
     _write_lines(directory / "reports.jsonl", map(json.dumps, reports))
+    _write_list(directory / "profiles.json", _profiles(directory))
+    _write_list(directory / "sets.json", _sets(directory))
     return listed
+
+
+def _profiles(directory):
+    for case in cases_profile.CASES:
+        (directory / f"{case.name}.gguf").write_bytes(case.contents)
+        found = llama_profile.findings(_header(case.contents))
+        yield {"name": case.name, "file": f"{case.name}.gguf", "about": case.about, "rules": [32, *case.rules],
+               "findings": found, "listed": len(llama_profile.listed(found))}
+
+
+def _sets(directory):
+    """The order of the case as it was stated by hand, all others as the oracle has them."""
+    for case in cases_sets.CASES:
+        files = [f"{case.name}-{number}.gguf" for number in range(len(case.files))]
+        for file, contents in zip(files, case.files):
+            (directory / file).write_bytes(contents)
+        stated = list(range(len(files)))
+        orders = [{"order": stated, "joins": case.joins}]
+        headers = [_header(contents) for contents in case.files]
+        if len(files) <= LARGEST_PERMUTED:
+            orders += [{"order": order, "joins": shard_set.joins([headers[place] for place in order])}
+                       for order in map(list, itertools.permutations(stated)) if order != stated]
+        yield {"name": case.name, "rules": case.rules, "about": case.about, "files": files, "orders": orders}
+
+
+def _header(contents):
+    return Header(contents, len(contents), {name: default for name, (default, *_) in LIMITS.items()})
+
+
+def _write_list(path, items):
+    _write_lines(path, ["[", ",\n".join(map(json.dumps, items)), "]"])
 
 
 def _write_lines(path, lines):

@@ -181,6 +181,7 @@ class Header:
         self.at = end
 
     def read_tensor(self, path, names):
+        name_field = self.at
         name = self.identifier(self.limits["name_bytes"], names, f"{path}.name")
         dims_field = self.at
         dimensions = self.u32(f"{path}.dims")
@@ -213,7 +214,8 @@ class Header:
             raise Fault("layout", offset_field, f"{path}.offset")
         self.data_size += padded
         self.tensors.append({"name": name, "type": type_name, "dims": dims, "offset": offset, "bytes": size,
-                             "padded": padded, "offset_field": offset_field, "path": f"{path}.offset"})
+                             "padded": padded, "name_field": name_field, "dims_field": dims_field,
+                             "offset_field": offset_field, "path": f"{path}.offset"})
 
 
 def scalar(header, kind, at):

@@ -4,7 +4,7 @@
     python3 oracle.py FILE...          one JSON line for each file
     python3 oracle.py --batch          one JSON line for each request line on stdin:
         {"path": P | "hex": H, "length": "declared" | "unknown" | N, "limits": {..},
-         "sink": "verify" | "resident", "truncate": N, "values": true}
+         "sink": "verify" | "resident", "truncate": N, "values": true, "profile": true}
 
 It has the file whole and may look anywhere, so it is written down in the order of the
 rules and knows nothing of chunks, windows or states. It shares no code with the parser:
@@ -17,6 +17,7 @@ import mmap
 import struct
 import sys
 
+import llama_profile
 import numbers_text
 from header import LIMITS, SCALARS, Fault, Header, scalar
 
@@ -206,6 +207,9 @@ def _answer(request):
                     sink=request.get("sink", "verify"))
     if request.get("values") and verdict["verdict"] == "admitted":
         verdict["values"] = values(data, limits=limits)
+    if request.get("profile") and verdict["verdict"] == "admitted":
+        found = llama_profile.findings(Header(data, len(data), _limits_in_effect(limits)))
+        verdict.update(findings=found, listed=len(llama_profile.listed(found)))
     return verdict
 
 

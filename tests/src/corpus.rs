@@ -172,7 +172,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
-fn generate(arguments: &[&std::ffi::OsStr]) {
+pub(crate) fn generate(arguments: &[&std::ffi::OsStr]) {
     let output =
         Command::new("python3").arg(folder().join("generate.py")).args(arguments).output().expect("python3 is needed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -185,7 +185,7 @@ pub(crate) fn fresh(scratch: &str, name: &str) -> PathBuf {
     Path::new(scratch).join(format!("{name}-{}-{count}", std::process::id()))
 }
 
-fn read(path: &Path) -> Vec<u8> {
+pub(crate) fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

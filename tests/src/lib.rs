@@ -9,6 +9,7 @@ pub mod dice;
 pub mod evidence;
 pub mod feed;
 pub mod files;
+pub mod next_reader;
 pub mod shards;
 pub mod sinks;
 pub mod verdict;

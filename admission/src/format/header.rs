@@ -151,12 +151,14 @@ impl Header {
         self.tensors.start(index)
     }
 
-    /// File offset of dimension `k` of tensor `index`, or of its type where it has fewer.
+    /// File offset of dimension `k` of tensor `index`, or of the number of its dimensions where it has fewer.
     pub(crate) fn dim_offset(&self, index: usize, k: u64) -> Option<u64> {
         let name = self.tensor_name(index)?;
         let count_at = name.offset().saturating_add(name.len());
-        let count = u64::from(self.pages.u32(count_at).min(DIMENSIONS as u32));
-        Some(count_at.saturating_add(4).saturating_add(k.min(count).saturating_mul(8)))
+        if k >= u64::from(self.pages.u32(count_at)) {
+            return Some(count_at);
+        }
+        Some(count_at.saturating_add(4).saturating_add(k.saturating_mul(8)))
     }
 
     /// Bytes requested from the allocator.
