@@ -8,6 +8,8 @@ import { sleep, unlessAborted } from '../core/waiting.js';
  *   count
  * @property {'header' | 'data' | 'done'} phase
  * @property {number} kept    how many of all bytes were kept by an earlier call, and are not fetched again
+ * @property {boolean} [elsewhere]  of `admitStored`: another tab, or another call, is storing the file. These are its
+ *   bytes; this call waits for it
  */
 
 /** @typedef {(progress: ProgressEvent) => unknown} OnProgress  Awaited. A throw ends the admission. */
@@ -104,7 +106,7 @@ export class Progress {
     await this.#call({ bytes, total: bytes, rate: bytes / seconds, phase: 'done' });
   }
 
-  /** @param {Omit<ProgressEvent, 'kept'>} event */
+  /** @param {Omit<ProgressEvent, 'kept' | 'elsewhere'>} event */
   async #call(event) {
     await unlessAborted(this.#signal, this.#onProgress?.({ ...event, kept: this.kept }));
   }

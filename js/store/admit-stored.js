@@ -16,8 +16,9 @@ import { admitStoredSet } from './stored-set.js';
  * Admits the stored file of this name; if there is none, admits `source` and stores it beside.
  *
  * What is stored is admitted with the BLAKE3 of its first admission required. If another tab is storing the file, this
- * waits for it, and then finds it; nothing is fetched meanwhile. A stored file of another `length`, `sha256` or
- * `blake3` than the options require gives way to `source`, when that is admitted.
+ * waits for it, and then finds it; nothing is fetched meanwhile, and `onProgress` hears how far the other is. If that
+ * one goes, this call takes over where it stood. A stored file of another `length`, `sha256` or `blake3` than the
+ * options require gives way to `source`, when that is admitted.
  *
  * The model's report is the same as when the file was stored. A digest that was computed then is not computed again,
  * unless an option names it: it stands in `digests`, and is named in `recorded`.

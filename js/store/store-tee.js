@@ -40,6 +40,7 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
  * @property {import('./kept-part.js').KeptPart} part
  * @property {(reason: unknown) => boolean} isRefused  whether it ended by a judgement of the file
  * @property {Uint8Array | undefined} evidence          of the admitted file
+ * @property {import('./watched.js').Told} told          who waits for the name
  */
 
 /**
@@ -132,6 +133,8 @@ export class OpfsTee {
       this.#part ??= this.#keeper?.part ?? (await this.#files?.open('.part'));
       await this.#part?.write(bytes, offset);
       this.#position = offset + bytes.length;
+      const { part, told } = this.#keeper ?? {};
+      if (part) told?.tell(this.#position, part.length, part.bytes);
     });
   }
 
@@ -229,6 +232,7 @@ export class OpfsTee {
   }
 
   #giveUp() {
+    this.#keeper?.told.close();
     this.#files = this.#keeper = undefined;
     this.#unlock?.();
     this.#unlock = undefined;

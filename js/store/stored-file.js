@@ -67,6 +67,11 @@ export class StoredFile {
     return this.#name;
   }
 
+  /** Of the channel by which those who wait for the name hear how far its owner is. */
+  get channel() {
+    return `gguf-admission progress ${this.#lockName}`;
+  }
+
   /**
    * Waits until the name is nobody else's.
    *

@@ -4,7 +4,7 @@ import { ADMIT_OPTIONS } from '../admit/options.js';
 import { Tees } from '../admit/tees.js';
 import { askedBy } from '../core/asking.js';
 import { checkOptions, oneOf, readOptions, signal } from '../core/options.js';
-import { patiently } from '../core/waiting.js';
+import { follow, patiently } from '../core/waiting.js';
 import { Admission } from '../guest/admission.js';
 import { ALGORITHMS } from '../guest/settings.js';
 import { filePartsOf } from '../sources/http/file-parts.js';
@@ -16,8 +16,10 @@ import { judgedAnew } from './judged-anew.js';
 import { Storing } from './storing.js';
 import { OpfsTee, STORE_OPTIONS } from './store-tee.js';
 import { StoredFile } from './stored-file.js';
+import { watch } from './watched.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
+/** @typedef {import('../admit/progress.js').ProgressEvent} ProgressEvent */
 /** @typedef {import('./store-tee.js').StoreOptions} StoreOptions */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('../guest/settings.js').Algorithm} Algorithm */
@@ -83,12 +85,21 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   const tees = new Tees([admission.tee ?? [], tee].flat());
   /** @type {Storing | undefined} */ let storing;
   let found;
+  // A throw of onProgress ends the wait for another tab.
+  const stop = new AbortController();
+  const { signal } = stop;
+  const unhear = [follow(stop, admission.signal)];
   try {
     if (fault) throw fault.reason;
-    await tees.claimBefore(tee, admission.signal);
-    found = await tee.find(admission.signal, {
+    await tees.claimBefore(tee, signal);
+    const { onProgress } = admission;
+    if (onProgress) {
+      const heard = (/** @type {ProgressEvent} */ event) => tees.asking.ask('call', () => onProgress(event));
+      unhear.push(watch((await tee.files).channel, heard, reason => stop.abort(reason)));
+    }
+    found = await tee.find(signal, {
       isWanted: file => isWanted(file, admission),
-      judgedAnew: files => judgedAnew(guest, files, admission.signal),
+      judgedAnew: files => judgedAnew(guest, files, signal),
       keeperOf: async files => (storing = await Storing.of(guest, files, admission, Session)),
     });
   } catch (error) {
@@ -100,6 +111,8 @@ export async function admitStoredFile(guest, name, source, given, Session) {
     await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
     tees.end();
     throw error;
+  } finally {
+    for (const end of unhear) end();
   }
   if (storing) return { model: withStore(await storing.admit(source, admission, tee), tee.fault), found: false };
   if (!found) throw new Error('neither found nor to be stored');

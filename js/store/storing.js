@@ -8,6 +8,7 @@ import { ALGORITHMS } from '../guest/settings.js';
 import { sourceOf } from '../sources/source-of.js';
 import { ContinuedIntake, ContinuedSource } from './continued.js';
 import { KeptPart } from './kept-part.js';
+import { Told } from './watched.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('./store-tee.js').Keeper} Keeper */
@@ -26,12 +27,14 @@ export class Storing {
   /**
    * @param {import('../guest/guest.js').Guest} guest
    * @param {KeptPart} part
+   * @param {Told} told
    * @param {Session} [Session]  of which make
    */
-  constructor(guest, part, Session) {
+  constructor(guest, part, told, Session) {
     this.#guest = guest;
     this.#Session = Session;
     this.part = part;
+    this.told = told;
   }
 
   /**
@@ -43,7 +46,7 @@ export class Storing {
   static async of(guest, files, wanted, Session) {
     const part = await KeptPart.find(files, wanted);
     if (!hasEvidence(guest)) part.cut(0); // it can prove nothing of it
-    return new Storing(guest, part, Session);
+    return new Storing(guest, part, new Told(files.channel), Session);
   }
 
   /** @param {unknown} reason */

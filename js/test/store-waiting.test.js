@@ -1,0 +1,75 @@
+// Two tabs want one file: the second sees how far the first is, and goes on where it stood when it goes.
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { admitStored } from '../index.js';
+import { faultOf, freshGuest } from './support/guest.js';
+import { gguf } from './support/gguf.js';
+import { serve } from './support/server.js';
+import { assertNothingLeft, bytesOf, guest } from './support/store.js';
+
+/** @typedef {import('../index.js').AdmissionProgress} Progress */
+
+const MIB = 2 ** 20;
+const model = gguf({ tensors: [{ bytes: 5 * MIB }] });
+const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
+const options = { retries: 0, length: model.length };
+
+/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
+afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
+
+/** A server whose first answer stops in the middle, and the call that waits for it. */
+async function begun() {
+  const server = await serve(model, { breakAfter: 3.5 * MIB, hang: true }, {});
+  servers.push(server);
+  const stop = new AbortController();
+  let bytes = 0;
+  const write = (/** @type {Uint8Array} */ piece, /** @type {number} */ at) => void (bytes = at + piece.length);
+  const tee = { write };
+  const first = admitStored(await freshGuest(), 'm.gguf', server.url, { ...options, tee, signal: stop.signal });
+  first.catch(() => {});
+  while (bytes < 3 * MIB) await new Promise(resolve => setTimeout(resolve, 5));
+  return { server, first, go: () => stop.abort(new Error('gone')) };
+}
+
+test('the second sees the progress of the first, and takes over where it stood when that goes', async () => {
+  const { server, first, go } = await begun();
+  /** @type {Progress[]} */ const seen = [];
+  const second = admitStored(guest, 'm.gguf', server.url, { ...options, onProgress: event => void seen.push(event) });
+  while (seen.length === 0) await new Promise(resolve => setTimeout(resolve, 5));
+  const [{ rate, ...event }] = seen;
+  assert.ok(event.bytes >= 3 * MIB && rate >= 0);
+  assert.deepEqual(event, { bytes: event.bytes, total: model.length, kept: 0, phase: 'data', elsewhere: true });
+  assert.equal(server.requests.length, 1);
+  go();
+  await faultOf(first);
+  const { model: admitted, found } = await second;
+  admitted.release();
+  const own = seen.filter(({ elsewhere }) => !elsewhere);
+  const kept = 3 * MIB;
+  assert.deepEqual([found, own.at(-1)?.phase, own.at(-1)?.kept], [false, 'done', kept]);
+  assert.deepEqual(server.requests.map(({ range }) => range), [undefined, `bytes=${kept}-`]);
+  assert.deepEqual(bytesOf('m.gguf'), model);
+  assertNothingLeft(STORED);
+});
+
+test('what onProgress throws ends the wait, and nothing else', async () => {
+  const { server, first, go } = await begun();
+  const reason = new Error('no patience');
+  for (const onProgress of [() => { throw reason; }, () => Promise.reject(reason)]) {
+    assert.equal(await faultOf(admitStored(guest, 'm.gguf', server.url, { ...options, onProgress })), reason);
+  }
+  go();
+  await faultOf(first);
+  assertNothingLeft(['m.gguf.journal', 'm.gguf.part']);
+});
+
+test('who waits without onProgress, and who finds the name free, hears of nobody', async () => {
+  /** @type {Progress[]} */ const seen = [];
+  const onProgress = (/** @type {Progress} */ event) => void seen.push(event);
+  for (const found of [false, true]) {
+    const result = await admitStored(guest, 'm.gguf', model, { onProgress });
+    result.model.release();
+    assert.equal(result.found, found);
+  }
+  assert.ok(seen.length >= 2 && seen.every(event => !('elsewhere' in event)));
+});
