@@ -18,20 +18,24 @@ use crate::memory;
 /// 2. Its bytes in memory are its bytes in the file, on a little-endian machine.
 unsafe trait Plain: GgmlType + 'static {}
 
-/// For each type of candle's: its number in the file and the bytes of its block there.
+/// For each type that candle has: its name in the format, and its block in candle.
 ///
 /// The fields of a block are `f16`, `f32` and arrays of integers, in C's order. As the sizes of its fields add up to
 /// the bytes of a block in the file, and the type has exactly that size, there is no room for padding.
 macro_rules! plain {
-    ($($number:literal $name:ident $block:ty, $bytes:literal;)*) => {
+    ($($name:ident $block:ty;)*) => {
         $(
-            const _: () = assert!(size_of::<$block>() == $bytes && $bytes % align_of::<$block>() == 0);
+            const _: () = assert!(
+                size_of::<$block>() as u64 == TensorType::$name.block_bytes()
+                    && size_of::<$block>().is_multiple_of(align_of::<$block>())
+            );
 
             // SAFETY: see the macro; an `f16`, an `f32` and an integer have no invalid value.
             unsafe impl Plain for $block {}
         )*
 
         /// A tensor's storage as candle reads it, which takes the tensor's bytes as they lie in the file.
+        #[expect(non_camel_case_types, reason = "the names are those of the format")]
         pub(crate) enum Blocks {
             $($name(Vec<$block>),)*
         }
@@ -39,13 +43,13 @@ macro_rules! plain {
         impl Blocks {
             /// Whether candle has this type.
             pub(crate) fn are_known(ty: TensorType) -> bool {
-                matches!((ty.number(), ty.block_bytes()), $(($number, $bytes))|*)
+                matches!(ty, $(TensorType::$name)|*)
             }
 
             /// Room for `count` blocks. `None` for a type that candle does not have.
             pub(crate) fn reserve(ty: TensorType, count: usize) -> Result<Option<Blocks>, Error> {
-                Ok(match ty.number() {
-                    $($number => Some(Blocks::$name(reserve(count)?)),)*
+                Ok(match ty {
+                    $(TensorType::$name => Some(Blocks::$name(reserve(count)?)),)*
                     _ => None,
                 })
             }
@@ -69,21 +73,21 @@ macro_rules! plain {
 }
 
 plain! {
-    0 F32 f32, 4;
-    1 F16 f16, 2;
-    2 Q4_0 BlockQ4_0, 18;
-    3 Q4_1 BlockQ4_1, 20;
-    6 Q5_0 BlockQ5_0, 22;
-    7 Q5_1 BlockQ5_1, 24;
-    8 Q8_0 BlockQ8_0, 34;
-    9 Q8_1 BlockQ8_1, 36;
-    10 Q2K BlockQ2K, 84;
-    11 Q3K BlockQ3K, 110;
-    12 Q4K BlockQ4K, 144;
-    13 Q5K BlockQ5K, 176;
-    14 Q6K BlockQ6K, 210;
-    15 Q8K BlockQ8K, 292;
-    30 BF16 bf16, 2;
+    F32 f32;
+    F16 f16;
+    Q4_0 BlockQ4_0;
+    Q4_1 BlockQ4_1;
+    Q5_0 BlockQ5_0;
+    Q5_1 BlockQ5_1;
+    Q8_0 BlockQ8_0;
+    Q8_1 BlockQ8_1;
+    Q2_K BlockQ2K;
+    Q3_K BlockQ3K;
+    Q4_K BlockQ4K;
+    Q5_K BlockQ5K;
+    Q6_K BlockQ6K;
+    Q8_K BlockQ8K;
+    BF16 bf16;
 }
 
 #[cfg(target_endian = "big")]
@@ -121,18 +125,6 @@ fn boxed<T: Plain>(blocks: Vec<T>) -> Box<dyn QuantizedType> {
 mod tests {
     use super::*;
     use candle_core::quantized::{QStorage, QTensor};
-    use gguf_admission::{Options, admit_reader};
-
-    /// The type with this number, as a header has it.
-    fn ty(number: u32, elements: u64, bytes: usize) -> TensorType {
-        let mut file = b"GGUF\x03\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0w\x01\0\0\0".to_vec();
-        file.extend(elements.to_le_bytes());
-        file.extend(number.to_le_bytes());
-        file.extend(0u64.to_le_bytes());
-        file.resize(file.len().next_multiple_of(32) + bytes.next_multiple_of(32), 0);
-        let model = admit_reader(&file[..], Options { digests: 0, ..Options::verify() }).unwrap();
-        model.header().tensor(0).unwrap().ty
-    }
 
     #[test]
     fn bytes_written_by_pieces_are_candles_blocks() {
@@ -154,7 +146,8 @@ mod tests {
             (30, 1, 2),
         ];
         for (number, elements, bytes) in types {
-            let (ty, size) = (ty(number, elements, bytes), 3 * bytes);
+            let (ty, size) = (TensorType::from_number(number), 3 * bytes);
+            assert_eq!((ty.block_elements(), ty.block_bytes()), (elements, bytes as u64));
             assert!(Blocks::are_known(ty));
             let mut blocks = Blocks::reserve(ty, 3).unwrap().unwrap();
             let byte = |at: usize| (at * 7 + 1) as u8;

@@ -12,6 +12,24 @@ use crate::sink::{Resident, Sink, Verify};
 pub type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
 /// What to admit a file as. `F` is the callback of [`on_header`](Options::on_header).
+///
+/// ```
+/// use gguf_admission::{AdmitError, Code, Level, Options, Profile, Rule, admit_reader};
+///
+/// let admitted = |profile| {
+///     let file = std::fs::File::open("examples/tiny.gguf")?;
+///     let length = Some(file.metadata()?.len());
+///     Ok::<_, std::io::Error>(admit_reader(file, Options { length, profile, ..Options::verify() }))
+/// };
+/// // The file keeps every rule of the format, and no reader of the family could load it: it says no block count.
+/// let model = admitted(Some((Profile::Llama, Level::Report)))?.expect("findings refuse nothing at this level");
+/// let findings = model.findings().expect("a profile was chosen");
+/// assert_eq!(findings.kept()[0].rule(), Rule::L2);
+///
+/// let refused = admitted(Some((Profile::Llama, Level::Refuse)))?;
+/// assert!(matches!(refused, Err(AdmitError::Refused(error)) if error.code() == Code::Profile));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Options<S, F = fn(&Header) -> Result<(), Refusal>> {
     /// Where the data goes.
     pub sink: S,
