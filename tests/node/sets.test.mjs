@@ -112,3 +112,61 @@ test('a shard released is missing, and another takes its place; the lead ends th
   assert.equal(join(host, young, young), STATE.admitted);
   assert.equal(join(host, last, young), STATE.admitted);
 });
+
+/** A session of a shard that has read its header and joined. */
+function begun(host, file, lead) {
+  const handle = host.begin(file.length, VERIFY);
+  assert.equal(host.feed(handle, file.subarray(0, file.headerBytes)), STATE.header_ready);
+  assert.equal(join(host, handle, lead ?? handle), STATE.header_ready);
+  return handle;
+}
+
+/** The file with a byte of its padding that is not zero: its header is good. */
+function spoilt(file) {
+  const broken = file.slice();
+  broken[file.dataStart - 1] = 1;
+  return broken;
+}
+
+test('a shard that fails in its data is out of its set, and another takes its place; of the lead, the set ends', () => {
+  const host = new Host();
+  const files = [0, 1, 2].map(no => shard(no));
+  const lead = begun(host, files[0]);
+  const [second, third] = [begun(host, files[1], lead), begun(host, files[2], lead)];
+  const [whole, before] = [host.model(shard(0)), host.reportText(third)];
+  assert.equal(host.feed(second, spoilt(files[1])), STATUS.layout);
+  assert.deepEqual(host.report(lead).set.joined, [0, 2]);
+  assert.equal(host.report(second).set, undefined);
+  assert.notEqual(host.reportText(third), before, 'it tells that the second is missing, and nothing else');
+  assert.deepEqual({ ...host.report(third), set: 0 }, { ...JSON.parse(before), set: 0 });
+  assert.equal(join(host, second, lead), STATUS.state, 'what failed joins no more');
+  begun(host, files[1], lead);
+  assert.deepEqual(host.report(lead).set.joined, [0, 1, 2]);
+  assert.equal(host.feed(lead, spoilt(files[0])), STATUS.layout);
+  assert.equal(host.report(third).set, undefined);
+  assert.equal(join(host, whole, whole), STATE.admitted);
+  assert.equal(join(host, third, whole), STATE.header_ready, 'the others may join anew');
+});
+
+test('an active model that a join rejects, or that joins a set which is not whole, is active no more', () => {
+  const host = new Host();
+  const lead = host.model(shard(0));
+  assert.equal(join(host, lead, lead), STATE.admitted);
+  for (const [file, answer] of [[shard(1, { count: 4 }), STATUS.set], [shard(1), STATE.admitted]]) {
+    const model = host.model(file);
+    assert.equal(host.exports.activate(model), STATE.admitted);
+    assert.equal(join(host, model, lead), answer);
+    assert.equal(host.exports.active(), 0);
+    assert.equal(host.exports.activate(model), STATUS.state);
+  }
+});
+
+test('a model that v1 loaded joins no set, and leads none', () => {
+  const host = new Host();
+  assert.equal(new V1Host(host.exports).load(shard(0)), 0);
+  const loaded = host.exports.active();
+  const second = host.model(shard(1));
+  assert.equal(join(host, loaded, loaded), STATUS.state);
+  assert.equal(join(host, second, loaded), STATUS.state);
+  assert.equal(host.exports.active(), loaded);
+});
