@@ -65,9 +65,18 @@ export function factsOf(report) {
     [
       'File',
       length === null ? 'length not known yet' : size(length),
-      `GGUF version ${gguf.version}, header ${size(gguf.headerBytes)}, tensors ${size(gguf.dataBytes)}`,
+      `GGUF version ${gguf.version}, ${partsOf(report)}`,
     ],
   ];
+}
+
+/** @param {Report | import('../index.js').SetReport} report */
+function partsOf(report) {
+  const files = 'shards' in report ? report.shards : [report];
+  const sum = (/** @type {'headerBytes' | 'dataBytes'} */ part) => files.reduce((all, { gguf }) => all + gguf[part], 0);
+  const [header, data] = [size(sum('headerBytes')), size(sum('dataBytes'))];
+  return files.length > 1
+    ? `${files.length} files, headers ${header}, tensors ${data}` : `header ${header}, tensors ${data}`;
 }
 
 /**

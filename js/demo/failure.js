@@ -9,6 +9,7 @@ const HINTS = {
   http: 'Check the address.',
   html: 'Many sites show a page about the file under a similar address: look for its download link.',
   memory: 'The browser gave no more memory. Close something, or verify instead of keeping the tensors.',
+  set: 'Choose all files of one model, each once, as they were split.',
   budget: 'It needs more memory than it may have. Verify instead of keeping the tensors.',
 };
 /** @type {Record<string, string>} */
@@ -30,7 +31,7 @@ const TITLES = {
 
 /** @param {any} error */
 export function showFailure(error) {
-  const { code, kind, offset, path, expected, found } = error ?? {};
+  const { code, kind, offset, path, expected, found, shard } = error ?? {};
   const title = `${TITLES[kind] ?? 'Failed'}${code ? `: ${code}` : ''}`;
   byId('failure-title').textContent = title;
   const message = error instanceof Error ? error.message : String(error);
@@ -42,6 +43,7 @@ export function showFailure(error) {
       facts.push([name, element('code', {}, foreign(cut(String(value), 500)))]);
   };
   add('Code', code);
+  add('File', typeof shard === 'number' ? shard + 1 : undefined);
   add('Offset', typeof offset === 'number' ? `${whole(offset)} (0x${offset.toString(16)})` : offset);
   add('Path', path);
   add('Expected', expected);

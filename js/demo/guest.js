@@ -4,11 +4,14 @@ import { AdmissionError, admit, loadGuest, loadGuestWorker } from '../index.js';
 /** The runtime on candle, a guest that also generates text. `cargo xtask build --runtime` puts it here. */
 const RUNTIME = new URL('candle-runtime.wasm', import.meta.url).href;
 
+/** @typedef {import('./result.js').AnyModel} AnyModel */
+/** @typedef {import('./choice.js').Choice['source']} Source */
+
 /**
  * @typedef {object} PageGuest
  * @property {'worker' | 'page'} thread
- * @property {(source: import('../index.js').Admissible, options: import('../index.js').AdmitOptions)
- *   => Promise<import('../index.js').Model | import('../index.js').RemoteModel>} admit
+ * @property {(source: Source, options: import('../index.js').AdmitOptions) => Promise<AnyModel>} admit  the options are
+ *   those that a file and a set have in common
  * @property {() => Promise<number>} memoryBytes
  * @property {(name: string, ...args: (number | bigint)[]) => Promise<number | bigint>} call
  * @property {(name: string, ...args: (number | bigint)[]) => Promise<Uint8Array>} callRead
@@ -30,7 +33,7 @@ export async function openGuest(mayUseWorker, runs) {
       const worker = await loadGuestWorker({ guest: from });
       return {
         thread: 'worker',
-        admit: (source, options) => worker.admit(source, options),
+        admit: (source, options) => worker.admit(/** @type {any} */ (source), options),
         memoryBytes: () => worker.memoryBytes(),
         call: (name, ...args) => worker.call(name, ...args),
         callRead: (name, ...args) => worker.callRead(name, ...args),
@@ -44,7 +47,7 @@ export async function openGuest(mayUseWorker, runs) {
   const guest = await loadGuest(from);
   return {
     thread: 'page',
-    admit: (source, options) => admit(guest, source, options),
+    admit: (source, options) => admit(guest, /** @type {any} */ (source), options),
     memoryBytes: async () => guest.memoryBytes,
     call: (name, ...args) => later(() => guest.call(name, ...args)),
     callRead: (name, ...args) => later(() => guest.callRead(name, ...args).slice()),

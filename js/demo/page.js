@@ -1,11 +1,14 @@
-// The demo page: one file at a time, from the header to the tables.
+// The demo page: one model at a time, from the header to the tables.
+import { chosenAddress, chosenFiles } from './choice.js';
 import { byId, element, showFacts } from './element.js';
 import { showFailure } from './failure.js';
 import { factsOf } from './facts.js';
+import { showFindings } from './findings.js';
 import { duration, size } from './format.js';
 import { openGuest } from './guest.js';
 import { MemoryPlot } from './memory-plot.js';
 import { showResult } from './result.js';
+import { isFirst, whatFollows } from './shards.js';
 import { Talk } from './talk.js';
 
 /** @typedef {'header' | 'asking' | 'data' | 'done'} Step */
@@ -29,20 +32,14 @@ function next(act) {
   idle = idle.then(() => (controller.signal.aborted ? undefined : act(controller)));
 }
 
-/**
- * @param {import('../index.js').Admissible} source
- * @param {string} name
- * @param {number} [total]
- */
-const start = (source, name, total) => next(controller => run(source, name, total, controller));
+/** @param {import('./choice.js').Choice} choice */
+const start = choice => next(controller => run(choice, controller));
 
 /**
- * @param {import('../index.js').Admissible} source
- * @param {string} name
- * @param {number | undefined} total
+ * @param {import('./choice.js').Choice} choice
  * @param {AbortController} controller
  */
-async function run(source, name, total, controller) {
+async function run({ source, name, total }, controller) {
   await clear();
   byId('run-title').textContent = name;
   byId('run').hidden = false;
@@ -74,10 +71,12 @@ async function run(source, name, total, controller) {
       signal,
       async onHeader(report) {
         signal.throwIfAborted();
+        if (!isFirst(report)) return;
         showFacts(byId('facts'), factsOf((header = report)));
+        showFindings(report);
         byId('facts-wait').hidden = true;
         memory.bytes = report.position;
-        memory.total = report.length ?? memory.total;
+        memory.total = report.set ? memory.total : (report.length ?? memory.total);
         await memory.look();
         signal.throwIfAborted(); // then nobody is to be asked
         if (byId('ask').checked) await decision(report, signal);
@@ -124,7 +123,8 @@ function options() {
   const sink = /** @type {'verify' | 'resident'} */ (runs ? 'resident' : chosen);
   /** @type {import('../index.js').Algorithm[]} */
   const digests = byId('blake3').checked ? ['sha256', 'blake3'] : ['sha256'];
-  return { runs, sink, digests, ...(sha256 && { sha256 }) };
+  const profile = byId('profile').checked ? /** @type {const} */ ('llama') : undefined;
+  return { runs, sink, digests, profile, ...(sha256 && { sha256 }) };
 }
 
 /**
@@ -151,8 +151,8 @@ const unlessAborted = (signal, promise) =>
  * @param {AbortSignal} signal  not aborted yet
  */
 async function decision(report, signal) {
-  const { memory, gguf, sink } = report;
-  const rest = `${size(gguf.dataBytes)} of tensors follow`;
+  const { memory, sink } = report;
+  const rest = whatFollows(report);
   byId('decision-text').textContent =
     sink === 'resident'
       ? `${rest}; the guest will hold ${size(memory.needed)}.`
@@ -160,7 +160,8 @@ async function decision(report, signal) {
   byId('decision').hidden = false;
   byId('cancel').hidden = true;
   showStep('asking');
-  showProgress({ bytes: report.position, total: report.length ?? undefined, rate: 0 });
+  const total = (report.set ? shown.total : report.length) ?? undefined;
+  showProgress({ bytes: report.position, total, rate: 0 });
   say('The header is sound. Go on, or cancel?');
   byId('decision-title').focus();
   try {
@@ -210,7 +211,7 @@ async function letGo() {
 
 /** Lets go of the model that was admitted last, and of all that was shown. */
 async function clear() {
-  for (const id of ['failure', 'result', 'decision']) byId(id).hidden = true;
+  for (const id of ['failure', 'result', 'decision', 'findings']) byId(id).hidden = true;
   for (const id of ['metadata', 'tensors', 'facts']) byId(id).replaceChildren();
   byId('run').classList.remove('stopped', 'failed');
   byId('about').hidden = false;
@@ -273,11 +274,14 @@ class MemoryWatch {
   }
 }
 
-/** @param {File | undefined} file */
-const startFile = file => file && start(file, file.name, file.size || undefined);
+/** @param {FileList | undefined} files */
+function startFiles(files) {
+  const choice = chosenFiles(files);
+  if (choice) start(choice);
+}
 
 function startPicked() {
-  startFile(byId('file').files[0]);
+  startFiles(byId('file').files);
   byId('file').value = ''; // the same file can be chosen again
 }
 byId('file').addEventListener('change', startPicked);
@@ -286,14 +290,13 @@ byId('source').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   const text = byId('url').value.trim();
   if (!text) return say('Give a URL, or choose a file.');
-  let url;
+  let choice;
   try {
-    // As in a browser's own field: what begins with the name of a host is no file beside this page.
-    url = new URL(/^[a-z\d-]+(\.[a-z\d-]+)+(:\d+)?\//i.test(text) ? `https://${text}` : text, location.href);
+    choice = chosenAddress(text);
   } catch {
     return say('That is not a URL.');
   }
-  start(url, decoded(url.pathname.split('/').at(-1)) || url.host);
+  start(choice);
 });
 byId('cancel').addEventListener('click', () => latest?.abort());
 byId('refuse').addEventListener('click', () => latest?.abort());
@@ -317,14 +320,5 @@ addEventListener('drop', event => {
   document.documentElement.classList.remove('dragging');
   if (!carriesFile(event)) return;
   event.preventDefault();
-  startFile(event.dataTransfer?.files[0]);
+  startFiles(event.dataTransfer?.files);
 });
-
-/** @param {string | undefined} text */
-function decoded(text = '') {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}

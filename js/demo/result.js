@@ -2,9 +2,11 @@
 import { byId, element, foreign } from './element.js';
 import { bytesByType, percent } from './facts.js';
 import { cut, size, whole } from './format.js';
+import { showShards } from './shards.js';
 import { showSearchTable } from './search-table.js';
 
-/** @typedef {import('../index.js').Model | import('../index.js').RemoteModel} AnyModel */
+/** @typedef {import('../index.js').Model | import('../index.js').ModelSet} LocalModel */
+/** @typedef {LocalModel | import('../index.js').RemoteModel | import('../index.js').RemoteModelSet} AnyModel */
 /** @typedef {import('../index.js').Entry} Entry */
 /** @typedef {import('../index.js').Tensor} Tensor */
 
@@ -16,6 +18,7 @@ const FULL_ITEMS = 1_000;
 export function showResult(model) {
   const { report } = model;
   showDigests(report.digests ?? {});
+  showShards(report);
   showTypes(report);
   showSearchTable(byId('metadata'), 'Metadata', report.metadata.map((entry, index) => ({ entry, index })), [
     { name: 'Key', kind: 'name code', cell: ({ entry }) => foreign(entry.key), order: ({ entry }) => entry.key },

@@ -115,6 +115,11 @@ export class DemoPage {
     return this.#tab.pick(selector, [path]);
   }
 
+  /** @param {string[]} paths  of files on this disk, all at once */
+  pickAll(paths) {
+    return this.#tab.pick('#file', paths);
+  }
+
   /** @param {Uint8Array} bytes  @param {string} [name] */
   async pickBytes(bytes, name = 'model.gguf') {
     const path = join(this.#folder, name);

@@ -168,6 +168,6 @@ inEachBrowser(test => {
       const guest = await kit.guest();
       return [await kit.fault(kit.admit(guest, list.files)), await kit.fault(guestWorker.admit(list.files))];
     });
-    for (const { code, kind, shard } of faults) assert.deepEqual([code, kind, shard], ['magic', 'rejected', 0]);
+    for (const { code, kind, shard } of faults) assert.deepEqual([code, kind, shard], ['truncated', 'rejected', 0]);
   });
 }, ['broken bodies']);

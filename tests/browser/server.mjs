@@ -93,10 +93,11 @@ export class Server {
 
   /**
    * @param {Behaviour | Answer} behaviour  for all requests, or for each
+   * @param {string} [name]  the end of its address
    * @returns {Served}
    */
-  put(behaviour) {
-    const path = `/made/${this.#files.size}`;
+  put(behaviour, name = `${this.#files.size}`) {
+    const path = `/made/${name}`;
     /** @type {Request[]} */ const requests = [];
     const served = { url: this.origin + path, requests, sent: () => requests.reduce((sum, { sent }) => sum + sent, 0) };
     this.#files.set(path, { answer: typeof behaviour === 'function' ? behaviour : () => behaviour, served });

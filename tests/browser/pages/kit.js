@@ -199,6 +199,6 @@ function described(error) {
   if (!(error instanceof Error || error instanceof DOMException)) return { thrown: error };
   const { name, message } = error;
   if (!(error instanceof gguf.AdmissionError)) return { name, message };
-  const { code, kind, status, offset, path, expected, found } = error;
-  return { name, message, code, kind, status, offset, path, expected, found };
+  const { code, kind, status, offset, path, expected, found, shard } = error;
+  return { name, message, code, kind, status, offset, path, expected, found, shard };
 }
