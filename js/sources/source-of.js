@@ -62,19 +62,14 @@ export class TakenSource {
  * @returns {(Admissible | PulledSource)[] | undefined} undefined where it is no such list
  */
 export function sourceList(from) {
-  const list = listed(from);
-  const [first] = list;
-  const isSource = typeof first === 'string' || (typeof first === 'object' && first !== null && !isBytes(first));
-  return isSource ? /** @type {Admissible[]} */ (list) : undefined;
-}
-
-/** @param {unknown} from */
-function listed(from) {
   try {
     const isList = Array.isArray(from) || Object.prototype.toString.call(from) === '[object FileList]';
-    return isList ? Array.from(/** @type {ArrayLike<unknown>} */ (from)) : [];
+    const list = isList ? Array.from(/** @type {ArrayLike<unknown>} */ (from)) : [];
+    const [first] = list;
+    const isSource = typeof first === 'string' || (typeof first === 'object' && first !== null && !isBytes(first));
+    return isSource ? /** @type {Admissible[]} */ (list) : undefined;
   } catch {
-    return []; // it throws when it is looked at: whoever takes it says so
+    return undefined; // one that throws when it is looked at is told as a source
   }
 }
 

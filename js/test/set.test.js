@@ -243,6 +243,17 @@ test('options that cannot be are misuse: nothing is read, everything given up', 
   assertNoSession(guest);
 });
 
+test('a list that throws when it is looked at is told like any source: the tee of it is told too', async () => {
+  const { proxy, revoke } = Proxy.revocable([], {});
+  revoke();
+  const tee = recorder();
+  const fault = await faultOf(admit(guest, /** @type {any} */ (proxy), { tee }));
+  assert.equal(tee.aborted[0], fault);
+  const thrown = await faultOf(admit(guest, [new Blob([files[0]]), proxy, new Blob([files[2]])]));
+  assert.deepEqual([thrown.code, thrown.shard], ['source', 1]);
+  assertNoSession(guest);
+});
+
 test('an abort, and what a callback throws, come as they are', async () => {
   const reason = new Error('enough');
   for (const at of [0, 1, 2]) {

@@ -1,7 +1,9 @@
 // The real model in shards (`cargo xtask model` fetches it): a set of them is the whole file, tensor by tensor.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { test } from 'node:test';
+import { admit, loadGuest } from '../../js/index.js';
 import { Host, MIB, RESIDENT, STATE, STATUS, VERIFY } from './support/host.mjs';
 import { project } from './support/modules.mjs';
 import { split } from './support/split.mjs';
@@ -11,12 +13,12 @@ const there = { skip: existsSync(MODEL) ? false : 'no model: run `cargo xtask mo
 const HEADER = 8 * MIB;
 const COUNT = 3;
 
-function withShards(use) {
+async function withShards(use) {
   const file = openSync(MODEL);
   try {
     const start = Buffer.alloc(HEADER);
     readSync(file, start, 0, HEADER, 0);
-    return use(file, split(start, fstatSync(file).size, COUNT));
+    return await use(file, split(start, fstatSync(file).size, COUNT));
   } finally {
     closeSync(file);
   }
@@ -73,3 +75,41 @@ for (const [name, sink] of [['verified', VERIFY], ['kept', RESIDENT]]) {
       });
     }));
 }
+
+/** The bytes of a shard, a MiB at a time. */
+function* bytesOf(file, { head, from, to }) {
+  yield head;
+  for (let at = from; at < to; at += MIB) {
+    const piece = Buffer.alloc(Math.min(MIB, to - at));
+    readSync(file, piece, 0, piece.length, at);
+    yield piece;
+  }
+}
+
+test('the package admits the list: digests of each file, tensors of the whole, memory of two windows', there, () =>
+  withShards(async (file, shards) => {
+    const hashes = shards.map(shard => {
+      const hash = createHash('sha256');
+      for (const piece of bytesOf(file, shard)) hash.update(piece);
+      return hash.digest('hex');
+    });
+    const [one, guest] = [await loadGuest(), await loadGuest()];
+    const whole = { head: Buffer.alloc(0), from: 0, to: fstatSync(file).size };
+    const { report } = await admit(one, bytesOf(file, whole), { length: whole.to });
+    const lengths = shards.map(shard => ({ length: lengthOf(shard) }));
+    const verified = await admit(guest, shards.map(shard => bytesOf(file, shard)), {
+      shards: lengths.map((each, no) => ({ ...each, sha256: hashes[no] })),
+    });
+    assert.ok(guest.memoryBytes <= one.memoryBytes + 2 * MIB, `${guest.memoryBytes} beside ${one.memoryBytes}`);
+    assert.deepEqual(verified.report.set.joined, [0, 1, 2]);
+    verified.release();
+    const model = await admit(guest, shards.map(shard => bytesOf(file, shard)), { sink: 'resident', shards: lengths });
+    assert.equal(model.report.tensors.length, 236);
+    assert.equal(model.metadata('tokenizer.ggml.tokens').length, 262_144);
+    for (const { name, offset, bytes } of report.tensors) {
+      const expected = Buffer.alloc(bytes);
+      readSync(file, expected, 0, bytes, offset);
+      assert.equal(Buffer.compare(model.tensor(name), expected), 0, name);
+    }
+    model.release();
+  }));
