@@ -117,20 +117,21 @@ class Ending {
     return this.#stop.signal;
   }
 
-  /** @param {unknown} reason */
+  /** @param {unknown} reason  for all shards */
   end(reason) {
-    if (this.#first) return;
-    this.#first = { reason };
-    // What is wrong with one file is not to be taken for a fault of the others.
-    this.#stop.abort(new DOMException('another shard of the set failed', 'AbortError'));
+    this.#first ??= { reason };
+    this.#stop.abort(reason);
   }
 
   /**
-   * @param {number} index  of the shard
+   * @param {number} index  of the shard at fault
    * @param {unknown} error
    */
   endOf(index, error) {
-    this.end(isAdmissionError(error) && !this.#isTheirs(error) ? ofShard(error, index, this.#count) : error);
+    const isOurs = isAdmissionError(error) && !this.#isTheirs(error);
+    this.#first ??= { reason: isOurs ? ofShard(error, index, this.#count) : error };
+    // What is wrong with one file is not to be taken for a fault of the others.
+    this.#stop.abort(new DOMException('another shard of the set failed', 'AbortError'));
   }
 
   throwIfEnded() {
