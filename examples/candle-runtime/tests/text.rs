@@ -127,5 +127,7 @@ fn a_prompt_in_pieces_is_the_prompt_in_one() {
     assert!(network.logits().is_none());
     network.evaluate(&[*last]).expect("there is room");
     let pieces = network.logits().expect("evaluated");
-    assert_eq!(whole, pieces);
+    // The kernels add in another order for more tokens at once.
+    let off = whole.iter().zip(pieces).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(off < 1e-2, "off by {off}");
 }
