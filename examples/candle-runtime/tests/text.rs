@@ -116,7 +116,7 @@ fn a_network_with_another_activation_is_seen() {
 #[test]
 fn a_prompt_in_pieces_is_the_prompt_in_one() {
     let Some(model) = model() else { return };
-    let mut network = network(&model, Precision::Fast, None);
+    let mut network = network(&model, Precision::Exact, None);
     let prompt: Vec<u32> = (0..70).map(|index| 1000 + index * 7).collect();
     network.evaluate(&prompt).expect("there is room");
     let whole = network.logits().expect("evaluated").to_vec();
@@ -127,7 +127,7 @@ fn a_prompt_in_pieces_is_the_prompt_in_one() {
     assert!(network.logits().is_none());
     network.evaluate(&[*last]).expect("there is room");
     let pieces = network.logits().expect("evaluated");
-    // The kernels add in another order for more tokens at once.
+    // In fast mode candle has another kernel for one token than for more, and the rounding to 8 bits makes much of it.
     let off = whole.iter().zip(pieces).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(off < 1e-2, "off by {off}");
+    assert!(off < 1e-3, "off by {off}");
 }
