@@ -6,6 +6,7 @@ import { shardsOf } from '../index.js';
  * @property {import('../index.js').Admissible | import('../index.js').Admissibles} source
  * @property {string} name
  * @property {number} [total]  bytes of all
+ * @property {string | string[]} [kept]  the name in the store, or the names, of what is kept already
  */
 
 /**

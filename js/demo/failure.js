@@ -10,6 +10,8 @@ const HINTS = {
   html: 'Many sites show a page about the file under a similar address: look for its download link.',
   memory: 'The browser gave no more memory. Close something, or verify instead of keeping the tensors.',
   set: 'Choose all files of one model, each once, as they were split.',
+  quota: 'There is no room to keep it. Free some among the models kept here, or do not keep this one.',
+  locked: 'Another tab is reading or storing this model.',
   budget: 'It needs more memory than it may have. Verify instead of keeping the tensors.',
 };
 /** @type {Record<string, string>} */

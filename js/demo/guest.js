@@ -1,5 +1,5 @@
 // The guest of this page: in a worker where there are workers, else on the page's own thread.
-import { AdmissionError, admit, loadGuest, loadGuestWorker } from '../index.js';
+import { AdmissionError, admit, admitStored, loadGuest, loadGuestWorker } from '../index.js';
 
 /** The runtime on candle, a guest that also generates text. `cargo xtask build --runtime` puts it here. */
 const RUNTIME = new URL('candle-runtime.wasm', import.meta.url).href;
@@ -12,6 +12,8 @@ const RUNTIME = new URL('candle-runtime.wasm', import.meta.url).href;
  * @property {'worker' | 'page'} thread
  * @property {(source: Source, options: import('../index.js').AdmitOptions) => Promise<AnyModel>} admit  the options are
  *   those that a file and a set have in common
+ * @property {(names: string | string[], source: Source, options: import('../index.js').AdmitOptions)
+ *   => Promise<{ model: AnyModel, found: boolean }>} admitStored
  * @property {() => Promise<number>} memoryBytes
  * @property {(name: string, ...args: (number | bigint)[]) => Promise<number | bigint>} call
  * @property {(name: string, ...args: (number | bigint)[]) => Promise<Uint8Array>} callRead
@@ -34,6 +36,8 @@ export async function openGuest(mayUseWorker, runs) {
       return {
         thread: 'worker',
         admit: (source, options) => worker.admit(/** @type {any} */ (source), options),
+        admitStored: (names, source, options) =>
+          worker.admitStored(/** @type {any} */ (names), /** @type {any} */ (source), options),
         memoryBytes: () => worker.memoryBytes(),
         call: (name, ...args) => worker.call(name, ...args),
         callRead: (name, ...args) => worker.callRead(name, ...args),
@@ -48,6 +52,8 @@ export async function openGuest(mayUseWorker, runs) {
   return {
     thread: 'page',
     admit: (source, options) => admit(guest, /** @type {any} */ (source), options),
+    admitStored: (names, source, options) =>
+      admitStored(guest, /** @type {any} */ (names), /** @type {any} */ (source), options),
     memoryBytes: async () => guest.memoryBytes,
     call: (name, ...args) => later(() => guest.call(name, ...args)),
     callRead: (name, ...args) => later(() => guest.callRead(name, ...args).slice()),

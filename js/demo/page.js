@@ -6,6 +6,7 @@ import { factsOf } from './facts.js';
 import { showFindings } from './findings.js';
 import { duration, size } from './format.js';
 import { openGuest } from './guest.js';
+import { Kept, namesFor } from './kept.js';
 import { MemoryPlot } from './memory-plot.js';
 import { showResult } from './result.js';
 import { isFirst, whatFollows } from './shards.js';
@@ -39,7 +40,7 @@ const start = choice => next(controller => run(choice, controller));
  * @param {import('./choice.js').Choice} choice
  * @param {AbortController} controller
  */
-async function run({ source, name, total }, controller) {
+async function run({ source, name, total, kept: known }, controller) {
   await clear();
   byId('run-title').textContent = name;
   byId('run').hidden = false;
@@ -52,21 +53,26 @@ async function run({ source, name, total }, controller) {
   say('Reading the header.');
   const memory = new MemoryWatch(total);
   const { signal } = controller;
+  /** @type {string | string[] | undefined} in the store */ let names = known;
   try {
     const { runs, ...asked } = options();
+    if (byId('keep').checked) names ??= await namesFor(source);
+    // A file from the store has its digests in its record.
+    if (names && asked.digests?.length === 1) delete asked.digests;
     const opening = openGuest(mayUseWorker, runs);
     guest = await unlessAborted(signal, opening).catch(error => {
       opening.then(late => late.close(), () => {});
       throw error;
     });
-    const { admit, memoryBytes, thread } = guest;
+    const { admit, admitStored, memoryBytes, thread } = guest;
     byId('thread').textContent =
       thread === 'worker' ? 'The guest runs in a worker.' : 'The guest runs on the page’s own thread.';
     memory.measure = memoryBytes;
     memory.look();
     let quarter = 0;
     /** @type {import('../index.js').Report | undefined} */ let header;
-    const model = await admit(source, {
+    /** @type {import('../index.js').AdmitOptions} */
+    const all = {
       ...asked,
       signal,
       async onHeader(report) {
@@ -92,7 +98,9 @@ async function run({ source, name, total }, controller) {
         if (event.phase === 'data' && reached > quarter && reached < 4)
           say(`${25 * (quarter = reached)} % of the file is read.`);
       },
-    });
+    };
+    const admitted = names ? await admitStored(names, source, all) : { model: await admit(source, all), found: false };
+    const { model, found } = admitted;
     showStep('done');
     await memory.look();
     byId('cancel').hidden = true;
@@ -106,12 +114,15 @@ async function run({ source, name, total }, controller) {
     }
     byId('result-title').textContent = model.report.sink === 'resident' ? 'Admitted, and in guest memory' : 'Admitted';
     byId('result-title').focus();
-    say(`${name} is admitted: ${size(model.report.position)}, every byte checked.`);
+    await kept.show();
+    const from = names && (found ? ' It was kept here.' : ' It is kept here now.');
+    say(`${name} is admitted: ${size(model.report.position)}, every byte checked.${from ?? ''}`);
   } catch (error) {
     const isCancelled = signal.aborted;
     controller.abort(); // a question that is still open ends, too
     await letGo();
-    stopped(error, isCancelled);
+    await kept.show();
+    stopped(error, isCancelled, names ? kept.partsOf(names) : 0);
   }
 }
 
@@ -176,8 +187,9 @@ async function decision(report, signal) {
 /**
  * @param {unknown} error
  * @param {boolean} isCancelled
+ * @param {number} parts  bytes that are kept for the next time
  */
-function stopped(error, isCancelled) {
+function stopped(error, isCancelled, parts) {
   const { offset } = /** @type {{ offset?: unknown }} */ (error ?? {});
   // What is wrong may lie in bytes that came after the last progress.
   if (!isCancelled && typeof offset === 'number') {
@@ -191,7 +203,7 @@ function stopped(error, isCancelled) {
   if (!bar.hasAttribute('value')) bar.value = 0; // nor a bar that looks busy
   byId('about').hidden = byId('facts').children.length === 0;
   if (isCancelled) {
-    say('Cancelled. Nothing was kept.');
+    say(parts > 0 ? `Cancelled. ${size(parts)} are kept: it goes on from there.` : 'Cancelled. Nothing was kept.');
     byId('file').focus();
     return;
   }
@@ -220,8 +232,8 @@ async function clear() {
 
 /** @type {{ bytes: number, total: number | undefined }} */ let shown = { bytes: 0, total: undefined };
 
-/** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string }} event */
-function showProgress({ bytes, total, rate, phase }) {
+/** @param {{ bytes: number, total: number | undefined, rate: number, phase?: string, kept?: number }} event */
+function showProgress({ bytes, total, rate, phase, kept = 0 }) {
   shown = { bytes, total };
   const bar = byId('bar');
   if (total) Object.assign(bar, { max: total, value: bytes });
@@ -230,6 +242,7 @@ function showProgress({ bytes, total, rate, phase }) {
     phase === 'done' ? size(bytes) : `${size(bytes)} of ${total ? size(total) : 'unknown length'}`,
     rate > 0 ? `${size(rate)}/s` : '',
     rate > 0 && total && phase !== 'done' ? `${duration((total - bytes) / rate)} left` : '',
+    kept > 0 ? `${size(kept)} were here` : '',
   ];
   byId('numbers').replaceChildren(...texts.filter(Boolean).map(text => element('span', {}, text)));
 }
@@ -273,6 +286,9 @@ class MemoryWatch {
     if (memory !== undefined) plot.add(this.bytes, memory, this.total);
   }
 }
+
+const kept = new Kept({ open: start, say });
+kept.show();
 
 /** @param {FileList | undefined} files */
 function startFiles(files) {
