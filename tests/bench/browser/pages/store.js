@@ -58,3 +58,12 @@ export async function admitFound(name) {
   await model.release();
   return { wall };
 }
+
+/** As a disk does: the file is not written anew. */
+export async function damage({ name, at }) {
+  const { file } = await gguf.findStored(name);
+  const byte = new Uint8Array(await (await file.getFile()).slice(at, at + 1).arrayBuffer());
+  const writable = await file.createWritable({ keepExistingData: true });
+  await writable.write({ type: 'write', position: at, data: Uint8Array.of(byte[0] ^ 1) });
+  await writable.close();
+}
