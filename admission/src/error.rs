@@ -32,7 +32,8 @@ impl UnwindSafe for Cause {}
 impl RefUnwindSafe for Cause {}
 
 /// Which field of the file (or of the transfer) an [`Error`] speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Path {
     /// None: the call itself was wrong.
     None,
@@ -236,11 +237,18 @@ impl Error {
     }
 }
 
+/// `layout in tensors[3].offset at byte 420: ...`: the code, the field, its offset, the message. Field and offset are
+/// left out where there is none.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code.name())?;
-        if self.path != Path::None {
-            write!(f, " in {}", self.path)?;
+        write!(f, "{}", self.code)?;
+        let mut path: Text<64> = Text::new();
+        path.put(format_args!("{}", self.path));
+        // A field that is called as the code is would be said twice: `magic in magic`.
+        let (outer, last) = path.rsplit_once('.').unwrap_or(("", &path));
+        let outer = if last == self.code.name() { outer } else { &path };
+        if !outer.is_empty() {
+            write!(f, " in {outer}")?;
         }
         if let Some(offset) = self.offset {
             write!(f, " at byte {offset}")?;
@@ -259,5 +267,95 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause.as_ref().map(|cause| &*cause.0 as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One path of each kind.
+    fn paths() -> Vec<Path> {
+        use Path::*;
+        let paths = [
+            None,
+            Magic,
+            Version,
+            TensorCount,
+            EntryCount,
+            Key(3),
+            ValueType(3),
+            Value(3),
+            Name(3),
+            Dims(3),
+            Dim(3, 1),
+            Type(3),
+            Offset(3),
+            Padding,
+            Trailing,
+            Length,
+            Sha256,
+            Blake3,
+            Evidence,
+            Group(3),
+            Memory,
+        ];
+        for (index, path) in paths.iter().enumerate() {
+            // A kind that is new belongs into the list, too.
+            let place = match path {
+                None => 0,
+                Magic => 1,
+                Version => 2,
+                TensorCount => 3,
+                EntryCount => 4,
+                Key(_) => 5,
+                ValueType(_) => 6,
+                Value(_) => 7,
+                Name(_) => 8,
+                Dims(_) => 9,
+                Dim(..) => 10,
+                Type(_) => 11,
+                Offset(_) => 12,
+                Padding => 13,
+                Trailing => 14,
+                Length => 15,
+                Sha256 => 16,
+                Blake3 => 17,
+                Evidence => 18,
+                Group(_) => 19,
+                Memory => 20,
+            };
+            assert_eq!(place, index);
+        }
+        paths.into()
+    }
+
+    #[test]
+    fn no_code_and_no_path_make_a_text_that_says_a_word_twice() {
+        let shortened = [
+            (Code::Magic, Path::Magic, "magic at byte 7: why"),
+            (Code::Version, Path::Version, "version at byte 7: why"),
+            (Code::Trailing, Path::Trailing, "trailing at byte 7: why"),
+            (Code::Memory, Path::Memory, "memory at byte 7: why"),
+            (Code::Offset, Path::Offset(3), "offset in tensors[3] at byte 7: why"),
+        ];
+        for code in Code::ALL {
+            for path in paths() {
+                let text = Error::at(*code, 7, path, format_args!("why")).to_string();
+                let mut words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
+                let all = words.len();
+                words.sort_unstable();
+                words.dedup();
+                assert_eq!(words.len(), all, "{text}");
+                let whole = match path {
+                    Path::None => format!("{} at byte 7: why", code.name()),
+                    _ => format!("{} in {path} at byte 7: why", code.name()),
+                };
+                let short = shortened.iter().find(|(of, on, _)| (of, *on) == (code, path));
+                assert_eq!(text, short.map_or(whole, |(.., text)| (*text).to_owned()));
+            }
+        }
+        assert_eq!(Error::memory(5).to_string(), "memory: no memory for 5 bytes");
+        assert_eq!(Error::new(Code::State, format_args!("why")).to_string(), "state: why");
     }
 }

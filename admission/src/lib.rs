@@ -37,7 +37,7 @@
 //! assert_eq!(model.length(), 288);
 //!
 //! // A connection that ends too early.
-//! let refused = admit(body(&file[..200]), Options::verify()).await.err().expect("a file that is cut");
+//! let refused = admit(body(&file[..200]), Options::verify()).await.unwrap_err();
 //! assert!(refused.to_string().starts_with("refused: truncated"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
@@ -112,6 +112,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::disallowed_macros))]
 
 pub mod abi;
@@ -134,7 +135,7 @@ pub use crate::admit::{AdmitError, Options, Refusal, admit, admit_reader};
 pub use crate::check::profile::{Finding, Findings, Level, Profile, Rule, Severity};
 pub use crate::check::set::{SHARDS, Set};
 pub use crate::contract::{Code, Kind, LimitId, Limits, OPEN_WINDOW, State, Storage};
-pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES};
+pub use crate::digests::{Algorithm, Digest, Digests, Evidence, GROUP_BYTES, ParseDigestError};
 pub use crate::error::{Error, Path};
 pub use crate::format::{Array, Element, Entry, Header, Layout, Tensor, TensorType, Value, ValueType, Zone};
 pub use crate::session::{File, Keep, Model, Parts, Read, Session, SetModel};

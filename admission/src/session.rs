@@ -1,6 +1,7 @@
 //! One file on its way in, and the model that it becomes.
 
 mod data;
+mod debug;
 mod guard;
 mod keep;
 mod lending;

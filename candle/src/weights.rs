@@ -124,7 +124,7 @@ impl Sink for Weights {
         if let Some(verify) = &self.verify {
             return verify.check(plan);
         }
-        // What no 32-bit memory can hold is refused as the sink that comes with the core refuses it.
+        // What no memory can hold is refused as the sink that comes with the core refuses it.
         Resident::default().check(plan)?;
         plan.header.tensors().enumerate().try_for_each(|(index, tensor)| {
             let dims = tensor.dims();

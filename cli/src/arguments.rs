@@ -36,7 +36,7 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) json: bool,
     /// The SHA-256 that the file must have; with one FILE only
-    #[arg(long, value_name = "HEX", value_parser = digest, conflicts_with_all = ["sums", "header_only"])]
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["sums", "header_only"])]
     pub(crate) sha256: Option<Digest>,
     /// A list as sha256sum writes it: each file must have the SHA-256 that stands there
     #[arg(long, value_name = "SHA256SUMS", conflicts_with = "header_only")]
@@ -82,23 +82,6 @@ pub(crate) struct Evidence {
     /// Threads; as many as there are cores unless told
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZero<usize>>,
-}
-
-/// 64 hexadecimal digits, as a digest.
-pub(crate) fn digest(text: &str) -> Result<Digest, String> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let mut bytes = [0; 32];
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return Err("a SHA-256 is 64 hexadecimal digits".into());
-    }
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        let nibble = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);
-        match (nibble(pair[0]), nibble(pair[1])) {
-            (Some(high), Some(low)) => *byte = high << 4 | low,
-            _ => return Err("a SHA-256 is 64 hexadecimal digits".into()),
-        }
-    }
-    Ok(Digest(bytes))
 }
 
 fn profile(name: &str) -> Result<Profile, String> {

@@ -174,6 +174,7 @@ fn scalar(value: Value<'_>) -> Json {
         Value::Bool(is) => json!(is),
         Value::String(bytes) => json!(string(bytes, JSON_BYTES)),
         Value::Array(array) => Json::Array(first(array)),
+        other => json!(format!("{other:?}")),
     }
 }
 

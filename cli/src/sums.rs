@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 
 use gguf_admission::Digest;
 
-use crate::arguments::digest;
-
 /// The digest of each name, and the names in the order of the list.
 pub(crate) struct Sums {
     digests: BTreeMap<PathBuf, Digest>,
@@ -57,7 +55,7 @@ fn entry(line: &[u8]) -> Option<(PathBuf, Digest)> {
 }
 
 fn hex_digest(hex: &[u8]) -> Option<Digest> {
-    digest(std::str::from_utf8(hex).ok()?).ok()
+    std::str::from_utf8(hex).ok()?.parse().ok()
 }
 
 fn unescaped(name: &[u8]) -> Option<Vec<u8>> {

@@ -58,7 +58,7 @@ class PythonHost(unittest.TestCase):
 
     def test_bad_files_are_refused_with_code_place_and_reason(self):
         contents = good_file(3_000_000)
-        for broken, said in ((b"GGUX" + contents[4:], "magic in magic at byte 0"),
+        for broken, said in ((b"GGUX" + contents[4:], "magic at byte 0"),
                              (contents[:-100], "truncated in tensors[0].offset at byte"),
                              (b"", "truncated in magic at byte 0")):
             with self.subTest(said):

@@ -38,7 +38,7 @@ test('good files are admitted, bad ones refused by code, place and reason, each 
   assert.equal(lines.length, 4, lines.join('\n'));
   assert.equal(lines[0], `good.gguf: admitted, ${good.length} bytes, 3 tensors, sha256 ${sha256(good)}`);
   assert.equal(lines[1], `stamped.gguf: admitted, ${stamped.length} bytes, 1 tensors, sha256 ${sha256(stamped)}`);
-  assert.match(lines[2], /^wrong\.gguf: magic in magic at byte 0: not a GGUF file/);
+  assert.match(lines[2], /^wrong\.gguf: magic at byte 0: not a GGUF file/);
   assert.match(lines[3], /^empty\.gguf: truncated in magic at byte 0: /);
   assert.equal((await run('good.gguf')).code, 0);
 });

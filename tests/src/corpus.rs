@@ -43,9 +43,10 @@ impl Case {
         (declared && !self.contents.is_empty()).then_some(self.contents.len() as u64)
     }
 
-    /// The hand-written verdict.
+    /// The hand-written verdict. What no 32-bit memory can hold is short of bytes besides: a wider memory sees that.
     pub fn stated(&self, declared: bool) -> &Value {
-        if declared && !self.contents.is_empty() { &self.expect } else { &self.expect_unknown }
+        let is_held = usize::BITS > 32 && self.expect_unknown["path"] == "memory";
+        if is_held || (declared && !self.contents.is_empty()) { &self.expect } else { &self.expect_unknown }
     }
 
     /// Whether the file is good.

@@ -228,6 +228,7 @@ fn shown(value: &Value<'_>) -> serde_json::Value {
             assert_eq!(array.iter().count() as u64, array.len());
             array.iter().map(|value| shown(&value)).collect()
         }
+        _ => unreachable!("a value of a type that the test does not know"),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::sink::Builtin;
 ///
 /// Invariants: `active` is 0 or names an admitted model; a model that was loaded whole is there exactly while it is
 /// active.
+#[allow(missing_debug_implementations, reason = "hosts see it through reports")]
 pub struct Registry<S: Keep = Builtin> {
     slots: Slots<S>,
     active: i32,

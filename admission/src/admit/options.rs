@@ -1,5 +1,7 @@
 //! What to admit a file as.
 
+use core::fmt;
+
 use crate::check::profile::{Level, Profile};
 use crate::contract::{Limits, Storage};
 use crate::digests::{Algorithm, Digest, EVIDENCE, Evidence};
@@ -171,5 +173,21 @@ impl<S: Sink, F> Options<S, F> {
         }
         session.set_profile(self.profile)?;
         Ok((session, self.on_header))
+    }
+}
+
+/// What is asked; not the sink and not the callback, which need not be [`Debug`](fmt::Debug).
+impl<S, F> fmt::Debug for Options<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("length", &self.length)
+            .field("limits", &self.limits)
+            .field("digests", &self.digests)
+            .field("sha256", &self.sha256)
+            .field("blake3", &self.blake3)
+            .field("evidence", &self.evidence)
+            .field("expected_evidence", &self.expected_evidence)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
     }
 }

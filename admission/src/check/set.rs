@@ -1,5 +1,7 @@
 //! Whether the shards of a split model belong together: their headers, and nothing else, are looked at.
 
+use core::fmt;
+
 use crate::contract::Code;
 use crate::error::{Error, Path};
 use crate::format::{Header, Value};
@@ -32,6 +34,13 @@ struct Field {
     value: u64,
     path: Path,
     offset: u64,
+}
+
+impl fmt::Debug for Set<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = self.shards.iter().flatten().count();
+        f.debug_struct("Set").field("count", &self.says.count.value).field("joined", &joined).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Set<'a> {

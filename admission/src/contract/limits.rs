@@ -5,8 +5,9 @@ use super::storage::Storage;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// 4 GiB less the room that a module needs for itself: no wasm32 memory can hold more.
-pub(crate) const MEMORY_BOUND: u64 = 4096 * MIB - 16 * MIB;
+/// What a memory can hold: of 32 bits, as a guest's is, 4 GiB less the room that a module needs for itself; of 64 bits
+/// the largest file that there can be.
+pub(crate) const MEMORY_BOUND: u64 = if usize::BITS > 32 { EXACT } else { 4096 * MIB - 16 * MIB };
 
 /// The window lent while the header comes in: it bounds what a file can cost before anything of it is known.
 pub const OPEN_WINDOW: usize = 64 * 1024;
@@ -17,7 +18,8 @@ pub(crate) const EXACT: u64 = (1 << 53) - 1;
 macro_rules! limits {
     ($($(#[$doc:meta])* $variant:ident = $id:literal, $name:literal, $low:expr, $high:expr, $default:expr;)*) => {
         /// Which limit: the number is the ABI's id.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum LimitId {
             $($(#[$doc])* $variant = $id,)*
         }
@@ -33,7 +35,8 @@ macro_rules! limits {
                 }
             }
 
-            /// The lowest and the highest value that takes effect.
+            /// The lowest and the highest value that takes effect. MEMORY's highest is what this machine's addresses
+            /// can reach: 4,080 MiB in a guest, 2^53 - 1 in a 64-bit process.
             pub const fn bounds(self) -> (u64, u64) {
                 match self {
                     $(LimitId::$variant => ($low, $high),)*
@@ -94,7 +97,7 @@ impl LimitId {
 pub struct Limits([u64; LimitId::ALL.len()]);
 
 impl Limits {
-    /// The defaults; MEMORY's depends on whether the model is kept.
+    /// The defaults; MEMORY's depends on whether the model is kept: it is then the highest value.
     pub fn new(storage: Storage) -> Self {
         let mut limits = Limits(LimitId::ALL.map(LimitId::default));
         if storage == Storage::Resident {

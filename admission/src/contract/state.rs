@@ -1,7 +1,7 @@
 //! The states of a session.
 
 /// Where a session stands. The number is the ABI's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// The header is coming in.
     Open = 1,

@@ -1,7 +1,9 @@
 //! The stable table of answers: what went wrong, and what the host does about it.
 
-/// What the host does about a [`Code`]: `-status >> 4` sorts codes of today and of tomorrow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use core::fmt;
+
+/// What the host does about a [`Code`]: `-status >> 4` sorts codes of today and of tomorrow, so no kind is ever added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Fix the host. The call changed nothing.
     Misuse,
@@ -27,8 +29,10 @@ impl Kind {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $status:literal, $name:literal;)*) => {
-        /// Why a call was refused or a file rejected. Numbers never change their meaning.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        /// Why a call was refused or a file rejected. Numbers never change their meaning, and codes are added: to one
+        /// that is not known its [`kind`](Code::kind) says what to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum Code {
             $($(#[$doc])* $variant = $status,)*
         }
@@ -104,6 +108,13 @@ impl Code {
             2 | 3 => Kind::Rejected,
             _ => Kind::Dead,
         }
+    }
+}
+
+/// The word that programs match on.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

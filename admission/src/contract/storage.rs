@@ -1,7 +1,8 @@
 //! What an ABI host can have done with the data.
 
 /// The storage that an ABI host chooses by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Storage {
     /// Keep the header only; the host may store the bytes elsewhere.
     Verify = 1,

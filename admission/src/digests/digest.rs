@@ -1,12 +1,14 @@
 //! A digest, and the words for it.
 
 use core::fmt;
+use core::str::FromStr;
 
 use crate::contract::Code;
 use crate::error::{Error, Path};
 
 /// A digest algorithm; the number is the ABI's, and its bit in a mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// SHA-256.
     Sha256 = 1,
@@ -40,7 +42,7 @@ impl Algorithm {
 }
 
 /// A 256-bit digest.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 /// Lower-case hexadecimal.
@@ -56,8 +58,31 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// 64 hexadecimal digits, of either case, and nothing else.
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(hex: &str) -> Result<Self, ParseDigestError> {
+        let mut digits = hex.chars();
+        let mut digest = Digest([0; 32]);
+        for (index, byte) in digest.0.iter_mut().enumerate() {
+            for digit in 0..2usize {
+                let at = index.saturating_mul(2).saturating_add(digit);
+                let found = digits.next().ok_or(ParseDigestError(Fault::Length(at)))?;
+                let nibble = found.to_digit(16).ok_or(ParseDigestError(Fault::Digit(at, found)))?;
+                *byte = *byte << 4 | nibble as u8;
+            }
+        }
+        match digits.count() {
+            0 => Ok(digest),
+            more => Err(ParseDigestError(Fault::Length(more.saturating_add(DIGITS)))),
+        }
+    }
+}
+
 /// The digests of an admitted file: those that were computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Digests {
     /// SHA-256 over every byte of the file.
     pub sha256: Option<Digest>,
@@ -81,6 +106,32 @@ impl Digests {
         }
     }
 }
+
+/// Why a text is no [`Digest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseDigestError(Fault);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// So many characters.
+    Length(usize),
+    /// What stands where a digit should, and after how many.
+    Digit(usize, char),
+}
+
+const DIGITS: usize = 64;
+
+impl fmt::Display for ParseDigestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a digest is {DIGITS} hexadecimal digits, found ")?;
+        match self.0 {
+            Fault::Length(length) => write!(f, "{length}"),
+            Fault::Digit(at, found) => write!(f, "{found:?} after {at}"),
+        }
+    }
+}
+
+impl core::error::Error for ParseDigestError {}
 
 /// What was found is not what is expected.
 pub(super) fn differs(path: Path, expected: Digest, found: Digest) -> Error {

@@ -1,5 +1,7 @@
 //! The evidence of a file: one value for each group of 2^20 bytes, which proves those bytes without the others.
 
+use core::fmt;
+
 use blake3::hazmat::{HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
 use super::digest::Digest;
@@ -13,7 +15,8 @@ pub const GROUP_BYTES: u64 = 1 << 20;
 /// The value of one group.
 pub(crate) type Value = [u8; 32];
 
-/// No slice of a 32-bit memory holds more values: those of a file of 64 TiB.
+/// No slice of a 32-bit memory holds more values: those of a file of 64 TiB. It is the bound everywhere, so that every
+/// guest can expect what a server computed.
 pub(crate) const MOST_GROUPS: u64 = i32::MAX as u64 / size_of::<Value>() as u64;
 
 /// The evidence of a file, or that of its first groups.
@@ -21,9 +24,16 @@ pub(crate) const MOST_GROUPS: u64 = i32::MAX as u64 / size_of::<Value>() as u64;
 /// BLAKE3 hashes a file as a tree, and a group of 2^20 bytes is a part of that tree. The *value* of a group is the
 /// chaining value of its part, so the values of all groups give the file's BLAKE3. A file of one group has one value,
 /// which is its BLAKE3.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Evidence {
     pub(super) values: Vec<Value>,
+}
+
+/// How many groups; not their values, which may be megabytes.
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evidence").field("groups", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Evidence {

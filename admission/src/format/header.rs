@@ -197,6 +197,25 @@ impl<'a> Tensor<'a> {
     }
 }
 
+/// How much there is of each; not the records, which may be megabytes.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("version", &self.version)
+            .field("alignment", &self.alignment)
+            .field("entries", &self.entry_count())
+            .field("tensors", &self.tensor_count())
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key).field("type", &self.value_type()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Tensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {} {:?} at {}", self.name, self.ty.name(), self.dims(), self.offset)

@@ -3,6 +3,7 @@
 /// The ends that the header determines. `header_end <= data_start <= required_end <= allowed_end`, all file offsets
 /// (in a file without tensors `required_end` is `header_end`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Layout {
     /// The first byte after the last tensor record.
     pub header_end: u64,

@@ -1,9 +1,10 @@
 //! The types that the format knows of metadata values.
 
 /// The type of a metadata value, or of the elements of an array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the format")]
 #[repr(u32)]
+#[non_exhaustive]
 pub enum ValueType {
     U8 = 0,
     I8 = 1,

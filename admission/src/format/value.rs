@@ -12,6 +12,7 @@ use crate::store::{Bytes, Pages};
 /// A metadata value.
 #[derive(Clone, Copy)]
 #[expect(missing_docs, reason = "the names are those of the format")]
+#[non_exhaustive]
 pub enum Value<'a> {
     U8(u8),
     I8(i8),
@@ -208,6 +209,12 @@ fn value(pages: &Pages, ty: ValueType, at: u64) -> (Value<'_>, u64) {
         }
     };
     (value, at.saturating_add(ty.size()))
+}
+
+impl fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Array").field("of", &self.of).field("len", &self.items).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Value<'_> {

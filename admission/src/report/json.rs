@@ -9,6 +9,7 @@ use crate::store::Bytes;
 use crate::text::Text;
 
 /// Writes JSON values one after another. Commas and brackets are its business, the order is the caller's.
+#[allow(missing_debug_implementations, reason = "it has a writer, and nothing of its own to show")]
 pub struct Json<'w> {
     out: &'w mut dyn Write,
     comma: bool,

@@ -118,8 +118,8 @@ impl<S: Read> Model<S> {
 pub struct File<'a> {
     header: &'a Header,
     data: &'a Resident,
-    length: u64,
-    position: u64,
+    pub(super) length: u64,
+    pub(super) position: u64,
 }
 
 impl File<'_> {

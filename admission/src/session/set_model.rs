@@ -32,7 +32,7 @@ use crate::sink::Builtin;
 ///
 /// Invariant: `shards[n]` is the model whose header says `split.no` n, and all of the set are there.
 pub struct SetModel<S = Builtin> {
-    shards: Vec<Model<S>>,
+    pub(super) shards: Vec<Model<S>>,
 }
 
 impl<S> SetModel<S> {

@@ -7,7 +7,9 @@ use crate::contract::Storage;
 use crate::error::Error;
 use crate::format::Zone;
 
-/// One of the two built-in sinks, chosen at run time.
+/// One of the built-in sinks, chosen at run time.
+#[derive(Debug)]
+#[non_exhaustive]
 pub enum Builtin {
     /// Keeps nothing.
     Verify(Verify),

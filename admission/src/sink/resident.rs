@@ -6,6 +6,8 @@
 //! One buffer for all would ask the allocator for the whole file in a row, and growing it would cost the file once
 //! more. A buffer a tensor would make windows as small as the smallest tensor.
 
+use core::fmt;
+
 use super::sink::{Lend, Plan, Sink};
 use crate::contract::{Code, MEMORY_BOUND, OPEN_WINDOW};
 use crate::error::{Error, Path};
@@ -20,8 +22,8 @@ const SEGMENT: u64 = 64 * 1024 * 1024;
 /// beside it, stays below twice what was sent and 64 MiB.
 const GROWTH: u64 = SEGMENT / 2;
 
-/// No buffer of a 32-bit memory is larger.
-const BUFFER_BOUND: u64 = i32::MAX as u64;
+/// No buffer is larger: 2^31 - 1 bytes in a guest, 2^63 - 1 in a 64-bit process.
+const BUFFER_BOUND: u64 = isize::MAX as u64;
 
 /// Room lent past the last expected byte, so that a host's read-until-nothing loop has where to read to.
 const PAST_END: u64 = 64;
@@ -199,6 +201,12 @@ impl Segment {
     }
 }
 
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resident").field("held", &self.held()).finish_non_exhaustive()
+    }
+}
+
 impl Sink for Resident {
     fn requires(&self, plan: &Plan<'_>) -> u64 {
         let alignment = plan.header.alignment();
@@ -225,7 +233,8 @@ impl Sink for Resident {
             return Ok(());
         }
         let offset = plan.header.offset_field(last).unwrap_or(0);
-        let message = format_args!("no 32-bit memory can hold this model: admit it with sink verify");
+        let bits = usize::BITS;
+        let message = format_args!("no {bits}-bit memory can hold this model: admit it with sink verify");
         let error = Error::at(Code::Limit, offset, Path::Memory, message);
         Err(if largest > buffer {
             error.with(format_args!("tensors of at most {buffer} bytes"), format_args!("{largest}"))

@@ -123,7 +123,8 @@ pub trait Lend: Sink {
 }
 
 /// What a sink can know when it reserves.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Plan<'a> {
     /// The whole header; its [`layout`](Header::layout) says where data starts and ends.
     pub header: &'a Header,

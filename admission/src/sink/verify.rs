@@ -1,5 +1,7 @@
 //! The sink that keeps nothing: it lends one window over and over.
 
+use core::fmt;
+
 use super::sink::{Lend, Plan, Sink};
 use crate::error::Error;
 use crate::format::Zone;
@@ -11,6 +13,12 @@ use crate::memory;
 pub struct Verify {
     /// Empty, or the whole window; all initialised.
     window: Vec<u8>,
+}
+
+impl fmt::Debug for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verify").field("held", &self.held()).finish_non_exhaustive()
+    }
 }
 
 impl Sink for Verify {

@@ -27,7 +27,7 @@ impl Settings {
         let (sha256, blake3) = (digest(bag, "sha256")?, digest(bag, "blake3")?);
         let is_expected = sha256.is_some() || blake3.is_some();
         let options = Options {
-            length: length(bag)?,
+            length: whole_number(bag, "length")?,
             limits: limits(&field(bag, "limits")?, storage)?,
             digests: digests(&field(bag, "digests")?, is_expected)?,
             sha256,
@@ -37,13 +37,6 @@ impl Settings {
         let signal = field(bag, "signal")?.map(|signal| signal.dyn_into::<AbortSignal>());
         let signal = signal.transpose().map_err(|_| wrong("signal", "an AbortSignal", "something else"))?;
         Ok(Settings { options, signal })
-    }
-}
-
-fn length(bag: &JsValue) -> Result<Option<u64>, Error> {
-    match whole_number(bag, "length")? {
-        Some(0) => Err(wrong("length", "a whole number above 0, or left out", "0")),
-        length => Ok(length),
     }
 }
 
@@ -89,18 +82,7 @@ fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, Error> {
 
 fn digest(bag: &JsValue, name: &str) -> Result<Option<Digest>, Error> {
     let Some(hex) = text(bag, name)? else { return Ok(None) };
-    from_hex(&hex).map(|bytes| Some(Digest(bytes))).ok_or_else(|| wrong(name, "64 hex digits", &hex))
-}
-
-fn from_hex(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+    hex.parse().map(Some).map_err(|_| wrong(name, "64 hex digits", &hex))
 }
 
 fn text(bag: &JsValue, name: &str) -> Result<Option<String>, Error> {
@@ -127,17 +109,4 @@ fn field(bag: &JsValue, name: &str) -> Result<Option<JsValue>, Error> {
 
 fn wrong(name: &str, expected: &str, found: &str) -> Error {
     gguf_admission::Error::new(Code::Argument, format_args!("{name} must be {expected}, found {found}")).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_is_64_hex_digits() {
-        assert_eq!(from_hex(&"0F".repeat(32)), Some([15; 32]));
-        for bad in ["0f".repeat(31), "0f".repeat(33), "+f".repeat(32), "é".repeat(32)] {
-            assert_eq!(from_hex(&bad), None, "{bad}");
-        }
-    }
 }

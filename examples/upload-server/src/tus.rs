@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{options, patch};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gguf_admission::Digest;
 
 use crate::body::Pieces;
 use crate::desk::{Announced, Desk};
@@ -179,17 +178,8 @@ fn announced(headers: &HeaderMap, length: u64) -> Result<Announced, Problem> {
     }
     let (name, filename, sha256) = announced;
     let name = ModelName::parse(&name.or(filename).ok_or_else(Problem::name)?)?;
-    let sha256 = sha256.map(|text| hex(&text).ok_or_else(bad)).transpose()?;
+    let sha256 = sha256.map(|text| text.parse().map_err(|_| bad())).transpose()?;
     Ok(Announced { name, length: Some(length), sha256 })
-}
-
-fn hex(text: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2).filter(|_| is_hex)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    is_hex.then_some(Digest(digest))
 }
 
 /// A field that is one whole number in decimal.

@@ -67,7 +67,7 @@ impl Severity {
 }
 
 /// One place where a file breaks a rule of a profile.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Finding {
     rule: Rule,
     severity: Severity,
@@ -119,7 +119,7 @@ impl Finding {
 /// The findings of a file, by rule and then in file order: at most six a rule are kept, all are counted.
 ///
 /// Invariants: `kept.len() <= 54`, its capacity, once reserved; `kept.len() <= count`; `kept` is in order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Findings {
     kept: Vec<Finding>,
     count: u64,

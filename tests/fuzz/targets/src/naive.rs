@@ -49,8 +49,9 @@ pub(crate) struct Terms<'a> {
 
 const I64_MAX: u128 = i64::MAX as u128;
 const EXACT: u128 = (1 << 53) - 1;
-/// What a 32-bit memory holds.
-const MEMORY: u128 = (1 << 32) - (1 << 24);
+/// What a memory of this machine's addresses holds, and one buffer in it.
+const MEMORY: u128 = if usize::BITS == 32 { (1 << 32) - (1 << 24) } else { EXACT };
+const BUFFER: u128 = (1 << (usize::BITS - 1)) - 1;
 
 /// The verdict: the facts, or the first fault.
 pub(crate) fn judge(file: &[u8], terms: Terms<'_>) -> Result<Facts, Fault> {
@@ -124,7 +125,7 @@ pub(crate) fn judge(file: &[u8], terms: Terms<'_>) -> Result<Facts, Fault> {
     }
     if let (true, Some(at)) = (terms.resident, fields.last()) {
         let largest = facts.tensors.iter().map(|tensor| tensor.4).max().unwrap_or(0);
-        if u128::from(largest) > (1 << 31) - 1 - u128::from(facts.alignment - 1) || sum > MEMORY {
+        if u128::from(largest) > BUFFER - u128::from(facts.alignment - 1) || sum > MEMORY {
             return fault("limit", *at, "memory");
         }
     }

@@ -63,6 +63,7 @@ fn wrong(algorithm: Algorithm) -> Fault {
     let path = match algorithm {
         Algorithm::Sha256 => "digests.sha256",
         Algorithm::Blake3 => "digests.blake3",
+        _ => unreachable!("no other digest is expected here"),
     };
     Fault { code: "digest", offset: None, path: path.into() }
 }
