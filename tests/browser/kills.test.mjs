@@ -126,6 +126,35 @@ for (const name of names) {
       console.log(`# ${name}: ${JSON.stringify(counts)}`);
     });
 
+    test('a stored file that is being mended is killed: the next call mends it, and fetches only what is damaged', {
+      skip: reason, timeout: 60_000 + 10_000 * KILLS,
+    }, async () => {
+      const served = server.put({ body: FILE, etag: '"one"' });
+      await (await there()).run(finish, served.url);
+      for (let kills = 0; kills < Math.ceil(KILLS / 5); kills++) {
+        const asked = served.requests.length;
+        const damaged = Array.from({ length: 3 }, () => random.upTo(FILE.length - 1));
+        const page = await there();
+        await page.run(damage, damaged);
+        await page.run(begin, { url: served.url, isRemote: true });
+        const delay = random.upTo(500);
+        await sleep(delay);
+        await killed(WAYS[kills % WAYS.length]);
+        const result = await (await there()).run(finish, served.url);
+        const requests = served.requests.slice(asked);
+        const told = JSON.stringify({ damaged, delay, requests, result, SEED });
+        assert.deepEqual([result.names, result.sha256, result.onDisk], [STORED, SHA256, SHA256], told);
+        // Those of the first call, and of the second, if the first had not ended.
+        const moved = requests.reduce((sum, { sent }) => sum + sent, 0);
+        assert.ok(requests.every(({ range }) => range) && moved <= 2 * (3 * MIB + COST), told);
+      }
+      await (await there()).run(async () => {
+        await kit.removeStored('m.gguf');
+        const left = await kit.leftovers();
+        if (left.length > 0) throw new Error(left.join('; '));
+      });
+    });
+
     test('on a page a part survives an abort, and a tab that is closed later takes no more than came since', {
       skip: reason, timeout: 120_000,
     }, async () => {
@@ -174,6 +203,18 @@ async function begin({ url, isRemote }) {
     : kit.admitStored(guest, 'm.gguf', url, options);
   const told = admitted.then(() => 'admitted', error => `${error.name}: ${error.message}`);
   Object.assign(globalThis, { settled: told.then(outcome => (ended = outcome)) });
+}
+
+/** Flips bits of the stored file, as a disk does. Runs in the page. @param {number[]} offsets */
+async function damage(offsets) {
+  const { file } = await kit.findStored('m.gguf');
+  const before = await file.getFile();
+  const writable = await file.createWritable({ keepExistingData: true });
+  for (const position of offsets) {
+    const [byte] = new Uint8Array(await before.slice(position, position + 1).arrayBuffer());
+    await writable.write({ type: 'write', position, data: Uint8Array.of(byte ^ 1) });
+  }
+  await writable.close();
 }
 
 /** The next call. Runs in the page. @param {string} url */
