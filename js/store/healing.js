@@ -74,11 +74,11 @@ export async function mend(patient, damaged, parts) {
  * @param {(mended: FileSystemFileHandle) => Promise<M>} admit
  * @returns {Promise<M>}
  */
-export async function promoteMended({ files, found: { digests, length }, evidence }, admit) {
+export async function promoteMended({ files }, admit) {
   /** @type {M | undefined} */ let admitted;
   try {
     admitted = await admit(await files.partHandle());
-    await orFault(files.name, 'mended', () => files.promote({ digests, length }, evidence));
+    await orFault(files.name, 'mended', () => files.replace());
     return admitted;
   } catch (error) {
     admitted?.release();

@@ -198,7 +198,7 @@ export class OpfsTee {
     await this.#claim(signal);
     const files = await this.files;
     try {
-      const stored = (await files.lookup()) ?? (await judgedAnew?.(files));
+      const stored = (await files.lookup()) ?? (await files.replaced()) ?? (await judgedAnew?.(files));
       if (stored && isWanted(stored)) {
         await files.clearPart();
         this.#giveUp();

@@ -219,6 +219,27 @@ export class StoredFile {
     });
   }
 
+  /** Puts the whole `NAME.part` in the place of the file, of which all that is known goes for the part, too. */
+  replace() {
+    return this.unlessOpen(async () => {
+      await this.#remove('');
+      await this.#move(await this.partHandle(), this.#name + PART, '');
+    });
+  }
+
+  /**
+   * Ends a `replace` that a crash has stopped.
+   *
+   * @returns {Promise<Stored | undefined>}
+   */
+  async replaced() {
+    const known = await knownIn(await this.bytes(RECORD));
+    const isWhole = known && (await this.partSize()) === known.length;
+    if (!isWhole || (await this.#existing(this.#name + JOURNAL))) return undefined;
+    await this.replace();
+    return this.lookup();
+  }
+
   /**
    * Writes what is known of the file that is in its place.
    *
@@ -265,9 +286,10 @@ export class StoredFile {
   clear({ keepsPin = false, sparesPinned = false } = {}) {
     return this.unlessOpen(async () => {
       if (sparesPinned && (await this.isPinned())) return false;
-      // The file first: one that cannot be deleted, as somebody is reading it, stays stored.
-      for (const suffix of ['', RECORD, EVIDENCE, USED, JOURNAL, PART]) await this.#remove(suffix);
-      if (!keepsPin) await this.#remove(PIN);
+      // The file first: one that cannot be deleted, as somebody is reading it, stays stored. The record last: by it
+      // the name is listed until nothing is left.
+      const pin = keepsPin ? [] : [PIN];
+      for (const suffix of ['', PART, JOURNAL, EVIDENCE, USED, ...pin, RECORD]) await this.#remove(suffix);
       return true;
     });
   }

@@ -81,6 +81,21 @@ const kit = {
   /** @param {Uint8Array} bytes @param {Uint8Array | undefined} others */
   same: (bytes, others) => bytes.length === others?.length && bytes.every((byte, index) => byte === others[index]),
 
+  /** Flips a bit of a file, with whatever writes here. @param {any} file @param {number} at */
+  async flip(file, at) {
+    const data = new Uint8Array(await (await file.getFile()).slice(at, at + 1).arrayBuffer());
+    data[0] ^= 1;
+    if (file.createSyncAccessHandle) {
+      const handle = await file.createSyncAccessHandle();
+      handle.write(data, { at });
+      handle.flush();
+      return handle.close();
+    }
+    const writable = await file.createWritable({ keepExistingData: true });
+    await writable.write({ type: 'write', position: at, data });
+    await writable.close();
+  },
+
   /** @param {BufferSource} bytes */
   async sha256(bytes) {
     return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), byte =>
