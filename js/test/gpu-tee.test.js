@@ -256,12 +256,18 @@ test('a tee has one model: another admission is misuse until the buffers are des
 
 test('buffers that are destroyed meanwhile end the admission', async () => {
   for (const piece of [1000, 90_000, file.length]) {
-    const device = new Device();
-    const gpu = gpuTee(device);
-    const early = tensorTee({ write() {}, tensor: ({ name }) => void (name === 'd' && gpu.destroy()) });
-    const fault = await faultOf(admit(guest, observed(file, { piece }).stream, { tee: [early, gpu] }));
-    assert.equal(fault.kind, 'misuse');
-    assert.deepEqual([device.living, gpu.buffers.size], [0, 0]);
+    for (const isLate of [false, true]) {
+      const device = new Device();
+      const gpu = gpuTee(device);
+      const early = tensorTee({
+        write() {},
+        tensor: ({ name }) => void (name === 'd' && !isLate && gpu.destroy()),
+        close: () => gpu.destroy(),
+      });
+      const fault = await faultOf(admit(guest, observed(file, { piece }).stream, { tee: [early, gpu] }));
+      assert.equal(fault.kind, 'misuse');
+      assert.deepEqual([device.living, gpu.buffers.size], [0, 0]);
+    }
   }
 });
 

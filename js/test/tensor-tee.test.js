@@ -266,6 +266,8 @@ test('one tee is for one admission at a time: another is misuse, and the first g
           codes.push((await faultOf(twice(cancelled.stream, { tee }))).code);
           assert.equal(cancelled.isCancelled, true);
         }
+        const wrong = { tee, sink: /** @type {any} */ ('disk') };
+        assert.equal((await faultOf(admitStored(guest, 'x', new Blob([file]), wrong))).code, 'argument');
       } });
       const model = await twice(iterated(source), { tee });
       // A source that cannot be, and options that cannot be, come first.

@@ -72,7 +72,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--quick] [--sizes] | --browser [--quick] [--store] | --native | --command | --upload",
+        arguments: "[--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload",
         summary: "measure admission against copying and hashing; draw docs/memory.svg",
         run: |project, arguments| match arguments {
             [only] if only == "--native" => bench_native::run(project),

@@ -1,6 +1,6 @@
-// `bench.mjs [--quick] [--store]`: what admission in a page costs, in Chromium, with the real model as a file on disk.
-// --store measures the store alone. Prints tables, writes target/bench-browser.json. Needs Linux: memory and CPU time
-// are the kernel's of the renderer process.
+// `bench.mjs [--quick] [--store] [--gpu]`: what admission in a page costs, in Chromium, with the real model as a file
+// on disk. --store measures the store alone, --gpu tensors on the GPU alone. Prints tables, writes
+// target/bench-browser.json. Needs Linux: memory and CPU time are the kernel's of the renderer process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { start, whyNot } from '../../browser/drive.mjs';
 import { serve } from '../../browser/server.mjs';
 import { median, printTable } from '../measure.mjs';
+import { measureGpu } from './gpu.mjs';
 import { COLUMNS, alternate, middleHalf, row } from './pairs.mjs';
 import { Renderer } from './renderer.mjs';
 import { measureSearch } from './search.mjs';
@@ -18,7 +19,8 @@ import { measureStore } from './store.mjs';
 const root = new URL('../../../', import.meta.url);
 const path = name => fileURLToPath(new URL(name, root));
 const quick = process.argv.includes('--quick');
-const storeOnly = process.argv.includes('--store');
+const PARTS = ['--store', '--gpu'];
+const isAsked = part => process.argv.includes(part) || !PARTS.some(part => process.argv.includes(part));
 const ROUNDS = quick ? 2 : 7;
 const MB = 1e6;
 const REAL = path('target/models/gemma-3-270m-q4_k_m.gguf');
@@ -42,16 +44,21 @@ const NEEDS = {
 };
 const browser = await start('chromium');
 try {
-  if (!storeOnly) {
+  if (PARTS.every(isAsked)) {
     await measureMemory();
     await measureTime();
     await search();
   }
-  const storePage = script(path('tests/bench/browser/pages/store.js'));
-  results.store = await measureStore({ browser, server, page, script: storePage, real: REAL, rounds: ROUNDS });
-  const worker = script(path('tests/bench/browser/pages/opened.js'));
-  const count = quick ? 256 : 1536;
-  results.opened = await measureOpened({ browser, server, page, worker, rounds: ROUNDS, count });
+  const bench = { browser, server, page, real: REAL, rounds: ROUNDS };
+  if (isAsked('--store')) {
+    results.store = await measureStore({ ...bench, script: script(path('tests/bench/browser/pages/store.js')) });
+    const worker = script(path('tests/bench/browser/pages/opened.js'));
+    const count = quick ? 256 : 1536;
+    results.opened = await measureOpened({ browser, server, page, worker, rounds: ROUNDS, count });
+  }
+  if (isAsked('--gpu')) {
+    results.gpu = await measureGpu({ ...bench, script: script(path('tests/bench/browser/pages/gpu.js')) });
+  }
 } finally {
   await browser.close();
   await server.close();

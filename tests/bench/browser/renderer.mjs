@@ -21,9 +21,15 @@ const list = path => {
 
 export class Renderer {
   #pid;
+  #beside;
 
-  /** The renderer of the only page with a worker in this browser. @param {import('playwright-core').Page} page */
-  static async of(page) {
+  /**
+   * The renderer of the only page with a worker in this browser.
+   *
+   * @param {import('playwright-core').Page} page
+   * @param {{ withGpu?: boolean }} [options]  withGpu: CPU time counts the process for the GPU too
+   */
+  static async of(page, { withGpu = false } = {}) {
     const session = await page.context().browser().newBrowserCDPSession();
     const { processInfo } = await session.send('SystemInfo.getProcessInfo');
     await session.detach();
@@ -33,12 +39,18 @@ export class Renderer {
         list(`/proc/${id}/task`).some(task => read(`/proc/${id}/task/${task}/comm`).startsWith('DedicatedWorker')),
     );
     if (found.length !== 1) throw new Error(`${found.length} renderers have a worker, not one`);
-    return new Renderer(found[0].id);
+    const beside = withGpu ? processInfo.filter(({ type }) => type === 'GPU').map(({ id }) => id) : [];
+    if (withGpu && beside.length !== 1) throw new Error(`${beside.length} processes do the GPU's work, not one`);
+    return new Renderer(found[0].id, beside);
   }
 
-  /** @param {number} pid */
-  constructor(pid) {
+  /**
+   * @param {number} pid
+   * @param {number[]} beside  processes whose CPU time counts too
+   */
+  constructor(pid, beside) {
     this.#pid = pid;
+    this.#beside = beside;
   }
 
   /**
@@ -74,7 +86,9 @@ export class Renderer {
   }
 
   #threads() {
-    const path = `/proc/${this.#pid}/task`;
-    return new Map(list(path).map(thread => [thread, Number(read(`${path}/${thread}/schedstat`).split(' ')[0])]));
+    return new Map([this.#pid, ...this.#beside].flatMap(pid => {
+      const path = `/proc/${pid}/task`;
+      return list(path).map(thread => [thread, Number(read(`${path}/${thread}/schedstat`).split(' ')[0])]);
+    }));
   }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] | --native | --command | --upload`: what
-//! admission costs, as ratios inside one run.
+//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload`:
+//! what admission costs, as ratios inside one run.
 
 use crate::commands::{build, model};
 use crate::failure::Failure;
@@ -15,12 +15,12 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         [first, rest @ ..] if first == "--browser" => (true, rest),
         all => (false, all),
     };
-    let only = if in_browser { "--store" } else { "--sizes" };
-    let is_known = |argument: &String| argument == "--quick" || argument == only;
+    let only: &[&str] = if in_browser { &["--store", "--gpu"] } else { &["--sizes"] };
+    let is_known = |argument: &String| argument == "--quick" || only.contains(&argument.as_str());
     if !quick.iter().all(is_known) {
         return Err(Failure::Usage(
-            "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] | --native | --command | \
-             --upload"
+            "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | \
+             --command | --upload"
                 .into(),
         ));
     }
