@@ -1,10 +1,7 @@
+// Chunks that a source gives: detached, shrunk, empty, none at all.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { Readable } from 'node:stream';
-import { after, before, beforeEach, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { beforeEach, test } from 'node:test';
 import { Admission, admit } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
@@ -15,107 +12,9 @@ const file = gguf({
   tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
 });
 const tensorAt = file.length - 32 - 3_000_032;
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gguf-admission-'));
-const onDisk = path.join(folder, 'model.gguf');
-before(() => fs.writeFileSync(onDisk, file));
-after(() => fs.rmSync(folder, { recursive: true }));
 
 /** @type {import('../index.js').Guest} */ let guest;
 beforeEach(async () => void (guest = await freshGuest()));
-
-const openFiles = () => fs.readdirSync('/proc/self/fd').filter(fd => {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
-  } catch {
-    return false;
-  }
-}).length;
-
-/** @param {Uint8Array} bytes  @param {number} piece */
-function* pieces(bytes, piece) {
-  for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
-}
-
-/** A synchronous handle in the manner of the origin private file system. */
-function syncHandle() {
-  const handle = {
-    closed: 0,
-    reads: /** @type {number[]} */ ([]),
-    getSize: () => file.length,
-    read(/** @type {any} */ target, /** @type {any} */ { at }) {
-      handle.reads.push(target.length);
-      const piece = file.subarray(at, at + Math.min(target.length, 100_000));
-      target.set(piece);
-      return piece.length;
-    },
-    close: () => void handle.closed++,
-  };
-  return handle;
-}
-
-/** @type {Record<string, () => any>} */
-const sources = {
-  Uint8Array: () => file,
-  'a view in the middle of a buffer': () =>
-    new Uint8Array(Buffer.concat([Buffer.alloc(5), file, Buffer.alloc(3)]).buffer.slice(0), 5).subarray(0, file.length),
-  ArrayBuffer: () => file.buffer,
-  SharedArrayBuffer: () => {
-    const shared = new SharedArrayBuffer(file.length);
-    new Uint8Array(shared).set(file);
-    return shared;
-  },
-  Buffer: () => Buffer.from(file),
-  Blob: () => new Blob([file]),
-  File: () => new File([file], 'model.gguf'),
-  Response: () => new Response(file),
-  'a byte stream': () => observed(file, { type: 'bytes', piece: 70_000 }).stream,
-  'a byte stream of one piece': () => observed(file, { type: 'bytes', piece: 1e9 }).stream,
-  'a default stream': () => observed(file, { piece: 2500 }).stream,
-  'a default stream of one piece': () => observed(file, { piece: 1e9 }).stream,
-  'an async generator': () =>
-    (async function* () {
-      yield* pieces(file, 99_999);
-    })(),
-  'a generator': () => pieces(file, 1e6),
-  'an array of chunks': () => [...pieces(file, 500_000), new Uint8Array(0)],
-  'a Node stream': () => fs.createReadStream(onDisk),
-  'a Node stream from memory': () => Readable.from([Buffer.from(file)]),
-  'a path': () => ({ path: onDisk }),
-  'a path that is a URL': () => ({ path: pathToFileURL(onDisk) }),
-  'a file URL': () => pathToFileURL(onDisk),
-  'a file URL as text': () => pathToFileURL(onDisk).href,
-  'a synchronous handle': syncHandle,
-  'a file handle with synchronous access': () => ({
-    kind: 'file',
-    getFile: () => assert.fail(),
-    createSyncAccessHandle: async () => syncHandle(),
-  }),
-  'a file handle that is in use elsewhere': () => ({
-    kind: 'file',
-    getFile: async () => new File([file], 'x'),
-    createSyncAccessHandle: async () => {
-      throw new Error('in use');
-    },
-  }),
-  'a file handle on the main thread': () => ({ kind: 'file', getFile: async () => new File([file], 'x') }),
-  'a blob: URL': () => URL.createObjectURL(new Blob([file])),
-  'a data: URL': () => `data:application/octet-stream;base64,${Buffer.from(file).toString('base64')}`,
-};
-
-for (const [name, source] of Object.entries(sources)) {
-  test(`${name} is admitted, resident and through a tee`, async () => {
-    const model = await admit(guest, source(), { sink: 'resident' });
-    assert.equal(model.report.position, file.length);
-    assert.deepEqual(model.tensor(0), file.subarray(tensorAt, tensorAt + 3_000_001));
-    const tee = recorder();
-    const verified = await admit(guest, source(), { tee });
-    assert.equal(Buffer.compare(tee.bytes, file), 0);
-    assert.deepEqual(verified.report.digests, model.report.digests);
-    assert.deepEqual(verified.report.tensors, model.report.tensors);
-    assertNoSession(guest, 2);
-    assert.equal(openFiles(), 0);
-  });
-}
 
 test('a chunk that was transferred away before it is read is an error, not a hole', async () => {
   for (const sort of [Uint8Array, Uint16Array, DataView, (/** @type {ArrayBuffer} */ buffer) => buffer]) {

@@ -4,30 +4,19 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { admit } from '../index.js';
+import { folderWith } from './support/disk.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 
 const file = gguf({ tensors: [{ bytes: 3_000_001 }, { bytes: 7 }] });
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gguf-admission-'));
-const onDisk = path.join(folder, 'model.gguf');
-before(() => fs.writeFileSync(onDisk, file));
-after(() => fs.rmSync(folder, { recursive: true }));
+const { folder, onDisk, openFiles } = folderWith(file);
 
 /** @type {import('../index.js').Guest} */ let guest;
 beforeEach(async () => void (guest = await freshGuest()));
-
-const openFiles = () => fs.readdirSync('/proc/self/fd').filter(fd => {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
-  } catch {
-    return false;
-  }
-}).length;
 
 test('a pipe and a device are read as streams', async () => {
   const fault = await faultOf(admit(guest, { path: '/dev/null' }));

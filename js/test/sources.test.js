@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { after, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { admit, readHeader } from '../index.js';
 import { SliceSource } from '../sources/blob.js';
+import { folderWith } from './support/disk.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { observed, recorder } from './support/streams.js';
@@ -18,21 +18,10 @@ const file = gguf({
   tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
 });
 const tensorAt = file.length - 32 - 3_000_032;
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gguf-admission-'));
-const onDisk = path.join(folder, 'model.gguf');
-before(() => fs.writeFileSync(onDisk, file));
-after(() => fs.rmSync(folder, { recursive: true }));
+const { folder, onDisk, openFiles } = folderWith(file);
 
 /** @type {import('../index.js').Guest} */ let guest;
 beforeEach(async () => void (guest = await freshGuest()));
-
-const openFiles = () => fs.readdirSync('/proc/self/fd').filter(fd => {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
-  } catch {
-    return false;
-  }
-}).length;
 
 /** @param {Uint8Array} bytes  @param {number} piece */
 function* pieces(bytes, piece) {
