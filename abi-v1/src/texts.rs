@@ -142,7 +142,7 @@ impl Texts {
 }
 
 fn write_result(answer: &Answer, out: &mut dyn Write) -> fmt::Result {
-    Json::new(out).value(&object(|json| {
+    Json::raw(out).value(&object(|json| {
         json.field("abi", "1")?;
         answer.write_fields(json)
     }))
@@ -156,7 +156,7 @@ fn write_diagnostics<S: Keep>(model: Option<&Model<S>>, error: Option<&Answer>, 
         })
     });
     let error = error.map(|error| object(|json| error.write_fields(json)));
-    Json::new(out).value(&object(|json| {
+    Json::raw(out).value(&object(|json| {
         json.field("abi", "1")?;
         json.field("model", &model)?;
         json.field("error", &error)

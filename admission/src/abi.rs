@@ -8,5 +8,5 @@ mod stamp;
 
 pub use self::registry::Registry;
 pub use self::slots::SLOTS;
-pub use crate::report::{Json, ToJson, array, object, text};
+pub use crate::report::{Json, ToJson, array, is_unseen, object, text};
 pub use crate::text::Text;

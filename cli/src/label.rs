@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 
+use gguf_admission::abi::is_unseen;
+
 /// The name with control characters, marks that turn the writing direction, and bytes that are no text escaped.
 pub(crate) fn label(name: &OsStr) -> String {
     let mut shown = String::new();
@@ -24,11 +26,9 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 fn push(shown: &mut String, letter: char) {
-    let is_hidden =
-        matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     match letter {
         '\\' => shown.push_str("\\\\"),
-        letter if letter.is_control() || is_hidden => shown.extend(letter.escape_default()),
+        letter if letter.is_control() || is_unseen(letter) => shown.extend(letter.escape_default()),
         letter => shown.push(letter),
     }
 }
@@ -41,6 +41,7 @@ mod tests {
     fn what_could_rewrite_the_screen_is_escaped() {
         assert_eq!(label(OsStr::new("a ü.gguf")), "a ü.gguf");
         assert_eq!(label(OsStr::new("\u{1b}[2J\n\r\\\u{202e}\u{9b}")), "\\u{1b}[2J\\n\\r\\\\\\u{202e}\\u{9b}");
+        assert_eq!(label(OsStr::new("\u{61c}\u{ad}\u{e0041}e\u{301}")), "\\u{61c}\\u{ad}\\u{e0041}e\u{301}");
     }
 
     #[test]

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { beforeEach, test } from 'node:test';
 import { admit } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
-import { gguf } from './support/gguf.js';
+import { gguf, joined } from './support/gguf.js';
 import { never, observed, recorder } from './support/streams.js';
 
 const file = gguf({ tensors: [{ name: 'a', bytes: 200_000 }, { name: 'b', bytes: 100 }] });
@@ -92,6 +92,27 @@ test('an abort is heard while a generator hangs, and while bytes come without wa
     for (;;) (await admit(guest, big, { signal: endless.signal })).release();
   })());
   assert.equal(endless.signal.aborted, true);
+  assertNoSession(guest);
+});
+
+test('the end of a source is waited for, also when all bytes of the declared length are in', async () => {
+  const abort = new AbortController();
+  let isAsked = false;
+  const held = observed(file, { at: offset => {
+    if (offset < file.length) return undefined;
+    isAsked = true;
+    return never();
+  } });
+  const tee = recorder();
+  const admitted = faultOf(admit(guest, held.stream, { length: file.length, signal: abort.signal, tee }));
+  const reason = new Error('given up');
+  assert.equal(await Promise.race([admitted, new Promise(resolve => setTimeout(resolve, 200, 'waits'))]), 'waits');
+  assert.ok(isAsked && tee.bytes.length === file.length);
+  abort.abort(reason);
+  assert.equal(await admitted, reason);
+  // That is how a byte too many is found.
+  const longer = observed(joined([file, new Uint8Array(1)]));
+  assert.equal((await faultOf(admit(guest, longer.stream, { length: file.length }))).code, 'trailing');
   assertNoSession(guest);
 });
 

@@ -1,5 +1,6 @@
 // A guest or a worker that is not where it should be: what is there instead, and at which address.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadGuest, loadGuestWorker } from '../index.js';
@@ -34,6 +35,20 @@ test('bytes that are no module are told as such, whatever they are called', asyn
     assert.deepEqual([fault.code, fault.kind], ['guest', 'misuse']);
     assert.match(fault.message, /could not be compiled: /);
     assert.ok(fault.cause instanceof WebAssembly.CompileError);
+  }
+});
+
+test('a module that is not the one whose hash is required is not loaded', async () => {
+  const module = readFileSync(new URL('../guest.wasm', import.meta.url));
+  const integrity = `sha384-${createHash('sha384').update(module).digest('base64')}`;
+  const server = await serve(module, { headers: { 'content-type': 'application/wasm' } });
+  const other = await serve(module.subarray(0, -1), { headers: { 'content-type': 'application/wasm' } });
+  try {
+    assert.equal((await loadGuest(await fetch(server.url, { integrity }))).abi, 2);
+    await assert.rejects(fetch(other.url, { integrity }), TypeError);
+  } finally {
+    await server.close();
+    await other.close();
   }
 });
 

@@ -77,6 +77,12 @@ test('text and fields are those of the command in Rust', () => {
   assert.deepEqual(fields, [wanted, wanted, wanted]);
 });
 
+test('no name of a file turns or hides what stands beside it', () => {
+  const name = 'a\u00ad\u061c\u200b\u2028\u{e0041}e\u0301.gguf';
+  put(name, good);
+  assert.match(run(['check', name]).stdout, /a\\u\{ad\}\\u\{61c\}\\u\{200b\}\\u\{2028\}\\u\{e0041\}e\u0301\.gguf/);
+});
+
 test('the worst that happened is the exit code', () => {
   put('good.gguf', good);
   put('bad.gguf', 'GGUX');

@@ -82,7 +82,7 @@ impl EntryReader {
     }
 
     fn key(&mut self, fields: &mut Fields, bounds: Bounds<'_>) -> Next {
-        let end = fields.name(KEY_BYTES, bounds)?;
+        let end = fields.name(KEY_BYTES, "", bounds)?;
         let Fields { header, at, work, .. } = fields;
         self.aligns = header.pages.string(*at) == *ALIGNMENT_KEY;
         if !header.entries.insert(&header.pages, *at, work) {

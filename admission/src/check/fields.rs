@@ -12,6 +12,8 @@ use crate::format::{Header, ValueType};
 /// of a fixed size.
 const REWRITTEN_WITHIN: u64 = 16;
 
+const REWRITTEN: &str = "no length: the file looks as if it was read as UTF-8 text and written back";
+
 /// What the fields are measured against.
 #[derive(Clone, Copy)]
 pub(crate) struct Bounds<'a> {
@@ -94,14 +96,15 @@ impl Fields {
     }
 
     /// The end of the string that begins here, if it may be the name of something: 1 to `most` bytes of plain text.
-    pub(super) fn name(&mut self, most: u64, bounds: Bounds<'_>) -> Result<u64, Stop> {
-        let end = self.string(bounds)?;
+    /// `above` is said of one that is longer.
+    pub(super) fn name(&mut self, most: u64, above: &str, bounds: Bounds<'_>) -> Result<u64, Stop> {
+        let end = self.string(bounds).map_err(|stop| self.if_rewritten(stop))?;
         let len = self.header.pages.u64(self.at);
         if len == 0 || len > most {
-            return Err(self
-                .fault(Code::Header, format_args!("a name of {len} bytes"))
-                .with(format_args!("1 to {most} bytes"), format_args!("{len}"))
-                .into());
+            let error = self
+                .fault(Code::Header, format_args!("a name of {len} bytes{}", if len > most { above } else { "" }))
+                .with(format_args!("1 to {most} bytes"), format_args!("{len}"));
+            return Err(self.if_rewritten(error.into()));
         }
         self.look(end.saturating_sub(self.at));
         let text = self.header.pages.string(self.at);
@@ -147,15 +150,27 @@ impl Fields {
         Error::at(code, self.at, self.path, message)
     }
 
-    /// Says what a length above its limit looks like where raising the limit cannot help. A file that was read as text
-    /// and written back has EF BF BD where it had a byte that is no UTF-8: that moves what follows.
-    fn no_length(&self, error: Error, len: u64, bounds: Bounds<'_>) -> Error {
+    /// Whether the length that begins here looks like one of a file that was read as text and written back: it has
+    /// EF BF BD where the file had a byte that is no UTF-8, and that moves what follows.
+    fn is_rewritten(&self) -> bool {
         let before = self.at.min(REWRITTEN_WITHIN);
         let around = self.header.pages.bytes(self.at.saturating_sub(before), before.saturating_add(8));
+        around.contains(b"\xef\xbf\xbd")
+    }
+
+    /// Says so of a fault in the length of a name, if it does.
+    fn if_rewritten(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Fault(error) if self.is_rewritten() => error.message_is(format_args!("{REWRITTEN}")).into(),
+            other => other,
+        }
+    }
+
+    /// Says what a length above its limit looks like where raising the limit cannot help.
+    fn no_length(&self, error: Error, len: u64, bounds: Bounds<'_>) -> Error {
         let end = self.at.saturating_add(8).saturating_add(len);
-        if around.contains(b"\xef\xbf\xbd") {
-            let message = format_args!("no length: the file looks as if it was read as UTF-8 text and written back");
-            error.message_is(message)
+        if self.is_rewritten() {
+            error.message_is(format_args!("{REWRITTEN}"))
         } else if bounds.length.is_some_and(|length| end > length) {
             error.message_is(format_args!(
                 "a string of {len} bytes: more than the file has, and above limit STRING_BYTES"

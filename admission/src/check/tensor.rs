@@ -175,7 +175,8 @@ impl TensorReader {
 }
 
 fn name(fields: &mut Fields, bounds: Bounds<'_>) -> Next {
-    let end = fields.name(bounds.limits.get(LimitId::NameBytes), bounds)?;
+    let most = bounds.limits.get(LimitId::NameBytes);
+    let end = fields.name(most, ", above limit NAME_BYTES", bounds)?;
     let Fields { header, at, work, .. } = fields;
     if !header.tensors.insert(&header.pages, *at, work) {
         return Err(fields.twice().into());

@@ -13,6 +13,8 @@ use crate::text::Text;
 pub struct Json<'w> {
     out: &'w mut dyn Write,
     comma: bool,
+    /// Whether text that cannot be seen stands as it is.
+    is_raw: bool,
 }
 
 /// What can stand as a value in JSON.
@@ -37,9 +39,15 @@ struct Inside<F> {
 }
 
 impl<'w> Json<'w> {
-    /// A writer for one value.
+    /// A writer for one value. In its strings a character that cannot be seen, or that turns the direction of the text
+    /// around it (Unicode category Cf, U+2028 and U+2029), is escaped. The value stays the same.
     pub fn new(out: &'w mut dyn Write) -> Self {
-        Json { out, comma: false }
+        Json { out, comma: false, is_raw: false }
+    }
+
+    /// A writer that escapes only what JSON asks for, and U+007F.
+    pub fn raw(out: &'w mut dyn Write) -> Self {
+        Json { out, comma: false, is_raw: true }
     }
 
     /// A value: all there is, or an item of an array.
@@ -95,6 +103,12 @@ impl<'w> Json<'w> {
         self.plain(format_args!("\"{value}\""))
     }
 
+    // By hand: a text of nothing else is three times as long as the file's, and `write!` is slow.
+    fn escaped(&mut self, unit: u16) -> fmt::Result {
+        let text = [b'\\', b'u', digit(unit >> 12), digit(unit >> 8), digit(unit >> 4), digit(unit)];
+        self.out.write_str(core::str::from_utf8(&text).unwrap_or_default())
+    }
+
     fn escape(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
         for (at, byte) in text.bytes().enumerate() {
@@ -105,18 +119,66 @@ impl<'w> Json<'w> {
                 b'\r' => "\\r",
                 b'\t' => "\\t",
                 0..=0x1f | 0x7f => "",
+                // The first bytes of those that `is_unseen` names.
+                0xc2 | 0xd8..=0xdc | 0xe0..=0xe2 | 0xef | 0xf0 | 0xf3 if !self.is_raw => {
+                    let rest = text.get(at..).unwrap_or_default();
+                    let Some(unseen) = rest.chars().next().filter(|&character| is_unseen(character)) else {
+                        continue;
+                    };
+                    self.out.write_str(text.get(plain..at).unwrap_or_default())?;
+                    plain = at.saturating_add(unseen.len_utf8());
+                    for &mut unit in unseen.encode_utf16(&mut [0; 2]) {
+                        self.escaped(unit)?;
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             self.out.write_str(text.get(plain..at).unwrap_or_default())?;
             plain = at.saturating_add(1);
             if short.is_empty() {
-                write!(self.out, "\\u{byte:04x}")?;
+                self.escaped(u16::from(byte))?;
             } else {
                 self.out.write_str(short)?;
             }
         }
         self.out.write_str(text.get(plain..).unwrap_or_default())
     }
+}
+
+/// Whether it is of Unicode category Cf, Zl or Zp (Unicode 17): nothing is shown for it, or the text around it is shown
+/// in another order.
+pub fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0001}'
+            | '\u{e0020}'..='\u{e007f}'
+    )
+}
+
+/// The lower four bits as a hexadecimal digit.
+const fn digit(bits: u16) -> u8 {
+    let bits = (bits & 0xf) as u8;
+    if bits < 10 { b'0'.saturating_add(bits) } else { b'a'.saturating_add(bits.saturating_sub(10)) }
 }
 
 impl<F: Fn(&mut Json<'_>) -> fmt::Result> ToJson for Inside<F> {
