@@ -65,7 +65,8 @@ const FILTERS = ['out-of-memory', 'validation', 'internal'];
  * admission ends there with an error of the code `device`. So it does when the device is lost, has no memory, or finds
  * a call not valid. Whenever the admission ends before the tee is closed, all buffers are destroyed.
  *
- * For one admission at a time, and for the next one only after `destroy`. It works on the thread that has the device,
+ * For one admission at a time, and for the next one only after `destroy`. Where `admit` rejects, call `destroy` too:
+ * another tee or another shard may have failed after this tee was closed. It works on the thread that has the device,
  * with a guest there or in a `GuestWorker`: a device cannot cross to another thread.
  *
  * @template {{ destroy(): void }} B
@@ -84,8 +85,7 @@ export class GpuTee extends TensorTee {
    * @param {GpuOptions} [options]
    */
   constructor(device, options) {
-    const checked = /** @type {Device<B>} */ (object('createBuffer')(device, 'device', () => {}));
-    const weights = new Weights(checked, checkOptions(options, GPU_OPTIONS));
+    const weights = new Weights(checked(device), checkOptions(options, GPU_OPTIONS));
     super(weights);
     this.#weights = weights;
   }
@@ -149,6 +149,11 @@ class Weights {
 
   begin() {
     this.#areOthers = this.#made.size > 0;
+    // What became of an admission before is not this one's.
+    this.#restBytes = 0;
+    this.#sent = 0;
+    this.#judgements = [];
+    this.#earlier = Promise.resolve();
   }
 
   /** @param {Report} report */
@@ -207,7 +212,6 @@ class Weights {
     this.#made = new Map();
     this.buffers = new Map();
     this.#areOthers = false;
-    this.#restBytes = 0;
   }
 
   /**
@@ -293,6 +297,19 @@ class Weights {
       });
     }
   }
+}
+
+/**
+ * @template {{ destroy(): void }} B
+ * @param {Device<B>} device
+ * @returns {Device<B>}
+ */
+function checked(device) {
+  const refuse = () => {};
+  object('createBuffer')(device, 'device', refuse);
+  object('writeBuffer')(device.queue, 'device.queue', refuse);
+  object('then')(device.lost, 'device.lost', refuse);
+  return device;
 }
 
 const destroyed = () => misuse('the buffers were destroyed meanwhile', { code: 'state', path: 'tee' });

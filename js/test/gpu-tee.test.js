@@ -254,6 +254,27 @@ test('a tee has one model: another admission is misuse until the buffers are des
   }
 });
 
+test('a tee whose admission failed serves the next one, whatever became of the first', async () => {
+  // In the middle of a word too: 'source' is no call of the device.
+  for (const [call, time] of [...POINTS, ['source', 0]]) {
+    let isOver = false;
+    const device = new Device({ before: (name, count) => {
+      if (isOver || name !== call || count !== time) return;
+      isOver = true;
+      if (call === 'onSubmittedWorkDone') throw new TypeError('once');
+      device.fail('out-of-memory', 'once');
+    } });
+    const gpu = gpuTee(device);
+    const first = observed(file, { piece: 9001, at: offset => {
+      if (call === 'source' && offset > 20_000) throw new Error('once');
+    } });
+    assert.match((await faultOf(admit(guest, first.stream, { tee: gpu }))).message, /once/);
+    const { report } = await admit(guest, observed(file, { piece: 9001 }).stream, { tee: gpu });
+    assertBuffers(gpu.buffers, report);
+    assert.equal(device.living, TENSORS.length);
+  }
+});
+
 test('buffers that are destroyed meanwhile end the admission', async () => {
   for (const piece of [1000, 90_000, file.length]) {
     for (const isLate of [false, true]) {
@@ -282,7 +303,9 @@ test('scopes of errors that the caller has open are left as they are', async () 
 });
 
 test('what is no device, and options that cannot be, are misuse', async () => {
-  for (const device of [undefined, null, 5, {}, { createBuffer: 1 }])
+  const createBuffer = () => {};
+  const some = { createBuffer, queue: { writeBuffer() {} } };
+  for (const device of [undefined, null, 5, {}, { createBuffer: 1 }, { createBuffer }, some])
     assert.equal((await faultOf(() => gpuTee(/** @type {any} */ (device)))).code, 'argument');
   for (const options of [{ usage: -1 }, { usage: '1' }, { label: 5 }, { labels: 'x' }, null])
     assert.equal((await faultOf(() => gpuTee(new Device(), /** @type {any} */ (options)))).code, 'argument');
