@@ -3,17 +3,20 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { AdmissionError, admit, loadGuest, readHeader } from '../index.js';
 import { EXIT, Usage } from './exit.js';
-import { cut, label } from './label.js';
+import { label } from './label.js';
 import { Progress } from './progress.js';
 import { jsonLine, textLine } from './line.js';
+import { filesOf, joinShards } from './shards.js';
 import { Sums } from './sums.js';
+import { passed, refused, unread } from './verdict.js';
 
 /**
  * @typedef {{ json?: boolean, sha256?: string, sums?: string, blake3?: boolean, evidence?: string,
- *   'header-only'?: boolean }} Options
+ *   profile?: string, set?: boolean, 'header-only'?: boolean }} Options
  */
 
-/** @typedef {{ file: string, sha256: string | undefined }} Job */
+/** @typedef {{ file: string, sha256?: string, shards?: number }} Job  `shards`: of the set that begins with it */
+/** @typedef {import('./verdict.js').Checked} Checked */
 
 const VALUE_BYTES = 32;
 
@@ -32,12 +35,22 @@ export async function check(files, options) {
   const guest = await loadGuest();
   const width = Math.max(0, ...jobs.map(({ file }) => [...label(file)].length));
   /** @type {number} */ let exit = EXIT.good;
+  // The shards of a set are told when the last of them is there.
+  /** @type {Checked[]} */ let gathered = [];
+  let count = 1;
   for (const job of jobs) {
     const progress = new Progress(label(job.file));
-    const verdict = await judged(guest, job, evidence, options, progress);
+    count = job.shards ?? count;
+    gathered.push(await judged(guest, job, evidence, options, progress));
     progress.end();
-    exit = Math.max(exit, verdict.exit);
-    process.stdout.write(`${options.json ? jsonLine(verdict) : textLine(verdict, width)}\n`);
+    if (gathered.length < count) continue;
+    if (options.set) joinShards(guest, gathered);
+    for (const { verdict, file } of gathered) {
+      file?.release();
+      exit = Math.max(exit, verdict.exit);
+      process.stdout.write(`${options.json ? jsonLine(verdict) : textLine(verdict, width)}\n`);
+    }
+    gathered = [];
   }
   return exit;
 }
@@ -58,6 +71,9 @@ function readLists(files, options) {
   if (sha256 !== undefined && !isAlone) throw new Usage('--sha256 is of one file');
   if (evidence !== undefined && !isAlone) throw new Usage('--evidence is of one file');
   const reads = sha256 !== undefined || sums !== undefined || evidence !== undefined || options.blake3;
+  if (options.profile !== undefined && options.profile !== 'llama') throw new Usage('the profile is llama');
+  const isOther = sha256 !== undefined || sums !== undefined || evidence !== undefined;
+  if (options.set && isOther) throw new Usage('--set goes with no --sha256, --sums or --evidence');
   if (options['header-only'] && reads) throw new Usage('--header-only reads nothing that has a digest');
   if (files.filter(file => file === '-').length > 1) throw new Usage('standard input can be read once');
   let path = evidence ?? '';
@@ -66,6 +82,7 @@ function readLists(files, options) {
     if (values && (values.length === 0 || values.length % VALUE_BYTES > 0)) {
       return { unread: `${label(path)}: evidence is ${VALUE_BYTES} bytes for each group` };
     }
+    if (options.set) return { jobs: files.flatMap(jobsOfSet), evidence: undefined };
     if (sums === undefined) return { jobs: files.map(file => ({ file, sha256 })), evidence: values };
     path = sums;
     const list = new Sums(readFileSync(sums, 'utf8'));
@@ -79,13 +96,20 @@ function readLists(files, options) {
   }
 }
 
+/** @param {string} file @returns {Job[]} */
+function jobsOfSet(file) {
+  const files = filesOf(file);
+  if (!files) throw new Usage(`${label(file)} is not named as a shard is`);
+  return files.map((file, no) => ({ file, shards: no === 0 ? files.length : undefined }));
+}
+
 /**
  * @param {import('../index.js').Guest} guest
  * @param {Job} job
  * @param {Uint8Array | undefined} evidence
  * @param {Options} options
  * @param {Progress} progress
- * @returns {Promise<import('./line.js').Verdict>}
+ * @returns {Promise<Checked>}
  */
 async function judged(guest, { file, sha256 }, evidence, options, progress) {
   const source = file === '-' ? process.stdin : { path: file };
@@ -94,49 +118,50 @@ async function judged(guest, { file, sha256 }, evidence, options, progress) {
     length ??= total ?? null;
     progress.show(bytes, total);
   };
+  const profile = options.profile === undefined ? undefined : /** @type {const} */ ('llama');
+  /** @type {import('../index.js').Finding[] | undefined} */ let findings;
+  /** Data follows only for a file in which the profile found no error. @param {import('../index.js').Report} report */
+  const onHeader = report => {
+    findings = report.findings;
+    length = report.length ?? length;
+    if (firstError(findings)) throw new Unfit();
+  };
+  const kept = (/** @type {import('../index.js').Header} */ file) => {
+    if (options.set) return { file };
+    file.release();
+    return {};
+  };
   try {
     if (options['header-only']) {
-      const header = await readHeader(guest, source, { onProgress });
+      const header = await readHeader(guest, source, { profile, onProgress });
       const { report } = header;
-      header.release();
-      return passed(file, 'header_ready', report);
+      try {
+        onHeader(report);
+      } catch (error) {
+        header.release();
+        throw error;
+      }
+      return { verdict: passed(file, 'header_ready', report), ...kept(header) };
     }
     const digests = options.blake3 ? /** @type {const} */ (['blake3']) : undefined;
-    const model = await admit(guest, source, { sha256, evidence, digests, onProgress });
+    const model = await admit(guest, source, { sha256, evidence, digests, profile, onHeader, onProgress });
     const { report } = model;
-    model.release();
-    return passed(file, 'admitted', report);
+    return { verdict: passed(file, 'admitted', report), ...kept(model) };
   } catch (error) {
-    if (error instanceof AdmissionError && error.kind === 'rejected') {
-      const { code, offset, path, message } = error;
-      return { ...NOTHING, file, verdict: 'rejected', exit: EXIT.refused, code, offset, path, message, length };
+    const first = firstError(findings);
+    if (error instanceof Unfit && first) {
+      const message = `${first.rule}: ${first.message}`;
+      return { verdict: refused({ file, length, findings }, { ...first, code: 'profile', message }) };
     }
-    const message = error instanceof Error ? error.message : String(error);
-    return { ...NOTHING, file, verdict: 'unread', exit: EXIT.unread, code: 'read', message, length };
+    if (error instanceof AdmissionError && error.kind === 'rejected') {
+      return { verdict: refused({ file, length }, error) };
+    }
+    return { verdict: unread(file, length, error) };
   }
 }
 
-const NOTHING = {
-  code: null, offset: null, path: null, message: null, length: null, digests: { sha256: null, blake3: null },
-  architecture: null, tensors: null,
-};
+/** The profile found an error. */
+class Unfit extends Error {}
 
-/**
- * @param {string} file
- * @param {'admitted' | 'header_ready'} verdict
- * @param {import('../index.js').Report} report
- * @returns {import('./line.js').Verdict}
- */
-function passed(file, verdict, { length, digests, metadata, tensors }) {
-  const entry = metadata.find(({ key, type }) => key === 'general.architecture' && type === 'string');
-  return {
-    ...NOTHING,
-    file,
-    verdict,
-    exit: EXIT.good,
-    length,
-    digests: { sha256: digests?.sha256 ?? null, blake3: digests?.blake3 ?? null },
-    architecture: entry ? cut(entry.value) : null,
-    tensors: tensors.length,
-  };
-}
+/** @param {import('../index.js').Finding[] | undefined} findings */
+const firstError = findings => findings?.find(({ level }) => level === 'error');

@@ -16,6 +16,9 @@ Checks GGUF model files: every byte of the structure, and SHA-256, in bounded me
                          FILE, every file that is listed
   --blake3               compute BLAKE3; and no SHA-256, unless one is expected
   --evidence EVIDENCE    the evidence that the file must agree with, MiB by MiB; with one FILE only
+  --profile llama        also hold the header to what these readers ask of a model; an error refuses the file
+  --set                  each FILE is a shard, PREFIX-00001-of-00003.gguf: check all of its set, and that they belong
+                         together
   --header-only          read no further than the header: no digest, and nothing is said of the data
   --help, --version
 
@@ -29,6 +32,8 @@ const OPTIONS = /** @type {const} */ ({
   sums: { type: 'string' },
   blake3: { type: 'boolean' },
   evidence: { type: 'string' },
+  profile: { type: 'string' },
+  set: { type: 'boolean' },
   'header-only': { type: 'boolean' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },

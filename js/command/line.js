@@ -2,20 +2,7 @@
 import process from 'node:process';
 import { label } from './label.js';
 
-/**
- * @typedef {object} Verdict
- * @property {string} file
- * @property {'admitted' | 'header_ready' | 'rejected' | 'unread'} verdict
- * @property {number} exit
- * @property {string | null} code
- * @property {number | null} offset
- * @property {string | null} path
- * @property {string | null} message
- * @property {number | null} length
- * @property {{ sha256: string | null, blake3: string | null }} digests
- * @property {string | null} architecture
- * @property {number | null} tensors
- */
+/** @typedef {import('./verdict.js').Verdict} Verdict */
 
 const WORDS = { admitted: 'ok', header_ready: 'header', rejected: 'BAD', unread: 'UNREAD' };
 const GREEN = '\x1b[1m\x1b[32m';
@@ -31,7 +18,7 @@ export function jsonLine({ exit: _, ...fields }) {
   return JSON.stringify({ ...ORDER, ...fields });
 }
 
-/** The order of the fields; a profile is not offered here, so nothing is found by one. */
+/** The order of the fields. */
 const ORDER = {
   file: '', verdict: '', code: null, offset: null, path: null, message: null, length: null, digests: null,
   architecture: null, tensors: null, findings: null,
@@ -46,7 +33,10 @@ export function textLine(verdict, width) {
   const word = WORDS[verdict.verdict].padEnd(6);
   const shown = isColoured ? `${verdict.exit === 0 ? GREEN : RED}${word}${PLAIN}` : word;
   const name = label(verdict.file);
-  return `${shown}  ${name}${' '.repeat(Math.max(0, width - [...name].length))}  ${says(verdict)}`;
+  const line = `${shown}  ${name}${' '.repeat(Math.max(0, width - [...name].length))}  ${says(verdict)}`;
+  const found = (verdict.findings ?? []).map(({ rule, level, path, offset, message }) =>
+    `\n        ${level} ${rule}${placed(path, offset)}: ${message}`);
+  return line + found.join('');
 }
 
 /** @param {Verdict} verdict */
@@ -54,8 +44,7 @@ function says({ verdict, code, offset, path, message, length, digests, architect
   if (verdict === 'unread') return message;
   if (verdict === 'rejected') {
     // `magic in magic` says nothing more.
-    const field = path !== null && path !== code ? ` in ${path}` : '';
-    return `${code}${field}${offset === null ? '' : ` at byte ${grouped(offset)}`}: ${message}`;
+    return `${code}${placed(path === code ? null : path, offset)}: ${message}`;
   }
   const facts = [
     digests.sha256 && `sha256 ${digests.sha256}`,
@@ -66,6 +55,10 @@ function says({ verdict, code, offset, path, message, length, digests, architect
   ];
   return facts.filter(Boolean).join('  ');
 }
+
+/** @param {string | null} path @param {number | null} offset */
+const placed = (path, offset) =>
+  `${path === null ? '' : ` in ${path}`}${offset === null ? '' : ` at byte ${grouped(offset)}`}`;
 
 /** @param {number} number  `1234567` as `1,234,567` */
 const grouped = number => String(number).replace(/\B(?=(\d{3})+$)/g, ',');

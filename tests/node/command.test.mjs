@@ -12,12 +12,14 @@ const program = join(root, 'js/command/gguf-admission.js');
 const folder = mkdtempSync(join(tmpdir(), 'gguf-command-'));
 after(() => rmSync(folder, { recursive: true }));
 
+const u16 = value => Buffer.from(Uint16Array.of(value).buffer);
+const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
+const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
+const text = value => Buffer.concat([u64(value.length), Buffer.from(value)]);
+
 /** The file of the golden text: `general.architecture` = `tiny`, one tensor of four ones. */
 const good = (() => {
   const ones = new Float32Array([1, 1, 1, 1]);
-  const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
-  const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-  const text = value => Buffer.concat([u64(value.length), Buffer.from(value)]);
   const start = Buffer.concat([
     Buffer.from('GGUF'), u32(3), u64(1), u64(1), text('general.architecture'), u32(8), text('tiny'),
     text('w'), u32(1), u64(4), u32(0), u64(0),
@@ -133,4 +135,77 @@ test('standard input is a file of unknown length', () => {
   const [{ file, verdict, length, digests }] = lines(stdout);
   assert.deepEqual([status, file, verdict, length, digests.sha256], [0, '-', 'admitted', good.length, HASH]);
   assert.equal(run(['check', '-'], { input: good.subarray(0, 20) }).status, 1);
+});
+
+/** Shard `no` of `count`, of a set of `total` tensors. */
+const shard = (no, count, total, names) => {
+  const start = Buffer.concat([
+    Buffer.from('GGUF'), u32(3), u64(names.length), u64(3), text('split.no'), u32(2), u16(no),
+    text('split.count'), u32(2), u16(count), text('split.tensors.count'), u32(5), u32(total),
+    ...names.flatMap((name, at) => [text(name), u32(1), u64(8), u32(0), u64(32 * at)]),
+  ]);
+  return Buffer.concat([start, Buffer.alloc((32 - start.length % 32) % 32), Buffer.alloc(32 * names.length, 1)]);
+};
+
+test('a profile refuses what its readers could not load, and tells all that it found', () => {
+  put('good.gguf', good);
+  for (const options of [[], ['--blake3'], ['--header-only']]) {
+    const { status, stdout } = run(['check', '--json', '--profile', 'llama', ...options, 'good.gguf']);
+    const [{ verdict, code, message, length, findings, digests }] = lines(stdout);
+    assert.deepEqual([status, verdict, code, digests.sha256], [1, 'rejected', 'profile', null]);
+    const [{ rule, level, message: found }] = findings;
+    assert.deepEqual([rule, level, message], ['L2', 'error', `L2: ${found}`]);
+    assert.equal(length, good.length);
+    assert.equal(lines(run(['check', '--json', ...options, 'good.gguf']).stdout)[0].findings, null);
+  }
+  const { status, stdout } = run(['check', '--profile', 'llama', '-'], { input: good });
+  assert.deepEqual([status, stdout.includes('\n        error L2: ')], [1, true], stdout);
+  assert.equal(run(['check', '--profile', 'other', 'good.gguf']).status, 2);
+  // What is only a warning admits the file.
+  const long = 'x'.repeat(5000);
+  put('vocabulary.gguf', Buffer.concat([
+    Buffer.from('GGUF'), u32(3), u64(0), u64(6), text('general.architecture'), u32(8), text('tiny'),
+    text('tokenizer.ggml.tokens'), u32(9), u32(8), u64(1), text(long),
+    ...['bos', 'eos', 'unknown'].flatMap(name => [text(`tokenizer.ggml.${name}_token_id`), u32(4), u32(0)]),
+    text('tokenizer.ggml.model'), u32(8), text('llama'),
+  ]));
+  const warned = run(['check', '--json', '--profile', 'llama', 'vocabulary.gguf']);
+  assert.deepEqual([warned.status, lines(warned.stdout)[0].findings[0].rule], [0, 'L9'], warned.stdout);
+});
+
+test('a set is checked as one from any of its shards', () => {
+  const shards = [shard(0, 3, 4, ['a', 'b']), shard(1, 3, 4, ['c']), shard(2, 3, 4, ['d'])];
+  const name = no => `m-${String(no + 1).padStart(5, '0')}-of-00003.gguf`;
+  shards.forEach((bytes, no) => put(name(no), bytes));
+  for (const given of [0, 1, 2]) {
+    const { status, stdout } = run(['check', '--json', '--set', name(given)]);
+    assert.deepEqual([status, lines(stdout).map(({ file }) => file)], [0, [0, 1, 2].map(name)], stdout);
+  }
+  assert.equal(lines(run(['check', '--json', '--set', join(folder, name(1))]).stdout)[0].file, join(folder, name(0)));
+  // Each of these is sound by itself, and does not belong here.
+  for (const [no, other, path] of [
+    [0, shard(1, 3, 4, ['a', 'b']), 'metadata[0].value'],
+    [1, shard(1, 2, 4, ['c']), 'metadata[1].value'],
+    [1, shard(0, 3, 4, ['c']), 'metadata[0].value'],
+    [2, shard(2, 3, 5, ['d']), 'metadata[2].value'],
+    [2, shard(2, 3, 4, ['d', 'e']), 'metadata[2].value'],
+    [2, shard(2, 3, 4, ['a']), 'tensors[0].name'],
+  ]) {
+    put(name(no), other);
+    for (const options of [[], ['--header-only'], ['--blake3']]) {
+      const { status, stdout } = run(['check', '--json', '--set', ...options, name(1)]);
+      const said = lines(stdout);
+      assert.deepEqual([status, said[no].code, said[no].path], [1, 'set', path], stdout);
+      assert.equal(said.filter(({ verdict }) => verdict === 'rejected').length, 1, stdout);
+    }
+    assert.equal(run(['check', name(no)]).status, 0);
+    put(name(no), shards[no]);
+  }
+  // One is missing, or bad by itself.
+  put(name(1), 'GGUX');
+  assert.equal(run(['check', '--set', name(0)]).status, 1);
+  rmSync(join(folder, name(1)));
+  assert.equal(run(['check', '--set', name(0)]).status, 3);
+  for (const wrong of [['good.gguf'], ['--sha256', HASH, name(0)], ['m-00001-of-00065.gguf']])
+    assert.equal(run(['check', '--set', ...wrong]).status, 2, wrong.join(' '));
 });
