@@ -8,11 +8,16 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
 
+use crate::error::{Error, SourceError};
+use crate::foreign::field;
+
 /// Wakes the task that looked last when the signal aborts; stops listening when dropped.
 pub(crate) struct Abort {
     signal: AbortSignal,
     waker: Rc<Cell<Option<Waker>>>,
     listener: Closure<dyn FnMut()>,
+    /// What was thrown instead of listening.
+    deaf: Option<JsValue>,
 }
 
 impl Abort {
@@ -24,15 +29,24 @@ impl Abort {
                 waker.wake();
             }
         });
-        // Adding a listener to a signal cannot fail; and `reason` looks at the signal, not at what the listener heard.
-        let _ = signal.add_event_listener_with_callback("abort", listener.as_ref().unchecked_ref());
-        Abort { signal: signal.clone(), waker, listener }
+        let deaf = signal.add_event_listener_with_callback("abort", listener.as_ref().unchecked_ref()).err();
+        Abort { signal: signal.clone(), waker, listener, deaf }
     }
 
-    /// The signal's reason once it has aborted; until then the task is woken when it does.
-    pub(crate) fn reason(&self, context: &Context<'_>) -> Option<JsValue> {
-        if self.signal.aborted() {
-            return Some(self.signal.reason());
+    /// [`Error::Aborted`] with the signal's reason once it has aborted; until then the task is woken when it does. Of a
+    /// signal that cannot be read or heard, what is wrong with it: its abort would be missed.
+    pub(crate) fn error(&self, context: &Context<'_>) -> Option<Error> {
+        let unreadable = |what, thrown| SourceError::unreadable(what, thrown).called("unsupported").into();
+        match field(&self.signal, "aborted") {
+            Err(thrown) => return Some(unreadable("the signal's field aborted", thrown)),
+            Ok(aborted) if aborted.is_truthy() => {
+                let reason = field(&self.signal, "reason");
+                return Some(reason.map_or_else(|thrown| unreadable("the signal's reason", thrown), Error::Aborted));
+            }
+            Ok(_) => {}
+        }
+        if let Some(thrown) = &self.deaf {
+            return Some(unreadable("the signal's event abort", thrown.clone()));
         }
         self.waker.set(Some(context.waker().clone()));
         None

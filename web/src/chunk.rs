@@ -1,6 +1,7 @@
 //! The buffer that a stream yields, and lends again once it is dropped.
 
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 
 use bytes::Buf;
@@ -16,6 +17,12 @@ pub struct Chunk {
     buffer: Vec<u8>,
     read: usize,
     home: Spare,
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk").field("remaining", &self.remaining()).finish_non_exhaustive()
+    }
 }
 
 impl Buf for Chunk {

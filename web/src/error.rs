@@ -3,8 +3,9 @@
 use std::fmt;
 
 use gguf_admission::{AdmitError, Kind, Path};
-use js_sys::Reflect;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
+
+use crate::foreign::{define, message_of};
 
 /// Why an admission ended without a model.
 ///
@@ -107,6 +108,20 @@ impl SourceError {
         SourceError { cause: Some(cause), ..SourceError::new("source", why) }
     }
 
+    /// Of `what` an answer was wanted, and this was thrown.
+    pub(crate) fn unreadable(what: &str, cause: JsValue) -> Self {
+        let message = format!("{what} cannot be read: {}", message_of(&cause));
+        SourceError::new("source", message).because(cause)
+    }
+
+    pub(crate) fn because(self, cause: JsValue) -> Self {
+        SourceError { cause: Some(cause), ..self }
+    }
+
+    pub(crate) fn called(self, code: &'static str) -> Self {
+        SourceError { code, ..self }
+    }
+
     pub(crate) fn at(self, offset: u64) -> Self {
         SourceError { offset: Some(offset), ..self }
     }
@@ -122,7 +137,8 @@ impl SourceError {
     /// `source` (the stream failed or brought something that is no bytes), `locked` (another has, or had, the stream),
     /// `length` (the source holds another number of bytes than the option says), `http` (the server's status is no
     /// success, or is hidden), `range` (the response holds a part of a file), `html` (a web page came instead of a
-    /// model), `unsupported` (not a thing that bytes can be read from).
+    /// model), `unsupported` (not a thing that bytes can be read from, or not a signal that can
+    /// be heard).
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -132,7 +148,7 @@ impl SourceError {
         self.status
     }
 
-    /// What was thrown, with the code `source`; the refusal of the page, with `html`.
+    /// What was thrown, with the codes `source` and `unsupported`; the refusal of the page, with `html`.
     pub fn cause(&self) -> Option<&JsValue> {
         self.cause.as_ref()
     }
@@ -190,57 +206,73 @@ impl From<Error> for JsValue {
     }
 }
 
+/// What an error says to programs, beside its message.
+struct Detail<'a> {
+    code: &'a str,
+    kind: &'a str,
+    status: Option<f64>,
+    offset: Option<u64>,
+    path: Option<Path>,
+    expected: Option<&'a str>,
+    found: Option<&'a str>,
+    state: &'a str,
+}
+
+impl Detail<'_> {
+    /// An `Error` of JavaScript with these fields.
+    fn into_error(self, message: &str) -> js_sys::Error {
+        let Detail { code, kind, status, offset, path, expected, found, state } = self;
+        let error = js_sys::Error::new(message);
+        for (name, value) in [
+            ("name", "AdmissionError".into()),
+            ("code", code.into()),
+            ("kind", kind.into()),
+            ("status", or_null(status)),
+            ("offset", or_null(offset.map(|offset| offset as f64))),
+            ("path", or_null(path.map(|path| path.to_string()))),
+            ("expected", or_null(expected)),
+            ("found", or_null(found)),
+            ("state", state.into()),
+        ] {
+            define(&error, name, &value);
+        }
+        error
+    }
+}
+
 fn refused(error: &gguf_admission::Error) -> JsValue {
     let kind = error.code().kind();
-    let path = (error.path() != Path::None).then(|| error.path().to_string());
-    thrown(
-        error.message(),
-        &[
-            ("code", error.code().name().into()),
-            ("kind", kind.name().into()),
-            ("status", error.code().status().into()),
-            ("offset", or_null(error.offset().map(|offset| offset as f64))),
-            ("path", or_null(path)),
-            ("expected", or_null(error.expected())),
-            ("found", or_null(error.found())),
-            ("state", if kind == Kind::Rejected { "failed" } else { "none" }.into()),
-        ],
-    )
+    let detail = Detail {
+        code: error.code().name(),
+        kind: kind.name(),
+        status: Some(error.code().status().into()),
+        offset: error.offset(),
+        path: Some(error.path()).filter(|path| *path != Path::None),
+        expected: error.expected(),
+        found: error.found(),
+        state: if kind == Kind::Rejected { "failed" } else { "none" },
+    };
+    detail.into_error(error.message()).into()
 }
 
 fn failed(error: SourceError) -> JsValue {
-    let kind = if error.code == "unsupported" { "misuse" } else { "source" };
-    let fields = [
-        ("code", error.code.into()),
-        ("kind", kind.into()),
-        ("status", or_null(error.status.map(f64::from))),
-        ("offset", or_null(error.offset.map(|offset| offset as f64))),
-        ("path", or_null(error.path.map(|path| path.to_string()))),
-        ("expected", or_null(error.expected)),
-        ("found", or_null(error.found)),
-        ("state", "none".into()),
-    ];
-    let cause = error.cause.map(|cause| ("cause", cause));
-    thrown(&error.message, &fields.into_iter().chain(cause).collect::<Vec<_>>())
-}
-
-/// An `Error` of JavaScript with these fields.
-fn thrown(message: &str, fields: &[(&str, JsValue)]) -> JsValue {
-    let error = js_sys::Error::new(message);
-    error.set_name("AdmissionError");
-    for (name, value) in fields {
-        // Setting a field of a fresh object cannot fail.
-        let _ = Reflect::set(&error, &(*name).into(), value);
+    let detail = Detail {
+        code: error.code,
+        kind: if error.code == "unsupported" { "misuse" } else { "source" },
+        status: error.status.map(f64::from),
+        offset: error.offset,
+        path: error.path,
+        expected: error.expected.as_deref(),
+        found: error.found.as_deref(),
+        state: "none",
+    };
+    let thrown = detail.into_error(&error.message);
+    if let Some(cause) = &error.cause {
+        define(&thrown, "cause", cause);
     }
-    error.into()
+    thrown.into()
 }
 
 fn or_null(value: Option<impl Into<JsValue>>) -> JsValue {
     value.map_or(JsValue::NULL, Into::into)
-}
-
-/// What people are told of a value that was thrown.
-fn message_of(value: &JsValue) -> String {
-    let message = value.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    message.or_else(|| value.as_string()).unwrap_or_else(|| format!("{value:?}"))
 }

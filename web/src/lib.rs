@@ -26,8 +26,8 @@
 //! # Building an app
 //!
 //! Build it like any other wasm-bindgen app, with the version of the wasm-bindgen tool that your `Cargo.lock` names.
-//! This crate requires exactly one version of each of `wasm-bindgen`, `js-sys`, `web-sys` and `wasm-bindgen-futures`:
-//! use the same.
+//! This crate takes `wasm-bindgen`, `js-sys`, `web-sys` and `wasm-bindgen-futures` of the versions that it was tested
+//! with, or later compatible ones: your lock file says which.
 //!
 //! # Guarantees
 //!
@@ -39,12 +39,15 @@
 //!   it is cancelled too.
 //! * **Errors.** An [`Error`] is a value with `code`, `offset` and `path`. It turns into a JavaScript `Error` with the
 //!   same fields as the errors of the JavaScript package.
+//! * **Whatever a page does.** A source, a chunk or a thrown value may be a revoked proxy, or have getters that throw.
+//!   The future settles then too, with an error that says what could not be read, and the stream is given up.
 //! * **Responsiveness.** The crate yields to the event loop every 16 ms, so that a page stays responsive even when
 //!   bytes never have to be waited for.
 //!
 //! Everything here runs where wasm-bindgen's imports are present: in a page, in a worker, in Node. On other targets it
 //! compiles, and every call panics.
 
+#![warn(missing_debug_implementations)]
 #![allow(
     clippy::result_large_err,
     clippy::large_enum_variant,
@@ -56,8 +59,8 @@ mod admit;
 mod buffer;
 mod chunk;
 mod error;
+mod foreign;
 mod reader;
-mod realm;
 mod source;
 mod stream;
 mod turn;

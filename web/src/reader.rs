@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -12,8 +12,9 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStream;
 
 use crate::buffer;
+use crate::foreign::{field, ignore, object, settled};
 
-// As in web-sys, but for `min`, and for calls that throw.
+// As in web-sys, but for `min`, and for calls that throw. What they answer is whatever the page's objects answer.
 #[wasm_bindgen]
 extern "C" {
     type Readable;
@@ -24,19 +25,13 @@ extern "C" {
 
     type AnyReader;
     #[wasm_bindgen(method, catch)]
-    fn read(this: &AnyReader) -> Result<Promise, JsValue>;
+    fn read(this: &AnyReader) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = read)]
-    fn read_into(this: &AnyReader, view: &Uint8Array, options: &Object) -> Result<Promise, JsValue>;
+    fn read_into(this: &AnyReader, view: &Uint8Array, options: &Object) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
-    fn cancel(this: &AnyReader, reason: &JsValue) -> Result<Promise, JsValue>;
+    fn cancel(this: &AnyReader, reason: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = releaseLock)]
-    fn release_lock(this: &AnyReader) -> Result<(), JsValue>;
-
-    type ReadResult;
-    #[wasm_bindgen(method, getter)]
-    fn done(this: &ReadResult) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn value(this: &ReadResult) -> JsValue;
+    fn release_lock(this: &AnyReader) -> Result<JsValue, JsValue>;
 }
 
 /// For each read an engine makes objects of its own that weigh nothing with its collector, which sees no cause to run
@@ -53,10 +48,20 @@ pub(crate) struct Read {
     pub(crate) done: bool,
 }
 
+/// Why a read brought nothing, with what was thrown.
+pub(crate) enum Fault {
+    /// By the stream, which has failed; or by the engine, which has no memory.
+    Failed(JsValue),
+    /// By what the read answered: the stream goes on.
+    Unreadable(JsValue),
+}
+
 /// A reader that holds its stream's lock until it is dropped or cancelled.
 pub(crate) struct Reader {
     reader: AnyReader,
-    /// For a byte stream: the buffer that goes to and fro; empty before the first read.
+    /// Whether it reads into a buffer of ours: that of a byte stream does.
+    is_byob: bool,
+    /// The buffer that goes to and fro, where it is here.
     buffer: Option<ArrayBuffer>,
     under_way: Option<JsFuture>,
     /// Bytes read into the buffer since the collector was reminded.
@@ -71,20 +76,18 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// What the engine throws: the stream is locked, or there is no memory.
+    /// What the engine throws: the stream is locked.
     pub(crate) fn new(stream: &ReadableStream) -> Result<Self, JsValue> {
         let stream: &Readable = stream.unchecked_ref();
-        // Before the lock, which nobody would undo.
-        let buffer = buffer::zeros(0)?;
         let byob = if knows_min() { stream.get_reader_of(&object([("mode", "byob".into())])).ok() } else { None };
-        let buffer = byob.is_some().then_some(buffer);
+        let is_byob = byob.is_some();
         let reader = byob.map_or_else(|| stream.get_reader(), Ok)?;
-        Ok(Reader { reader, buffer, under_way: None, since_reminded: 0, is_over: false })
+        Ok(Reader { reader, is_byob, buffer: None, under_way: None, since_reminded: 0, is_over: false })
     }
 
     /// Whether it reads into a buffer of ours.
     pub(crate) fn is_byob(&self) -> bool {
-        self.buffer.is_some()
+        self.is_byob
     }
 
     /// Whether the stream has ended or failed.
@@ -99,53 +102,53 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// What the stream failed with; or what the engine throws, where there is no memory for a buffer: then the stream
-    /// goes on.
-    pub(crate) fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        least: u32,
-        most: u32,
-    ) -> Poll<Result<Read, JsValue>> {
+    /// What the stream failed with; or what was thrown where there is no memory for a buffer, or the answer cannot be
+    /// read: then the stream goes on.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, least: u32, most: u32) -> Poll<Result<Read, Fault>> {
         let polled = match &mut self.under_way {
             Some(read) => Future::poll(Pin::new(read), context),
             None => match self.start(least, most) {
-                Ok(promise) => Future::poll(Pin::new(self.under_way.insert(promise.into())), context),
+                Ok(answer) => Future::poll(Pin::new(self.under_way.insert(settled(&answer).into())), context),
                 // Nothing was asked of the stream: there is still something to cancel.
-                Err(thrown) => return Poll::Ready(Err(thrown)),
+                Err(thrown) => return Poll::Ready(Err(Fault::Failed(thrown))),
             },
         };
         polled.map(|read| {
             self.under_way = None;
-            let read = read.map(|result| self.brought(result.unchecked_ref()));
-            self.is_over = read.as_ref().map_or(true, |read| read.done);
-            read
+            match read {
+                Ok(result) => self.brought(&result).map_err(Fault::Unreadable),
+                Err(thrown) => {
+                    self.is_over = true;
+                    Err(Fault::Failed(thrown))
+                }
+            }
         })
     }
 
-    fn start(&mut self, least: u32, most: u32) -> Result<Promise, JsValue> {
-        let Some(buffer) = &mut self.buffer else {
+    fn start(&mut self, least: u32, most: u32) -> Result<JsValue, JsValue> {
+        if !self.is_byob {
             return self.reader.read();
-        };
-        if buffer.byte_length() < most {
-            *buffer = buffer::zeros(most)?;
         }
-        let view = Uint8Array::new_with_byte_offset_and_length(buffer, 0, most);
+        let had = self.buffer.take().and_then(|buffer| buffer::start_of(&buffer, most).ok());
+        let view = had.map_or_else(|| buffer::start_of(&buffer::zeros(most)?, most), Ok)?;
         self.reader.read_into(&view, &object([("min", least.into())]))
     }
 
-    fn brought(&mut self, result: &ReadResult) -> Read {
-        let value = result.value();
-        if let (Some(buffer), Some(view)) = (&mut self.buffer, value.dyn_ref::<Uint8Array>()) {
-            *buffer = view.buffer();
-            self.since_reminded = self.since_reminded.saturating_add(view.length());
+    fn brought(&mut self, result: &JsValue) -> Result<Read, JsValue> {
+        let (value, done) = (field(result, "value")?, field(result, "done")?.is_truthy());
+        if self.is_byob && value.is_instance_of::<Uint8Array>() {
+            // One that cannot be had back is made anew.
+            self.buffer = field(&value, "buffer").ok().and_then(|buffer| buffer.dyn_into().ok());
+            let read = field(&value, "byteLength").ok().and_then(|length| length.as_f64()).unwrap_or(0.0);
+            self.since_reminded = self.since_reminded.saturating_add(read as u32);
             if self.since_reminded >= REMINDED_EACH {
                 self.since_reminded = 0;
                 // An engine that has no room for it has been reminded.
                 let _ = buffer::zeros(WEIGHT);
             }
         }
-        Read { value, done: result.done() }
+        self.is_over = done;
+        Ok(Read { value, done })
     }
 
     /// Gives the stream up, telling it why, and releases it. Nobody waits for what its source makes of that.
@@ -173,14 +176,6 @@ impl Drop for Reader {
 
 thread_local! {
     static KNOWS_MIN: Cell<Option<bool>> = const { Cell::new(None) };
-    static IGNORES: Closure<dyn FnMut(JsValue)> = Closure::new(drop);
-}
-
-/// Does not wait for `promise`: that it fails, as a source may in its cancel, is nobody's unhandled rejection.
-///
-/// One listener for all, as one of its own would be kept for as long as a promise does not settle.
-pub(crate) fn ignore(promise: &Promise) {
-    IGNORES.with(|listener| drop(promise.catch(listener)));
 }
 
 /// Whether this engine has byte streams whose reads take `min`: one that has asks for it. Found out once.
@@ -203,17 +198,8 @@ fn asks_for_min() -> Result<bool, JsValue> {
     });
     let options = Object::new();
     Reflect::define_property(&options, &"min".into(), &object([("get", min.as_ref().clone())]))?;
-    ignore(&reader.read_into(&Uint8Array::new_with_length(1), &options)?);
+    ignore(&reader.read_into(&buffer::start_of(&buffer::zeros(1)?, 1)?, &options)?);
     ignore(&reader.cancel(&JsValue::UNDEFINED)?);
     reader.release_lock()?;
     Ok(asked.get())
-}
-
-fn object<const N: usize>(fields: [(&str, JsValue); N]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        // Setting a field of a fresh object cannot fail.
-        let _ = Reflect::set(&object, &name.into(), &value);
-    }
-    object
 }

@@ -1,11 +1,11 @@
 //! From whatever holds a file to a stream of its bytes.
 
-use wasm_bindgen::JsValue;
-use web_sys::{Blob, Headers, ReadableStream, Response, ResponseType};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, ReadableStream, Response};
 
 use crate::error::{Error, SourceError};
-use crate::reader::{self, Reader};
-use crate::realm::as_a;
+use crate::foreign::{as_a, call, field, ignore, message_of, tag_of, text_of};
+use crate::reader::Reader;
 use crate::stream::ByteStream;
 
 impl ByteStream {
@@ -22,10 +22,15 @@ impl ByteStream {
     ///
     /// # Errors
     ///
-    /// None that is known: a file that went away fails in the first read.
+    /// None that is known of a real one: a file that went away fails in the first read.
     pub fn from_blob(blob: &Blob) -> Result<Self, Error> {
-        let size = blob.size() as u64;
-        Ok(ByteStream::new(Some(lock(&blob.stream())?), Some(size)).sure(size))
+        let size = read(blob, "size", "blob")?.as_f64().unwrap_or(f64::NAN);
+        if !(0.0..2f64.powi(53)).contains(&size) {
+            return Err(SourceError::new("source", "the blob's size is no number of bytes").into());
+        }
+        let stream = call(blob, "stream", &[]).map_err(|thrown| SourceError::unreadable("the blob", thrown))?;
+        let size = size as u64;
+        Ok(ByteStream::new(Some(lock(stream.unchecked_ref())?), Some(size)).sure(size))
     }
 
     /// The body of a response, which is its owner's no more: on an error it is cancelled. Without a body it is an empty
@@ -39,23 +44,15 @@ impl ByteStream {
     /// `http`, when the status is no success or is hidden; `range`, when this is a part of a file; `locked`, when the
     /// body was read already.
     pub fn from_response(response: &Response) -> Result<Self, Error> {
-        let checked = check(response).and_then(|()| {
-            let headers = response.headers();
-            let sent = sent(&headers);
-            let is_hidden = response.type_() == ResponseType::Cors;
-            let reader = response.body().as_ref().map(lock).transpose()?;
-            let stream = ByteStream::new(reader, sent.filter(|_| !is_hidden));
-            let page = header(&headers, "content-type").filter(|kind| is_page(kind));
-            Ok(match response.type_() {
-                // One that was made by hand, of a stream perhaps, may hold less than its headers say.
-                ResponseType::Default => stream.called(page),
-                _ => stream.called(page).fetched().sure(sure(sent.unwrap_or(0), is_hidden)),
-            })
-        });
-        if let (Err(_), Some(body)) = (&checked, response.body().filter(|body| !body.locked())) {
-            reader::ignore(&body.cancel());
+        let stream = body_of(response);
+        if stream.is_err()
+            && let Ok(body) = field(response, "body")
+            && field(&body, "locked").is_ok_and(|locked| locked.is_falsy())
+            && let Ok(cancelled) = call(&body, "cancel", &[])
+        {
+            ignore(&cancelled);
         }
-        Ok(checked?)
+        Ok(stream?)
     }
 
     /// The bytes of a `Blob`, a `File`, a `Response` or a `ReadableStream`, as a function that is called from
@@ -63,56 +60,97 @@ impl ByteStream {
     ///
     /// # Errors
     ///
-    /// `unsupported`, when it is none of them; else those of the function for what it is.
+    /// `unsupported`, when it is none of them; else those of the function for what it is. `source`, when a field of it
+    /// cannot be read.
     pub fn from_value(value: &JsValue) -> Result<Self, Error> {
-        if let Some(blob) = as_a(value, &["Blob", "File"]) {
+        let tag = tag_of(value);
+        let called = tag.as_deref().unwrap_or_default();
+        if let Some(blob) = as_a(value, called, &["Blob", "File"]) {
             return ByteStream::from_blob(blob);
         }
-        if let Some(response) = as_a(value, &["Response"]) {
+        if let Some(response) = as_a(value, called, &["Response"]) {
             return ByteStream::from_response(response);
         }
-        if let Some(stream) = as_a(value, &["ReadableStream"]) {
+        if let Some(stream) = as_a(value, called, &["ReadableStream"]) {
             return ByteStream::from_stream(stream);
         }
         let found = value.js_typeof().as_string().unwrap_or_default();
         let message = format!("a Blob, a File, a Response or a ReadableStream is needed, found another {found}");
-        Err(SourceError::new("unsupported", message).into())
+        Err(match tag {
+            Ok(_) => SourceError::new("unsupported", message),
+            Err(thrown) => {
+                let why = message_of(&thrown);
+                SourceError::new("unsupported", format!("{message}, whose name cannot be read: {why}")).because(thrown)
+            }
+        }
+        .into())
     }
 }
 
+/// A field of a source.
+fn read(value: &JsValue, name: &str, source: &str) -> Result<JsValue, SourceError> {
+    field(value, name).map_err(|thrown| SourceError::unreadable(&format!("the {source}'s field {name}"), thrown))
+}
+
 fn lock(stream: &ReadableStream) -> Result<Reader, SourceError> {
-    if stream.locked() {
+    if read(stream, "locked", "stream")?.is_truthy() {
         return Err(SourceError::new("locked", "the stream is locked to another reader"));
     }
     Reader::new(stream).map_err(|thrown| SourceError::thrown(thrown).at(0))
 }
 
+fn body_of(response: &JsValue) -> Result<ByteStream, SourceError> {
+    let kind = text_of(&read(response, "type", "response")?).unwrap_or_default();
+    let headers = read(response, "headers", "response")?;
+    check(response, &kind, &headers)?;
+    let sent = sent(&headers)?;
+    let is_hidden = kind == "cors";
+    let page = header(&headers, "content-type")?.filter(|kind| is_page(kind));
+    let body = Some(read(response, "body", "response")?).filter(|body| !body.is_null_or_undefined());
+    let reader = body.map(|body| lock(body.unchecked_ref())).transpose()?;
+    let stream = ByteStream::new(reader, sent.filter(|_| !is_hidden)).called(page);
+    Ok(match kind.as_str() {
+        // One that was made by hand, of a stream perhaps, may hold less than its headers say.
+        "default" => stream,
+        _ => stream.fetched().sure(sure(sent.unwrap_or(0), is_hidden)),
+    })
+}
+
 /// Whether the response can hold a file at all.
-fn check(response: &Response) -> Result<(), SourceError> {
-    let status = response.status();
-    if matches!(response.type_(), ResponseType::Opaque | ResponseType::Opaqueredirect) {
+fn check(response: &JsValue, kind: &str, headers: &JsValue) -> Result<(), SourceError> {
+    let read = |name| read(response, name, "response");
+    let status = read("status")?.as_f64().unwrap_or(0.0) as u16;
+    if matches!(kind, "opaque" | "opaqueredirect") {
         let message = "the response is opaque: it was fetched without CORS, or not redirected";
         return Err(SourceError::new("http", message).answered(status));
     }
-    if !response.ok() {
-        let message = format!("the server answered {status} {} for {}", response.status_text(), response.url());
+    if !read("ok")?.is_truthy() {
+        let text = |name| read(name).ok().as_ref().and_then(text_of).unwrap_or_default();
+        let message = refusal(status, &text("statusText"), &text("url"));
         return Err(SourceError::new("http", message).answered(status));
     }
-    if response.body_used() {
+    if read("bodyUsed")?.is_truthy() {
         return Err(SourceError::new("locked", "the body of this response was read already"));
     }
-    let range = header(&response.headers(), "content-range");
+    let range = header(headers, "content-range")?;
     if status == 206 && !range.as_deref().is_some_and(is_whole) {
         return Err(SourceError::new("range", "the response holds a part of a file").found(range));
     }
     Ok(())
 }
 
+/// What a server's refusal is called: its words escaped and cut, its address without what may be a secret.
+fn refusal(status: u16, text: &str, url: &str) -> String {
+    let text: String = text.chars().take(100).flat_map(char::escape_debug).collect();
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    format!("the server answered {status} {text} for {url}")
+}
+
 /// How many bytes were sent, unless they are known to be compressed.
-fn sent(headers: &Headers) -> Option<u64> {
-    let encoding = header(headers, "content-encoding").unwrap_or_default();
+fn sent(headers: &JsValue) -> Result<Option<u64>, SourceError> {
+    let encoding = header(headers, "content-encoding")?.unwrap_or_default();
     let is_plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity");
-    header(headers, "content-length").filter(|_| is_plain)?.parse().ok()
+    Ok(header(headers, "content-length")?.filter(|_| is_plain).and_then(|length| length.parse().ok()))
 }
 
 /// How many bytes are sure to come out of `sent` bytes.
@@ -123,8 +161,10 @@ fn sure(sent: u64, is_hidden: bool) -> u64 {
     if is_hidden { (sent - sent.div_ceil(1000)).saturating_sub(100) } else { sent }
 }
 
-fn header(headers: &Headers, name: &str) -> Option<String> {
-    Some(headers.get(name).ok()??.trim().to_owned())
+fn header(headers: &JsValue, name: &str) -> Result<Option<String>, SourceError> {
+    let value = call(headers, "get", &[&name.into()]);
+    let value = value.map_err(|thrown| SourceError::unreadable(&format!("the response's header {name}"), thrown))?;
+    Ok(text_of(&value).map(|value| value.trim().to_owned()))
 }
 
 fn is_page(content_type: &str) -> bool {
@@ -154,6 +194,13 @@ mod tests {
         {
             assert!(!is_whole(part), "{part}");
         }
+    }
+
+    #[test]
+    fn a_refusal_tells_no_secret_and_nothing_that_a_terminal_obeys() {
+        let message = refusal(403, &"\u{1b}[2J".repeat(1000), "https://u.example/m.gguf?X-Signature=secret#part");
+        assert!(message.starts_with("the server answered 403 \\u{1b}[2J\\u{1b}[2J"), "{message}");
+        assert!(message.ends_with(" for https://u.example/m.gguf") && message.len() < 1000, "{message}");
     }
 
     #[test]

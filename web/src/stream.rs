@@ -1,5 +1,6 @@
 //! The stream of a file's bytes.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,11 +11,11 @@ use wasm_bindgen::JsValue;
 use web_sys::AbortSignal;
 
 use crate::abort::Abort;
-use crate::buffer::{View, bytes_of};
+use crate::buffer::Bytes;
 use crate::chunk::{Chunk, Spare};
 use crate::error::{Error, SourceError};
-use crate::reader::{Read, Reader};
-use crate::realm::name_of;
+use crate::foreign::name_of;
+use crate::reader::{Fault, Read, Reader};
 use crate::turn::Turns;
 
 /// Bytes asked of a byte stream at a time while a header may be coming in: what a wrong file can cost beyond itself.
@@ -106,7 +107,7 @@ impl ByteStream {
         ByteStream { abort: Some(Abort::new(signal)), ..self }
     }
 
-    /// The exact length of the file, where it is known; never 0.
+    /// The exact length of the file, where it is known. 0 is that of an empty file.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -141,8 +142,8 @@ impl ByteStream {
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, Error>>> {
-        if let Some(reason) = self.abort.as_ref().and_then(|abort| abort.reason(context)) {
-            return Poll::Ready(Some(Err(Error::Aborted(reason))));
+        if let Some(error) = self.abort.as_ref().and_then(|abort| abort.error(context)) {
+            return Poll::Ready(Some(Err(error)));
         }
         ready!(self.turns.poll(context));
         while self.pieces.is_empty() {
@@ -152,8 +153,8 @@ impl ByteStream {
             let (least, most) = bounds(self.position, self.sure);
             let Read { value, done } = match ready!(reader.poll_read(context, least, most)) {
                 Ok(read) => read,
-                Err(thrown) => {
-                    let error = self.failed(thrown, context);
+                Err(fault) => {
+                    let error = self.failed(fault, context);
                     // Nothing is missing: the connection broke behind the last byte.
                     let is_whole = self.is_fetched && self.length == Some(self.position);
                     return Poll::Ready(if is_whole && matches!(error, Error::Source(_)) {
@@ -175,12 +176,14 @@ impl ByteStream {
     }
 
     /// A read failed: by the abort, or by itself.
-    fn failed(&self, thrown: JsValue, context: &Context<'_>) -> Error {
-        match self.abort.as_ref().and_then(|abort| abort.reason(context)) {
-            Some(reason) => Error::Aborted(reason),
-            None if self.is_stop(&thrown) => Error::Aborted(thrown),
-            None => SourceError::thrown(thrown).at(self.position).into(),
-        }
+    fn failed(&self, fault: Fault, context: &Context<'_>) -> Error {
+        let error = match (self.abort.as_ref().and_then(|abort| abort.error(context)), fault) {
+            (Some(error), _) => return error,
+            (None, Fault::Failed(thrown)) if self.is_stop(&thrown) => return Error::Aborted(thrown),
+            (None, Fault::Failed(thrown)) => SourceError::thrown(thrown),
+            (None, Fault::Unreadable(thrown)) => SourceError::unreadable("the result of a read", thrown),
+        };
+        error.at(self.position).into()
     }
 
     /// Whether a source failed because somebody stopped it: its owner expects to see why as it is.
@@ -197,6 +200,13 @@ impl ByteStream {
         let chunk = self.spare.filled(piece.length() as usize, |buffer| piece.copy_to(buffer))?;
         self.position += u64::from(piece.length());
         Ok(chunk)
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ByteStream { position, length, .. } = self;
+        f.debug_struct("ByteStream").field("position", position).field("length", length).finish_non_exhaustive()
     }
 }
 
@@ -219,14 +229,14 @@ impl Stream for ByteStream {
 /// Invariant: `taken <= size`.
 #[derive(Default)]
 struct Pieces {
-    chunk: Option<View>,
+    chunk: Option<Bytes>,
     size: f64,
     taken: f64,
 }
 
 impl Pieces {
     fn new(chunk: &JsValue) -> Result<Self, SourceError> {
-        let bytes = bytes_of(chunk).map_err(SourceError::thrown)?;
+        let bytes = Bytes::of(chunk).map_err(|thrown| SourceError::unreadable("a chunk", thrown))?;
         let chunk = bytes.ok_or_else(|| {
             let found = chunk.js_typeof().as_string().unwrap_or_default();
             SourceError::new(
@@ -234,7 +244,7 @@ impl Pieces {
                 format!("a chunk must be bytes (Uint8Array, ArrayBuffer or a view), found {found}"),
             )
         })?;
-        Ok(Pieces { size: chunk.byte_length(), chunk: Some(chunk), taken: 0.0 })
+        Ok(Pieces { size: chunk.len(), chunk: Some(chunk), taken: 0.0 })
     }
 
     fn is_empty(&self) -> bool {
@@ -244,10 +254,10 @@ impl Pieces {
     /// At most `most` bytes: a view, not a copy.
     fn take(&mut self, most: f64) -> Result<Uint8Array, SourceError> {
         // A buffer that was transferred away has no length: its bytes must not go missing in silence.
-        let chunk = self.chunk.as_ref().filter(|chunk| chunk.byte_length() == self.size);
+        let chunk = self.chunk.as_ref().filter(|chunk| chunk.len() == self.size);
         let chunk = chunk.ok_or_else(|| SourceError::new("source", "a chunk was detached while it was being read"))?;
         let end = self.size.min(self.taken + most);
-        let piece = chunk.subarray(self.taken, end);
+        let piece = chunk.part(self.taken, end).map_err(|thrown| SourceError::unreadable("a chunk", thrown))?;
         self.taken = end;
         Ok(piece)
     }

@@ -4,10 +4,25 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use js_sys::Date;
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{MessageChannel, MessagePort};
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::MessageChannel;
+
+use crate::foreign::{call, field};
+
+// As in js-sys, but for what a page throws that has a clock of its own.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = Date, js_name = now)]
+    fn clock() -> Result<JsValue, JsValue>;
+}
+
+/// Milliseconds since 1970; NaN where there is no clock.
+fn now() -> f64 {
+    clock().ok().and_then(|time| time.as_f64()).unwrap_or(f64::NAN)
+}
 
 /// The longest time that a stream keeps the thread to itself, in milliseconds: a frame.
 const TURN: f64 = 16.0;
@@ -20,7 +35,7 @@ pub(crate) struct Turns {
 
 /// The wait for the next turn of the event loop.
 struct Turn {
-    port: MessagePort,
+    port: JsValue,
     next: Rc<Next>,
     /// Not a promise: one that is given up before it settles is never let go.
     listener: Closure<dyn FnMut()>,
@@ -35,19 +50,19 @@ struct Next {
 
 impl Turns {
     pub(crate) fn new() -> Self {
-        Turns { began: Date::now(), next: None }
+        Turns { began: now(), next: None }
     }
 
     /// Ready at once while the time lasts, and then once after every other task had its chance.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // A clock that was set back says nothing of the time that has passed.
-        if self.next.is_none() && !(0.0..TURN).contains(&(Date::now() - self.began)) {
+        // A clock that was set back, or is broken, says nothing of the time that has passed.
+        if self.next.is_none() && !(0.0..TURN).contains(&(now() - self.began)) {
             self.next = Turn::new();
         }
         if let Some(turn) = &self.next {
             ready!(turn.poll(context));
             self.next = None;
-            self.began = Date::now();
+            self.began = now();
         }
         Poll::Ready(())
     }
@@ -65,10 +80,10 @@ impl Turn {
                 waker.wake();
             }
         });
-        let turn = Turn { port: channel.port1(), next, listener };
-        turn.port.set_onmessage(Some(turn.listener.as_ref().unchecked_ref()));
-        channel.port2().post_message(&JsValue::NULL).ok()?;
-        Some(turn)
+        let turn = Turn { port: field(&channel, "port1").ok()?, next, listener };
+        let is_heard = Reflect::set(&turn.port, &"onmessage".into(), turn.listener.as_ref()).ok()?;
+        call(&field(&channel, "port2").ok()?, "postMessage", &[&JsValue::NULL]).ok()?;
+        is_heard.then_some(turn)
     }
 
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
@@ -82,8 +97,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.port.set_onmessage(None);
+        let _ = Reflect::set(&self.port, &"onmessage".into(), &JsValue::NULL);
         // An open port keeps Node from ending.
-        self.port.close();
+        let _ = call(&self.port, "close", &[]);
     }
 }

@@ -2,9 +2,17 @@
 
 use gguf_admission::{Algorithm, Builtin, Code, Digest, LimitId, Limits, Options, Storage};
 use gguf_admission_web::Error;
-use js_sys::{Array, Reflect};
+use js_sys::Reflect;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
+
+// As in js-sys, but for what it throws: of a proxy that was revoked nobody can say what it is.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
+    fn is_array(value: &JsValue) -> Result<bool, JsValue>;
+}
 
 /// What one admission is told.
 pub(crate) struct Settings {
@@ -70,13 +78,18 @@ fn digests(names: &Option<JsValue>, is_expected: bool) -> Result<u8, Error> {
     let Some(names) = names else {
         return Ok(if is_expected { 0 } else { Algorithm::Sha256 as u8 });
     };
-    if !Array::is_array(names) {
-        return Err(wrong("digests", "an array of names", "something else"));
+    let none = || wrong("digests", "an array of names", "something else");
+    if !is_array(names).unwrap_or(false) {
+        return Err(none());
     }
-    Array::from(names).iter().try_fold(0, |mask, name| match name.as_string().as_deref() {
-        Some("sha256") => Ok(mask | Algorithm::Sha256 as u8),
-        Some("blake3") => Ok(mask | Algorithm::Blake3 as u8),
-        _ => Err(wrong("digests", "'sha256' or 'blake3'", "something else")),
+    let length = Reflect::get(names, &"length".into()).ok().and_then(|length| length.as_f64()).ok_or_else(none)?;
+    (0..length as u32).try_fold(0, |mask, index| {
+        let name = Reflect::get_u32(names, index).ok().and_then(|name| name.as_string());
+        match name.as_deref() {
+            Some("sha256") => Ok(mask | Algorithm::Sha256 as u8),
+            Some("blake3") => Ok(mask | Algorithm::Blake3 as u8),
+            _ => Err(wrong("digests", "'sha256' or 'blake3'", "something else")),
+        }
     })
 }
 
