@@ -1,10 +1,11 @@
 // Files of a model hub: what it says of them, where the token goes, and how a download goes on behind signed addresses.
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { admit, admitStored, findStored, hubFile, readHeader } from '../index.js';
+import { admit, admitStored, findStored, hubFile, readHeader, shardsOf } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { openHub } from './support/hub.js';
+import { shards } from './support/shards.js';
 import { assertNothingLeft, guest, sha256Of } from './support/store.js';
 
 const MIB = 2 ** 20;
@@ -118,6 +119,20 @@ test('a stored file that the hub has replaced gives way to the new one', async (
     stored.release();
     assert.deepEqual([found, (await findStored('m.gguf'))?.digests.sha256], [false, sha256Of(file)]);
   }
+});
+
+test('a split model: each file with what is required of it', async () => {
+  const [first, second] = shards(2);
+  const names = shardsOf('m-00001-of-00002.gguf');
+  const hub = await hubOf({ others: { [names[0]]: first, [names[1]]: second } });
+  const { endpoint, repository } = hub;
+  const files = await Promise.all(names.map(name => hubFile(repository, name, { endpoint })));
+  const set = await admit(guest, files.map(({ source }) => source), { shards: files.map(({ required }) => required) });
+  assert.deepEqual(set.report.shards.map(({ digests }) => digests.sha256), [sha256Of(first), sha256Of(second)]);
+  set.release();
+  const swapped = files.map(({ required: { sha256 } }) => ({ sha256 })).reverse();
+  const fault = await faultOf(admit(guest, files.map(({ source }) => source), { shards: swapped }));
+  assert.equal(fault.code, 'digest');
 });
 
 test('the header alone is read, too', async () => {

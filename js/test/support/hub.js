@@ -16,6 +16,7 @@ import { createServer } from 'node:http';
 /**
  * @typedef {object} HubSpec
  * @property {Uint8Array} file
+ * @property {Record<string, Uint8Array>} [others]  more files, by their paths
  * @property {string} [token]      without which the repository is gated
  * @property {boolean} [isSmall]   the file lies in git itself
  * @property {number[]} [breaks]   the n-th content breaks after so many bytes
@@ -88,6 +89,15 @@ export class Hub {
   }
 
   /**
+   * @param {string} commit
+   * @param {string} path
+   */
+  #fileAt(commit, path) {
+    const file = this.#files.get(commit);
+    return file && (path === PATH ? file : this.#spec.others?.[path]);
+  }
+
+  /**
    * @param {Asked['host']} host
    * @param {import('node:http').IncomingMessage} request
    */
@@ -110,9 +120,9 @@ export class Hub {
     if (asked.path.startsWith(`${FORMER}/`)) {
       return end(307, { location: asked.path.replace(FORMER, REPOSITORY) }); // relative
     }
-    const [, what, revision] = new RegExp(`^${REPOSITORY}/(raw|resolve)/([^/]+)/${PATH}$`).exec(asked.path) ?? [];
+    const [, what, revision, path] = new RegExp(`^${REPOSITORY}/(raw|resolve)/([^/]+)/(.+)$`).exec(asked.path) ?? [];
     const commit = revision === 'main' ? this.commit : revision;
-    const file = this.#files.get(commit);
+    const file = this.#fileAt(commit, path);
     if (!what || !file) return end(404, { 'x-error-code': 'EntryNotFound', 'x-error-message': 'Entry not found' });
     if (this.#spec.token && asked.authorization !== `Bearer ${this.#spec.token}`) {
       return end(401, { 'x-error-code': 'GatedRepo', 'x-error-message': 'Access to model owner/model is restricted.' });
@@ -126,7 +136,7 @@ export class Hub {
     }
     const signature = String(this.requests.length);
     this.#signatures.add(signature);
-    const location = `${this.contentOrigin}/${commit}?Expires=1&Policy=SECRET&Signature=${signature}`;
+    const location = `${this.contentOrigin}/${commit}/${path}?Expires=1&Policy=SECRET&Signature=${signature}`;
     const linked = { 'x-linked-etag': `"${sha256}"`, 'x-linked-size': String(file.length) };
     return end(302, { ...about, ...linked, location });
   }
@@ -140,7 +150,8 @@ export class Hub {
     // Firefox asks this too, of a request that it had to ask the hub about; it names no header then.
     if (request.method === 'OPTIONS') return void response.writeHead(204, CORS).end();
     const { pathname, searchParams } = new URL(asked.path, this.contentOrigin);
-    const file = this.#files.get(pathname.slice(1));
+    const [, commit, path] = /^\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
+    const file = this.#fileAt(commit, path);
     const isGood = request.method === 'GET' && this.#signatures.has(searchParams.get('Signature') ?? '');
     if (!file || !isGood) return void response.writeHead(403, CORS).end();
     const cached = { etag: this.etag, 'cache-control': 'public, max-age=31536000, immutable' };
