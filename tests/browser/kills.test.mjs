@@ -220,12 +220,15 @@ async function damage(offsets) {
 /** The next call. Runs in the page. @param {string} url */
 async function finish(url) {
   const { guestWorker } = await kit.guestWorker();
-  const { model } = await guestWorker.admitStored('m.gguf', url);
+  const { model, found } = await guestWorker.admitStored('m.gguf', url);
   const { sha256 } = model.report.digests;
   await model.release();
   await guestWorker.close();
   const names = [];
-  for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+  for await (const name of (await navigator.storage.getDirectory()).keys()) {
+    // Of what the call before had stored: that it is used now.
+    if (!found || name !== 'm.gguf.used') names.push(name);
+  }
   const { file } = await kit.findStored('m.gguf');
   return { sha256, onDisk: await kit.sha256(await (await file.getFile()).arrayBuffer()), names: names.sort() };
 }
