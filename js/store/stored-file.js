@@ -266,8 +266,9 @@ export class StoredFile {
     await this.#remove(PART);
   }
 
-  /** Deletes `NAME.part` where no journal speaks of it. */
+  /** Deletes `NAME.part` where no journal speaks of it, and it is not about to take the place of the file. */
   async clearUnproven() {
+    if (!(await this.lookup()) && (await this.replaced())) return;
     const isProven = (await this.#existing(this.#name + JOURNAL))?.getFile().then(({ size }) => size > VALUES_AT);
     if (!(await isProven)) await this.clearPart();
   }

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { admitStored, listStored, makeRoom, pinStored, removeStored } from '../index.js';
+import { clearAfterCrash } from '../store/store-tee.js';
 import { freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { FakeDirectory } from './support/opfs.js';
 import { serve } from './support/server.js';
-import { assertNothingLeft, bytesOf, guest, newOrigin } from './support/store.js';
+import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
 
 const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 2 * MIB }, { bytes: MIB + 333 }] });
@@ -94,3 +95,12 @@ for (const disk of DISKS) {
     });
   });
 }
+
+test('what a worker leaves that crashed while a mended file took its place is that file', async () => {
+  (await admitStored(guest, 'm.gguf', model)).model.release();
+  directory.files.set('m.gguf.part', /** @type {any} */ (directory.files.get('m.gguf')));
+  directory.files.delete('m.gguf');
+  await clearAfterCrash('m.gguf');
+  assert.deepEqual(bytesOf('m.gguf'), model);
+  assertNothingLeft(STORED);
+});

@@ -16,7 +16,10 @@ inEachBrowser((test, browserName) => {
       const result = await run(async ({ url, isRemote }) => {
         const remote = isRemote ? (await kit.guestWorker()).guestWorker : undefined;
         const here = remote ? undefined : await kit.guest();
-        const admit = () => (remote ? remote.admitStored('m.gguf', url) : kit.admitStored(here, 'm.gguf', url));
+        const asked = [];
+        const options = { onHeader: report => void asked.push(report.tensors.length) };
+        const admit = () => remote
+          ? remote.admitStored('m.gguf', url, options) : kit.admitStored(here, 'm.gguf', url, options);
         const open = () => (remote ? remote.openStored('m.gguf') : kit.openStored(here, 'm.gguf'));
         const nothing = await open();
         await (await admit()).model.release();
@@ -42,13 +45,13 @@ inEachBrowser((test, browserName) => {
         const whole = await (await (await kit.findStored('m.gguf')).file.getFile()).arrayBuffer();
         await kit.removeStored('m.gguf');
         return {
-          nothing: nothing === undefined, seen, length, locked: [code, kind], found: mended.found,
+          nothing: nothing === undefined, asked, seen, length, locked: [code, kind], found: mended.found,
           damaged: [fault.code, fault.kind, fault.offset, fault.path], isWhole: kit.same(new Uint8Array(whole), file),
         };
       }, { url: served.url, isRemote: where.includes('Guest') });
       assert.deepEqual(result, {
-        nothing: true, seen: Array(6).fill(true), length: 20_000, locked: ['locked', 'retry'], found: true,
-        damaged: ['damaged', 'source', MIB, 'tensors[0]'], isWhole: true,
+        nothing: true, asked: [3, 3], seen: Array(6).fill(true), length: 20_000, locked: ['locked', 'retry'],
+        found: true, damaged: ['damaged', 'source', MIB, 'tensors[0]'], isWhole: true,
       });
       assert.deepEqual(served.requests.map(({ range }) => range), [undefined, `bytes=${MIB}-${2 * MIB - 1}`]);
     });
