@@ -28,7 +28,6 @@ describe('options of the Rust app', { skip }, async () => {
   const WRONG = [
     { sink: 'disk' },
     { sink: 5 },
-    { length: 0 },
     { length: -1 },
     { length: 1.5 },
     { length: 2 ** 53 },
@@ -120,6 +119,19 @@ describe('options of the Rust app', { skip }, async () => {
   test('the length that the source has, or that only the caller knows, is good', async () => {
     for (const source of [new Blob([file]), streamOf(file).stream])
       (await app.admit(source, { length: file.length })).free();
+  });
+
+  test('a length of 0 is that of an empty file', async () => {
+    for (const source of [new Blob([]), streamOf(new Uint8Array()).stream, new Response(null)]) {
+      const error = await refusal(app.admit(source, { length: 0 }));
+      assert.deepEqual([error.code, error.path, error.offset], ['truncated', 'magic', 0]);
+    }
+    const long = await refusal(app.admit(streamOf(file).stream, { length: 0 }));
+    assert.deepEqual([long.code, long.offset], ['trailing', 0]);
+    const other = await refusal(app.admit(new Blob([file]), { length: 0 }));
+    assert.deepEqual([other.code, other.path, other.expected], ['length', 'length', '0']);
+    const empty = await refusal(app.admit(new Blob([]), { length: file.length }));
+    assert.deepEqual([empty.code, empty.path, empty.found], ['length', 'length', '0']);
   });
 
   test('what is no whole number in range names no values and no bytes', async () => {

@@ -262,7 +262,10 @@ describe('rust app', { skip }, async () => {
     assert.deepEqual([error.code, error.path], ['truncated', 'tensors[0].offset']);
     const encoded = { ...headers, 'content-encoding': 'gzip' };
     assert.equal((await reportOf(new Response(file, { headers: encoded }))).length, file.length);
-    assert.equal((await reportOf(new Response(file, { headers: { 'content-length': '0' } }))).length, file.length);
+    const none = { headers: { 'content-length': '0' } };
+    const empty = await refusal(app.admit(new Response(null, none), {}));
+    assert.deepEqual([empty.code, empty.path, empty.offset], ['truncated', 'magic', 0]);
+    assert.equal((await refusal(app.admit(new Response(file, none), {}))).code, 'trailing');
   });
 
   test('an empty Blob is truncated in its magic', async () => {

@@ -60,8 +60,7 @@ impl ByteStream {
             pieces: Pieces::default(),
             spare: Spare::default(),
             position: 0,
-            // Nothing says that a length of 0 is meant; and that the file is empty shows by itself.
-            length: length.filter(|length| *length > 0),
+            length,
             sure: 0,
             page: None,
             is_fetched: false,
