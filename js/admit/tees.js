@@ -31,6 +31,9 @@ import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
  * @property {() => Promise<void>} unclaim
  */
 
+/** Of our own tees: the buffer of the latest bytes, come back from where it was sent. It is used again. */
+export const RETURNED = Symbol('returned');
+
 /** @type {WeakSet<Tee>} those that are for one admission at a time, and have one */
 const inUse = new WeakSet();
 
@@ -133,6 +136,7 @@ export class Tees {
     const writes = this.#tees.map(async tee => this.#call(tee, 'call', () => tee.write(this.#own(tee, bytes), offset)));
     // All have to settle, also when one fails: until then the bytes are theirs.
     const settled = await unlessAborted(signal, Promise.allSettled(writes));
+    for (const tee of this.#tees) this.#takeBack(tee);
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
   }
 
@@ -167,6 +171,14 @@ export class Tees {
     const copy = copied(bytes, this.#copies.get(tee));
     this.#copies.set(tee, copy);
     return copy;
+  }
+
+  /** @param {Tee & { [RETURNED]?: ArrayBuffer }} tee */
+  #takeBack(tee) {
+    const { [RETURNED]: buffer } = tee;
+    if (!buffer) return;
+    if (this.#tees.length === 1) this.#bytes = new Uint8Array(buffer);
+    else this.#copies.set(tee, new Uint8Array(buffer));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { isForOne, taken } from '../admit/tees.js';
+import { RETURNED, isForOne, taken } from '../admit/tees.js';
 import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 import { Freight } from './line.js';
 
@@ -6,14 +6,14 @@ import { Freight } from './line.js';
 /** @typedef {{ isStore: boolean, isOpened: boolean }} TeeSort  isOpened: it has an `open` */
 
 /**
- * A tee of the page's, on the worker's side. The bytes are copied once, into a buffer that goes to and fro.
+ * A tee of the page's, on the worker's side. The buffer of the bytes, which nobody else has, goes to and fro.
  *
  * @implements {Tee}
  */
 export class RemoteTee {
   #line;
   #index;
-  #buffer = new ArrayBuffer(0);
+  /** @type {ArrayBuffer | undefined} */ [RETURNED];
 
   /**
    * @param {import('./line.js').Line} line
@@ -33,10 +33,9 @@ export class RemoteTee {
    * @param {number} offset
    */
   async write(bytes, offset) {
-    const buffer = this.#buffer.byteLength >= bytes.length ? this.#buffer : new ArrayBuffer(bytes.length);
-    const view = new Uint8Array(buffer, 0, bytes.length);
-    view.set(bytes);
-    this.#buffer = await this.#line.ask('teeWrite', [this.#index, view, offset], [buffer]);
+    const sent = this.#line.ask('teeWrite', [this.#index, bytes, offset], [bytes.buffer]);
+    this[RETURNED] = undefined;
+    this[RETURNED] = await sent;
   }
 
   /** @param {unknown} report */
