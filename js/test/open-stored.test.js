@@ -112,6 +112,25 @@ test('a bit that is flipped in a tensor is an error with its place; what lies el
   reopened.release();
 });
 
+test('a tensor of more groups than are read at once, with some of them held', async () => {
+  const tensors = [{ name: 'before', bytes: 100 }, { name: 'long', bytes: 19 * MIB + 12, fill: random(4) }];
+  const long = gguf({ tensors });
+  await store(long);
+  const found = await opened();
+  const { offset, bytes: size } = found.report.tensors[1];
+  const expected = long.subarray(offset, offset + size);
+  for (const [start, end] of [[9 * MIB, 9 * MIB + 7], [0, size], [3 * MIB - 9, 14 * MIB + 1], [size - 3, size]]) {
+    const part = /** @type {Uint8Array} */ (await found.tensor('long', { start, end }));
+    assert.equal(Buffer.compare(part, expected.subarray(start, end)), 0, `${start} to ${end}`);
+  }
+  found.release();
+  bytes('m.gguf')[offset + 17 * MIB] ^= 1; // in the third read of all
+  const spoilt = await opened();
+  const fault = await faultOf(spoilt.tensor('long'));
+  assert.deepEqual([fault.code, fault.offset], ['damaged', 17 * MIB]);
+  spoilt.release();
+});
+
 test('proven groups are held, a few of them', async () => {
   await store();
   const found = await opened();
