@@ -23,7 +23,7 @@ for (const path of files) {
   } catch (error) {
     if (!(error instanceof AdmissionError)) throw error;
     const { code, path: field, offset, message } = error;
-    const where = `${field ? ` in ${field}` : ''}${offset === null ? '' : ` at byte ${offset}`}`;
+    const where = `${field && field !== code ? ` in ${field}` : ''}${offset === null ? '' : ` at byte ${offset}`}`;
     console.log(`${path}: ${code}${where}: ${message}`);
     process.exitCode = 1;
   }

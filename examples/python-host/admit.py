@@ -55,5 +55,7 @@ if __name__ == "__main__":
     try:
         report = Guest().admit(path.open("rb"), path.stat().st_size, *sys.argv[2:3])
     except ValueError as refused:
-        sys.exit("{code} in {path} at byte {offset}: {message}".format(**refused.args[0]))
+        code, path, offset, message = (refused.args[0][name] for name in ("code", "path", "offset", "message"))
+        field = f" in {path}" if path and path != code else ""
+        sys.exit(f"{code}{field}{'' if offset is None else f' at byte {offset}'}: {message}")
     print(report["length"], "bytes,", len(report["tensors"]), "tensors, sha256", report["digests"]["sha256"])

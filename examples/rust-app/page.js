@@ -105,4 +105,5 @@ const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const describe = ({ name, code, offset, path, message }) =>
   name === 'AbortError'
     ? 'Cancelled.'
-    : [code, path && `in ${path}`, offset != null && `at byte ${offset}`].filter(Boolean).join(' ') + `: ${message}`;
+    : [code, path && path !== code && `in ${path}`, offset != null && `at byte ${offset}`]
+      .filter(Boolean).join(' ') + `: ${message}`;
