@@ -108,7 +108,8 @@ function faultOf(tee) {
 function oddityOf(tee) {
   if (typeof tee !== 'object' && typeof tee !== 'function' || tee === null) return `found ${shown(tee)}`;
   if (typeof tee.write !== 'function') return 'found one without write';
-  const odd = ['open', 'close', 'abort'].find(name => tee[name] !== undefined && typeof tee[name] !== 'function');
+  const methods = ['begin', 'open', 'close', 'abort'];
+  const odd = methods.find(name => tee[name] !== undefined && typeof tee[name] !== 'function');
   for (const name of ['isStore', 'isExclusive']) void tee[name];
   return odd && `its ${odd} is no function`;
 }

@@ -1,5 +1,6 @@
 import { Asking } from '../core/asking.js';
 import { misuse } from '../core/errors.js';
+import { shown } from '../core/text.js';
 import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 
 /**
@@ -68,7 +69,7 @@ export class Tees {
   /**
    * From here on they are this admission's, until `end`.
    *
-   * @returns {Error | undefined} what is against it
+   * @returns {unknown} what is against it; undefined if nothing is
    */
   begin() {
     const { free, giveBack, fault } = taken(this.#tees, tee => isClaim(tee) || isForOne(tee));
@@ -206,7 +207,7 @@ export const isForOne = tee => answered(() => tee.isExclusive === true);
  *
  * @param {readonly Tee[]} tees
  * @param {(tee: Tee) => boolean} isAlone
- * @returns {{ free: Tee[], giveBack: () => void, fault: Error | undefined }} free: without those that another admission
+ * @returns {{ free: Tee[], giveBack: () => void, fault: unknown }} free: without those that another admission
  *   has, which goes on and is told nothing of this one; one that stands there twice is told once
  */
 export function taken(tees, isAlone) {
@@ -215,11 +216,16 @@ export function taken(tees, isAlone) {
     ? misuse('a tee of this sort is for one admission at a time', { code: 'state', path: 'tee' })
     : undefined;
   const alone = free.filter(isAlone);
-  for (const tee of alone) {
-    inUse.add(tee);
-    if (isForOne(tee)) tee.begin?.();
+  const giveBack = () => alone.forEach(tee => inUse.delete(tee));
+  try {
+    for (const tee of alone) {
+      inUse.add(tee);
+      if (isForOne(tee)) tee.begin?.();
+    }
+  } catch (error) {
+    return { free, giveBack, fault: error || misuse(`a tee threw ${shown(error)} as it began`, { path: 'tee' }) };
   }
-  return { free, giveBack: () => alone.forEach(tee => inUse.delete(tee)), fault };
+  return { free, giveBack, fault };
 }
 
 /**

@@ -45,7 +45,7 @@ const POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n/;
 export async function hubFile(repository, path, options) {
   const { revision = 'main', token, endpoint = hubAt('https://huggingface.co', 'endpoint'), signal } =
     checkOptions(options, HUB_OPTIONS);
-  if (!REPOSITORY.test(String(repository)) || !isPath(repository)) {
+  if (!isPath(repository) || !REPOSITORY.test(repository)) {
     throw misuse(`not a repository: ${shown(repository)} (owner/name)`, { path: 'repository' });
   }
   if (!isPath(path)) throw misuse(`not a path in a repository: ${shown(path)}`, { path: 'path' });

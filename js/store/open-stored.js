@@ -4,6 +4,7 @@ import { AdmissionError, misuse } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
 import { Admission } from '../guest/admission.js';
 import { hasEvidence } from '../guest/group.js';
+import { guestIn } from '../guest/header.js';
 import { proven } from './evidence.js';
 import { orFault } from './fault.js';
 import { judgedAnew, learnt } from './judged-anew.js';
@@ -38,7 +39,7 @@ export const OPEN_OPTIONS = { ...STORE_OPTIONS, limits, signal };
  */
 export async function openStored(guest, name, options) {
   const { directory, limits, signal } = checkOptions(options, OPEN_OPTIONS);
-  if (!hasEvidence(guest)) throw misuse('openStored needs a guest of ABI 2.1', { code: 'guest' });
+  if (!hasEvidence(guestIn(guest))) throw misuse('openStored needs a guest of ABI 2.1', { code: 'guest' });
   const files = await StoredFile.at(name, directory);
   const unshare = await files.share(signal);
   try {

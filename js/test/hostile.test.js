@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import {
-  Admission, AdmissionError, Guest, GuestWorker, Header, Model, admit, admitStored, allocCopy, hostFor, loadModel,
-  readHeader, release,
+  Admission, AdmissionError, Guest, GuestWorker, Header, Model, admit, admitStored, allocCopy, hostFor, hubFile,
+  loadModel, openStored, readHeader, release,
 } from '../index.js';
 import { assertNoSession, faultOf, freshGuest, v1Exports } from './support/guest.js';
 import { gguf } from './support/gguf.js';
@@ -195,7 +195,7 @@ test('a signal of the caller\'s make that throws is misuse, and the source is ca
 });
 
 test('a tee that throws when it is looked at is misuse, and the others are told', async () => {
-  for (const name of ['write', 'close', 'abort', 'isStore']) {
+  for (const name of ['write', 'begin', 'open', 'close', 'abort', 'isStore', 'isExclusive']) {
     const source = observed(file);
     const other = recorder();
     const tee = /** @type {any} */ ([other, throwing(name, { write() {}, [name]: undefined })]);
@@ -203,6 +203,30 @@ test('a tee that throws when it is looked at is misuse, and the others are told'
     assert.deepEqual([fault.code, fault.path], ['argument', 'tee'], name);
     assert.ok(source.isCancelled);
     assert.deepEqual(other.aborted, [fault]);
+  }
+});
+
+test('a tee for one admission at a time that throws as it begins is free for the next one', async () => {
+  const isExclusive = true;
+  for (const thrown of [new Error('not now'), undefined, 0]) {
+    const tee = { ...recorder(), isExclusive, begin: () => { throw thrown; } };
+    const [source, other] = [observed(file), recorder()];
+    const fault = await faultOf(admit(guest, source.stream, { tee: [other, tee] }));
+    if (thrown) assert.equal(fault, thrown);
+    else assert.equal(fault.path, 'tee');
+    assert.ok(source.isCancelled && source.given === 0);
+    assert.deepEqual([other.aborted, tee.aborted], [[fault], [fault]]);
+    tee.begin = () => /** @type {never} */ (undefined);
+    (await admit(guest, file, { tee })).release();
+  }
+});
+
+test('what is no repository, and no guest, is misuse of the calls beside', async () => {
+  fakeOrigin();
+  for (const odd of /** @type {any[]} */ ([undefined, 5, Object.create(null), revoked(), throwing('toString')])) {
+    assert.equal((await faultOf(hubFile(odd, 'm.gguf'))).path, 'repository');
+    assert.equal((await faultOf(hubFile('a/b', odd))).path, 'path');
+    assert.equal((await faultOf(openStored(odd, 'm.gguf'))).kind, 'misuse');
   }
 });
 

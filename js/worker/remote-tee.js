@@ -68,7 +68,7 @@ export class LocalTees {
   /**
    * From here on they are this admission's, until `end`.
    *
-   * @returns {Error | undefined} what is against it
+   * @returns {unknown} what is against it
    */
   begin() {
     const { free, giveBack, fault } = taken(this.#tees, isForOne);
