@@ -52,7 +52,7 @@ fn options_ask_for_evidence_and_expect_it() {
     };
     let model = admit_reader(&file[..], expected(2, None)).expect("the right groups");
     assert_eq!((model.evidence(), model.digests().sha256), (Some(&told.evidence), None));
-    let refused = admit_reader(&file[..], expected(2, Some(1))).err().expect("another group");
+    let refused = admit_reader(&file[..], expected(2, Some(1))).expect_err("another group");
     assert!(refused.to_string().contains("digest in evidence[1] at byte 1048576"), "{refused}");
 }
 

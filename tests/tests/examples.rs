@@ -171,7 +171,7 @@ fn the_sink_holds_each_tensor_once_whatever_allocation_fails() {
 fn a_file_that_breaks_leaves_the_sink_empty() {
     let file = small(7);
     let cut = &file[..file.len() - 40];
-    let refused = admit_reader(cut, Options::into_sink(Weights::default())).err().expect("cut");
+    let refused = admit_reader(cut, Options::into_sink(Weights::default())).expect_err("cut");
     assert!(matches!(refused, AdmitError::Refused(error) if error.code() == Code::Truncated));
 }
 

@@ -95,7 +95,7 @@ fn a_session_that_was_rejected_holds_nothing() {
 fn a_declared_length_above_2_to_the_53_is_an_argument() {
     for length in [1 << 53, u64::MAX] {
         let limits = Limits::new(Storage::Verify);
-        let error = Session::new(Builtin::new(Storage::Verify), Some(length), limits).err().expect("refused");
+        let error = Session::new(Builtin::new(Storage::Verify), Some(length), limits).expect_err("refused");
         assert_eq!(error.code(), Code::Argument);
     }
 }

@@ -204,7 +204,7 @@ fn admit_reader_rolls_a_sink_back_when_the_source_fails_at_any_byte() {
     let (contents, _) = weights_file(32);
     for end in 0..=contents.len() {
         let (sink, log) = Weights::new();
-        let error = admit_reader(Broken(&contents[..end]), Options::into_sink(sink)).err().expect("the source failed");
+        let error = admit_reader(Broken(&contents[..end]), Options::into_sink(sink)).expect_err("the source failed");
         assert!(matches!(error, gguf_admission::AdmitError::Source(_)), "{error}");
         check_calls(&log, Call::Rollback, None);
     }

@@ -42,7 +42,7 @@ fn tensors_are_found_by_name_over_all_shards_whatever_order_they_came_in() {
 fn shards_that_do_not_belong_together_or_are_not_all_are_refused() {
     let [lead, second, third] = good();
     let refused = |files: &[&[u8]]| {
-        let error = SetModel::new(files.iter().map(|file| admitted(file)).collect()).err().expect("no set");
+        let error = SetModel::new(files.iter().map(|file| admitted(file)).collect()).expect_err("no set");
         (error.code(), error.path().to_string(), error.message().to_owned())
     };
     let cases: [(&[&[u8]], &str, &str); 7] = [
@@ -67,7 +67,7 @@ fn shards_that_do_not_belong_together_or_are_not_all_are_refused() {
     for files in [&[&single[..]][..], &[&lead, &single]] {
         assert_eq!(refused(files), (Code::Set, String::new(), message.to_owned()));
     }
-    assert_eq!(SetModel::<Resident>::new(Vec::new()).err().expect("no shard").code(), Code::Argument);
+    assert_eq!(SetModel::<Resident>::new(Vec::new()).expect_err("no shard").code(), Code::Argument);
 }
 
 #[test]

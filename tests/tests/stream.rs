@@ -112,7 +112,7 @@ fn an_error_of_the_source_at_any_item_is_handed_on_and_rolls_the_sink_back() {
         let (sink, log) = Weights::new();
         let source = Source::new(pieces(&file, 20).take(good).chain([Err("gone"), Ok(Bytes::from_static(b"more"))]));
         let (polls, dropped) = (source.polls.clone(), source.dropped.clone());
-        let error = block_on(admit(source, Options::into_sink(sink))).err().expect("the source failed");
+        let error = block_on(admit(source, Options::into_sink(sink))).expect_err("the source failed");
         assert!(matches!(error, AdmitError::Source("gone")), "{error:?}");
         assert_eq!(polls.get(), 2 * (good + 1), "not polled after the error");
         assert!(dropped.get());
@@ -128,7 +128,7 @@ fn a_file_that_is_refused_ends_the_stream_at_once() {
     file[0] = b'F';
     let source = Source::new(pieces(&file, 2));
     let (polls, dropped) = (source.polls.clone(), source.dropped.clone());
-    let error = block_on(admit(source, Options::verify())).err().expect("a bad magic");
+    let error = block_on(admit(source, Options::verify())).expect_err("a bad magic");
     let AdmitError::Refused(error) = error else { panic!("{error:?}") };
     assert_eq!(error.code(), Code::Magic);
     assert_eq!(polls.get(), 4, "known after 4 bytes");

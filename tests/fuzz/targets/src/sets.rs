@@ -101,7 +101,7 @@ impl Desk {
     /// A shard is released; or it fails, because it ends too early.
     fn end(&mut self, source: &mut Source<'_>) {
         let handle = self.pick(source);
-        let unfinished = |known: &Known| !known.is_admitted && !known.has_failed && known.shard.names.len() > 0;
+        let unfinished = |known: &Known| !known.is_admitted && !known.has_failed && !known.shard.names.is_empty();
         if source.chance(96)
             && let Some(known) = self.known.iter_mut().find(|known| known.handle == handle && unfinished(known))
         {
