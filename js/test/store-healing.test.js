@@ -179,3 +179,17 @@ test('what the options refuse of a sound file is not mended', async () => {
   assert.equal(fault.code, 'limit');
   assert.equal(server.requests.length, 0);
 });
+
+test('onHeader is asked of a header that was proven, not of the one that the disk spoilt', async () => {
+  const at = Buffer.from(model).indexOf('word-19999-');
+  assert.ok(at > MIB);
+  await damaged(at + 2);
+  const server = await serving();
+  /** @type {string[]} */ const looked = [];
+  const { model: mended } = await admitStored(guest, 'm.gguf', server.url, {
+    ...options, onHeader: (_, header) => void looked.push(header.metadata('words')[19_999]),
+  });
+  mended.release();
+  assert.deepEqual(looked, [words[19_999]]);
+  assert.deepEqual(server.requests.map(({ range }) => range), [rangeOf(1)]);
+});

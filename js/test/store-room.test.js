@@ -178,6 +178,18 @@ test('makeRoom removes nothing where all that may go is not enough', async () =>
   }
 });
 
+test('makeRoom leaves what is pinned while it looks', async () => {
+  for (const [index, name] of ['a', 'b'].entries()) await store(name, 1000 * (index + 1));
+  directory.quota = [...directory.files.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const { request } = locks;
+  locks.request = async (name, ...rest) => {
+    if (name === 'gguf-admission store a') await directory.getFileHandle('a.pin', { create: true });
+    return request.call(locks, name, ...rest);
+  };
+  assert.deepEqual(await makeRoom(1), ['b']);
+  assert.deepEqual((await listStored()).map(({ name, pinned }) => [name, pinned]), [['a', true]]);
+});
+
 test('makeRoom leaves what is being stored, or is open; removing and replacing what is open is locked', async () => {
   for (const [index, name] of ['open', 'storing', 'free'].entries()) await store(name, 1000 * (index + 1));
   const opened = await openStored(guest, 'open');

@@ -141,3 +141,15 @@ test('names that cannot be are misuse: nothing is read or stored, all sources ar
   assert.equal((await faultOf(admitStored(guest, NAMES, /** @type {any} */ (new Blob([files[0]]))))).kind, 'misuse');
   assertNoSession(guest);
 });
+
+test('a set is admitted though its store fails, where that need not be; the model says so', async () => {
+  directory.quota = 4 * MIB;
+  const { model, found } = await admitStored(guest, NAMES, blobs(files), { store: 'optional' });
+  assert.deepEqual([found, model.stored, model.storeFault?.code], [false, false, 'quota']);
+  assert.ok(model.shards.some(({ stored }) => stored), 'what fits is stored');
+  model.release();
+  directory.quota = Infinity;
+  const again = await admitStored(guest, NAMES, blobs(files));
+  assert.deepEqual([again.model.stored, again.model.storeFault], [true, undefined]);
+  again.model.release();
+});
