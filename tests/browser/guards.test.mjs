@@ -40,6 +40,7 @@ inEachBrowser(test => {
         const store = options =>
           remote ? remote.admitStored('m.gguf', file, options) : kit.admitStored(here, 'm.gguf', file, options);
         const again = async () => (await store()).model.release();
+        const frame = document.body.appendChild(document.createElement('iframe')).contentWindow;
         const calls = [
           () => admit({ tee: [kit.opfsTee('m.gguf'), kit.opfsTee('m.gguf')] }),
           () => store({ tee: kit.opfsTee('m.gguf') }),
@@ -47,6 +48,8 @@ inEachBrowser(test => {
           () => store({ onHeader: again }),
           () => store({ onHeader: async () => (await new Promise(done => setTimeout(done, 5)), again()) }),
           () => store({ tee: { write() {}, close: again } }),
+          // A promise of another realm is one too.
+          () => store({ onHeader: () => frame.Promise.resolve(5).then(again) }),
         ];
         const faults = [];
         for (const call of calls) {
@@ -58,7 +61,7 @@ inEachBrowser(test => {
         await remote?.close();
         return faults;
       }, isRemote);
-      assert.deepEqual(result, Array(6).fill(['locked', 'misuse', false]));
+      assert.deepEqual(result, Array(7).fill(['locked', 'misuse', false]));
     }, { needs: ['private files'] });
   }
 
