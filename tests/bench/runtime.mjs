@@ -1,5 +1,5 @@
 // The runtime on candle beside wllama, on the real model: one thread each, in turns, in one page of Chromium.
-// cargo xtask build --runtime, cargo xtask model, npm ci in tests/browser; then: node tests/bench/runtime.mjs
+// `cargo xtask bench --runtime` runs it, with all that it needs.
 import { start } from '../browser/drive.mjs';
 import { serve } from '../browser/server.mjs';
 

@@ -3,6 +3,7 @@
 mod bench;
 mod bench_beside;
 mod bench_native;
+mod bench_runtime;
 mod build;
 mod build_runtime;
 mod build_web;
@@ -72,12 +73,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload",
+        arguments: "[--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload | \
+                    --runtime",
         summary: "measure admission against copying and hashing; draw docs/memory.svg",
         run: |project, arguments| match arguments {
             [only] if only == "--native" => bench_native::run(project),
             [only] if only == "--command" => bench_beside::command(project),
             [only] if only == "--upload" => bench_beside::upload(project),
+            [only] if only == "--runtime" => bench_runtime::run(project),
             _ => bench::run(project, arguments),
         },
     },

@@ -1,5 +1,5 @@
-//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload`:
-//! what admission costs, as ratios inside one run.
+//! `cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | --command | --upload |
+//! --runtime`: what admission costs, as ratios inside one run.
 
 use crate::commands::{build, model};
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     if !quick.iter().all(is_known) {
         return Err(Failure::Usage(
             "usage: cargo xtask bench [--quick] [--sizes] | --browser [--quick] [--store] [--gpu] | --native | \
-             --command | --upload"
+             --command | --upload | --runtime"
                 .into(),
         ));
     }
