@@ -89,7 +89,8 @@
 //! * What is admitted is what every reader reads alike: nothing overlaps, wraps, ends outside the file or is there
 //!   twice.
 //! * Code, offset and path of an [`Error`] depend on the bytes, the limits and the declared length alone, not on how
-//!   the file was cut into chunks.
+//!   the file was cut into chunks. One thing depends on the machine: the most that [`Resident`] can hold is less where
+//!   addresses have 32 bits, as in a guest.
 //! * All allocation is fallible: running out of memory is [`Code::Memory`]. Nothing is reserved from a count in the
 //!   file.
 //! * No `unsafe`; nothing panics on data.
