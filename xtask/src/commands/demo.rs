@@ -66,9 +66,31 @@ fn show(project: &Project, file: &Path, remark: &str) -> Result<(), Failure> {
     let mut node = shell::command(project, "node");
     node.arg(SCRIPT).arg(file).arg(remark);
     let status = node.status().map_err(|error| Failure::Unavailable(format!("node cannot be started: {error}")))?;
-    match status.code() {
+    outcome(status.code(), &project.shown(file).to_string())
+}
+
+/// What the command says of the file, by the exit code of the script.
+fn outcome(code: Option<i32>, file: &str) -> Result<(), Failure> {
+    match code {
         Some(0) => Ok(()),
-        Some(1) => Err(Failure::Failed(format!("{} is rejected", project.shown(file)))),
+        Some(1) => Err(Failure::Failed(format!("{file} is rejected"))),
         _ => Err(Failure::Failed("the demo did not come out as it should".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That the script ends with 1 for such a file, tests/demo/demo.test.mjs holds.
+    #[test]
+    fn a_rejected_file_ends_the_command_with_1_and_its_name() {
+        let ends = |code| outcome(code, "x.gguf").map_err(|failure| (failure.to_string(), failure.exit_code()));
+        let failed = |message: &str| Err((message.to_owned(), std::process::ExitCode::from(1)));
+        assert_eq!(ends(Some(0)), Ok(()));
+        assert_eq!(ends(Some(1)), failed("x.gguf is rejected"));
+        for code in [Some(2), Some(134), None] {
+            assert_eq!(ends(code), failed("the demo did not come out as it should"));
+        }
     }
 }
