@@ -1,6 +1,6 @@
 // A file of the origin's private file system while it is written.
 import { PATIENCE, sleep } from '../core/waiting.js';
-import { misuse } from '../core/errors.js';
+import { misuse, nameOf } from '../core/errors.js';
 
 /**
  * @typedef {object} Part  Bytes are written once, in any order; either `finish` or `discard` ends it.
@@ -69,6 +69,21 @@ export async function whenFree(act) {
   }
 }
 
+/**
+ * Firefox tells of a quota, or of a full disk, by an error of its own.
+ *
+ * @template T
+ * @param {() => T} act
+ */
+function orNoRoom(act) {
+  try {
+    return act();
+  } catch (cause) {
+    if (nameOf(cause) !== 'NS_ERROR_FILE_NO_DEVICE_SPACE') throw cause;
+    throw new DOMException('the disk, or what this site may store of it, is full', 'QuotaExceededError');
+  }
+}
+
 /** @implements {Part} */
 class SyncPart {
   #handle;
@@ -84,9 +99,8 @@ class SyncPart {
    */
   write(bytes, offset) {
     for (let done = 0; done < bytes.length; ) {
-      const count = this.#handle.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes.subarray(done)), {
-        at: offset + done,
-      });
+      const piece = /** @type {Uint8Array<ArrayBuffer>} */ (bytes.subarray(done));
+      const count = orNoRoom(() => this.#handle.write(piece, { at: offset + done }));
       if (count === 0) throw new DOMException('the file takes no more bytes', 'QuotaExceededError');
       done += count;
     }
@@ -108,15 +122,15 @@ class SyncPart {
 
   /** @param {number} length */
   truncate(length) {
-    this.#handle.truncate(length);
+    orNoRoom(() => this.#handle.truncate(length));
   }
 
   flush() {
-    this.#handle.flush();
+    orNoRoom(() => this.#handle.flush());
   }
 
   async finish() {
-    this.#handle.flush();
+    this.flush();
     this.#handle.close();
   }
 

@@ -143,6 +143,21 @@ test('listStored tells what is stored, what is kept, and what it takes', async (
   assert.ok(spoilt.bytes > file.length);
 });
 
+test('an engine that tells of a full disk by an error of its own', async () => {
+  const full = Object.assign(new Error('File error: No device space'), { name: 'NS_ERROR_FILE_NO_DEVICE_SPACE' });
+  for (const call of ['truncate', 'write', 'flush']) {
+    directory.onCall = name => { if (name === call) throw full; };
+    const { stream } = observed(model);
+    assert.equal((await faultOf(admitStored(guest, 'm', stream, { length: model.length }))).code, 'quota', call);
+    directory.onCall = undefined;
+    await removeStored('m');
+  }
+  directory.onCall = name => { if (name === 'truncate') throw full; };
+  assert.equal((await faultOf(makeRoom(1))).code, 'quota');
+  directory.onCall = undefined;
+  assertNothingLeft();
+});
+
 for (const hasSync of [true, false]) {
   test(`makeRoom removes what was used the longest time ago, and no more than it must (${hasSync})`, async () => {
     directory.hasSync = hasSync;
