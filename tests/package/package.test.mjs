@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { gguf } from '../../js/test/support/gguf.js';
-import { JS, Project, examples, shell, whyNot } from './project.mjs';
+import { JS, Project, exampleOf, shell, whyNot } from './project.mjs';
 
 const MIB = 1024 * 1024;
 const skip = whyNot ?? false;
@@ -70,7 +70,7 @@ test("the README's first example runs in Node", { skip }, async () => {
     'model.gguf',
     gguf({ metadata: { 'general.architecture': 'fresh' }, tensors: [{ name: 'a.weight', bytes: 300 }] }),
   );
-  await project.write('example.js', (await examples())[0]);
+  await project.write('example.js', await exampleOf('onProgress'));
   const said = await shell(process.execPath, ['example.js', model], project.folder);
   assert.match(said, /\d+ of \d+\nfresh [0-9a-f]{64}\na\.weight 300\n/);
 });
@@ -88,14 +88,14 @@ test('its command checks a file, as npx starts it', { skip }, async () => {
 test('its example of a header runs in Node', { skip }, async () => {
   const metadata = { 'general.architecture': 'fresh', 'tokenizer.ggml.tokens': ['a', 'b', 'c'] };
   const model = await project.write('model.gguf', gguf({ metadata, tensors: [{ bytes: 300 }, { bytes: 5 }] }));
-  await project.write('header.js', (await examples())[2]);
+  await project.write('header.js', await exampleOf('readHeader'));
   assert.equal(await shell(process.execPath, ['header.js', model], project.folder), '2 tensors\n3 tokens\n');
 });
 
 test("the README's example with tensors runs in Node", { skip }, async () => {
   const tensors = [{ name: 'a.weight', bytes: 300 }, { name: 'none', bytes: 0 }];
   const model = await project.write('tensors.gguf', gguf({ tensors }));
-  await project.write('tensors.js', (await examples())[3]);
+  await project.write('tensors.js', await exampleOf('tensorTee'));
   const said = await shell(process.execPath, ['tensors.js', model], project.folder);
   assert.equal(said, '2 tensors\n0 a.weight I8 [ 300 ] 300\n1 none I8 [ 0 ] 0\nadmitted\n');
 });

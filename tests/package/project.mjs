@@ -99,10 +99,16 @@ export class Project {
   }
 }
 
-/** @returns {Promise<string[]>} the examples in the package's README, in order */
-export async function examples() {
+/**
+ * @param {string} name
+ * @returns {Promise<string>} the first example in the package's README that uses it
+ */
+export async function exampleOf(name) {
   const readme = await readFile(join(JS, 'README.md'), 'utf8');
-  return [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
+  const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
+  const found = examples.find(code => code.includes(name));
+  if (found === undefined) throw new Error(`no example uses ${name}`);
+  return found;
 }
 
 /** @returns {Promise<string | undefined>} the folder of Vite, installed here if it has to be */
