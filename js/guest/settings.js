@@ -1,5 +1,6 @@
 // The options of an admission, checked and turned into the guest's numbers.
 import { misuse } from '../core/errors.js';
+import { asBytes } from '../core/pieces.js';
 import { noSuch, whole } from '../core/options.js';
 import { shown } from '../core/text.js';
 
@@ -93,6 +94,9 @@ export const ADMISSION_OPTIONS = {
   profile: profileIn,
 };
 
+/** Of a list of names, each perhaps more than once: a generator may give them for ever. */
+const MOST_NAMES = 100;
+
 /** @type {Readonly<Record<Computed, number>>} */
 const COMPUTED = { ...ALGORITHMS, evidence: 4 | ALGORITHMS.blake3 };
 
@@ -155,8 +159,8 @@ function profileNumbers(profile) {
 
 /** @type {import('../core/options.js').Check} */
 function evidenceIn(value, name) {
-  const isOne = value instanceof Uint8Array && value.length > 0 && value.length % VALUE_BYTES === 0;
-  if (isOne) return value.slice();
+  const bytes = value instanceof Uint8Array ? asBytes(value) : new Uint8Array(0);
+  if (bytes.length > 0 && bytes.length % VALUE_BYTES === 0) return bytes.slice();
   throw misuse(`${name} must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${shown(value)}`, {
     path: name,
   });
@@ -206,7 +210,7 @@ function algorithms(value, name) {
   /** @type {unknown[]} */ const names = [];
   for (const algorithm of value) {
     numbered(COMPUTED, algorithm, 'digest');
-    names.push(algorithm);
+    if (names.push(algorithm) > MOST_NAMES) throw misuse(`${name} has no end`, { path: name });
   }
   return names;
 }

@@ -194,6 +194,24 @@ test('a signal of the caller\'s make that throws is misuse, and the source is ca
   assert.equal(locks.held, 0);
 });
 
+test('a list of digests without an end is misuse, and evidence is the bytes that it has', async () => {
+  const forever = function* () {
+    for (;;) yield 'sha256';
+  };
+  const source = observed(file);
+  const fault = await faultOf(admit(guest, source.stream, { digests: /** @type {any} */ (forever()) }));
+  assert.deepEqual([fault.code, fault.path, source.isCancelled], ['argument', 'digests', true]);
+  const evidence = (await admit(guest, file, { digests: ['evidence'] })).evidence();
+  class Longer extends Uint8Array {
+    /** @override */
+    get length() {
+      return 320;
+    }
+  }
+  const { report } = await admit(guest, file, { length: file.length, evidence: new Longer(evidence.buffer) });
+  assert.equal(report.evidence?.groups, 1);
+});
+
 test('a tee that throws when it is looked at is misuse, and the others are told', async () => {
   for (const name of ['write', 'begin', 'open', 'close', 'abort', 'isStore', 'isExclusive']) {
     const source = observed(file);
