@@ -22,7 +22,8 @@ const ROOM_OPTIONS = { ...STORE_OPTIONS, keep: namesIn, signal };
 
 /**
  * Makes room for `bytes`, if there is not: removes what was used the longest time ago, one name after another, until
- * the disk takes a file of that size. (What an engine estimates is not asked: it may be anything.)
+ * the disk takes a file of that size. (What an engine estimates is not asked: it may be anything. Chromium asks for a
+ * power of two, up to 16 MiB, here as for the file itself.)
  *
  * What is pinned, being stored, or open in any tab stays. If all that may go is not enough, nothing is removed, and the
  * error is `quota`.
