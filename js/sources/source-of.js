@@ -37,6 +37,8 @@ export class TakenSource {
    * @param {SourceOptions} options
    */
   constructor(from, options) {
+    /** Of which it is the source. */
+    this.from = from;
     try {
       this.#source = sourceOf(from, options);
     } catch (fault) {

@@ -116,6 +116,18 @@ test('the last of 64 shards finds no session to prove what was kept, and is fetc
   assertNothingLeft(stored(names));
 });
 
+test('a shard that the disk has spoilt is mended: the MiB that differs is fetched, and no more', async () => {
+  (await admitStored(guest, NAMES, blobs(files))).model.release();
+  /** @type {Uint8Array} */ (bytesOf(NAMES[1]))[2 * MIB] ^= 1;
+  const lines = [await serving(files[0]), await serving(files[1]), await serving(files[2])];
+  const { model, found } = await admitStored(guest, NAMES, lines.map(({ url }) => url), options);
+  assert.deepEqual([found, model.report.set?.joined], [true, [0, 1, 2]]);
+  assert.deepEqual(lines.map(({ requests }) => requests.length), [0, 1, 0]);
+  assert.deepEqual(bytesOf(NAMES[1]), files[1]);
+  model.release();
+  assertNothingLeft(stored(NAMES));
+});
+
 test('a stored file that is none of the set is refused; it stays stored, as do those that were admitted', async () => {
   const alien = shard(1, { count: 4, bytes: 3 * MIB });
   (await admitStored(guest, NAMES[1], new Blob([alien]))).model.release();
