@@ -190,9 +190,11 @@ export class StoredFile {
 
   /**
    * Undoes a `promote` that a crash has stopped between the file's new name and its record: what has the name, and no
-   * record, is the part that the journal speaks of. (If it is not, its values will not fit.)
+   * record, is the part that the journal speaks of. (If it is not, its values will not fit.) One that has its record is
+   * stored, though its journal is still there.
    */
   async demote() {
+    if (await this.lookup()) return;
     const file = (await this.#isHalfPromoted()) && (await this.#existing(this.#name));
     if (file) await this.#move(file, this.#name, PART);
   }
@@ -338,6 +340,7 @@ export class StoredFile {
     const file = await this.open(suffix);
     try {
       await file.write(bytes, 0);
+      await file.truncate(bytes.length); // a disk may have made it longer
       await file.finish();
     } catch (error) {
       await file.discard();

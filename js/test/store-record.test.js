@@ -89,6 +89,15 @@ test('whatever byte of the evidence is flipped: it is used for nothing, and writ
   }
 });
 
+test('evidence that a disk made longer is written anew, and is as long as it has to be', async () => {
+  (await admitStored(guest, 'm.gguf', model)).model.release();
+  const values = /** @type {Uint8Array} */ (bytesOf('m.gguf.evidence'));
+  const kept = /** @type {{ bytes: Uint8Array }} */ (directory.files.get('m.gguf.evidence'));
+  kept.bytes = new Uint8Array([...values, ...values]);
+  (await admitStored(guest, 'm.gguf', model)).model.release();
+  assert.deepEqual(bytesOf('m.gguf.evidence'), values);
+});
+
 test('evidence is required of a stored file: what differs is known at its first wrong MiB', async () => {
   await stored(model);
   bytes('m.gguf')[100] ^= 1;

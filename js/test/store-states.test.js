@@ -82,3 +82,17 @@ test('what a machine loses that stops between two flushes is found, and fetched 
   assert.deepEqual([bytesOf('m.gguf'), kept], [model, MIB], 'the first group is flushed at once');
   assertNothingLeft(STORED);
 });
+
+test('a stop between the record and the end of the journal: the file stays, though another is wanted', async () => {
+  const disk = new FakeDirectory();
+  newOrigin(disk);
+  (await admitStored(guest, 'm.gguf', server.url, options)).model.release();
+  // What `promote` removes last.
+  await disk.getFileHandle('m.gguf.journal', { create: true });
+  const wanted = { retries: 0, sha256: '0'.repeat(64) };
+  await assert.rejects(admitStored(guest, 'm.gguf', 'http://127.0.0.1:1/m.gguf', wanted), { code: 'source' });
+  assert.deepEqual(bytesOf('m.gguf'), model);
+  assert.equal((await findStored('m.gguf'))?.length, model.length);
+  (await admitStored(guest, 'm.gguf', server.url, options)).model.release();
+  assertNothingLeft(STORED);
+});
