@@ -27,7 +27,7 @@ import { lookedThrough } from './judged-anew.js';
 export async function owned(files, signal = new AbortController().signal, work, askedBy = []) {
   const unlock = await files.lock(signal, { admission: new Asking(), askedBy });
   try {
-    return await orFault(files.name, 'changed', work);
+    return await orFault(files.name || 'the store', 'changed', work, signal);
   } finally {
     unlock();
   }
@@ -86,7 +86,8 @@ export async function remedied(about, error) {
  */
 async function judge({ guest, files, found, evidence, signal }) {
   if (evidence) {
-    const damaged = await orFault(files.name, 'read', () => damagedGroups({ guest, files, found, evidence, signal }));
+    const patient = { guest, files, found, evidence, signal };
+    const damaged = await orFault(files.name, 'read', () => damagedGroups(patient), signal);
     return { isSound: damaged.length === 0, damaged };
   }
   const seen = await lookedThrough(guest, found.file, signal);

@@ -57,12 +57,14 @@ export const isStoreFault = error =>
  * @param {string} name
  * @param {string} what
  * @param {() => Promise<T>} work
+ * @param {AbortSignal} [signal]  that ends the work: its reason is none of the store's
  * @returns {Promise<T>}
  */
-export async function orFault(name, what, work) {
+export async function orFault(name, what, work, signal) {
   try {
     return await work();
   } catch (cause) {
+    if (signal?.aborted && cause === signal.reason) throw cause;
     throw await storeFault(name, cause, undefined, what);
   }
 }

@@ -44,7 +44,7 @@ export async function openStored(guest, name, options) {
   const unshare = await files.share(signal);
   try {
     const found = await orFault(name, 'looked up', async () =>
-      (await files.lookup()) ?? (await whenFree(files, () => judgedAnew(guest, files, signal))));
+      (await files.lookup()) ?? (await whenFree(files, () => judgedAnew(guest, files, signal))), signal);
     const model = found && (await opened(guest, files, found, { limits, signal, unshare }));
     if (!model) unshare();
     else await noted(files, found);

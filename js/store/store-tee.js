@@ -2,7 +2,7 @@
 import { Asking, askedBy } from '../core/asking.js';
 import { misuse } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
-import { PATIENCE } from '../core/waiting.js';
+import { PATIENCE, follow } from '../core/waiting.js';
 import { isStored, isStoreFault, storeFault } from './fault.js';
 import { StoredFile } from './stored-file.js';
 
@@ -102,7 +102,7 @@ export class OpfsTee {
    * @returns {Promise<void>}
    */
   claim(signal) {
-    return this.#next(() => this.#claim(signal));
+    return this.#next(() => this.#heeding(signal, () => this.#claim()));
   }
 
   /** Gives the name up, unused. */
@@ -119,7 +119,7 @@ export class OpfsTee {
    * @returns {Promise<Stored | undefined>}
    */
   find(signal, by) {
-    return this.#next(() => this.#find(signal, by));
+    return this.#next(() => this.#heeding(signal, () => this.#find(by)));
   }
 
   /**
@@ -129,7 +129,7 @@ export class OpfsTee {
   write(bytes, offset) {
     return this.#unlessFailed(async () => {
       if (offset !== this.#position) throw isElsewhere(this.name, this.#position, offset);
-      if (!this.#files && (await this.#find())) throw isStored(this.name);
+      if (!this.#files && (await this.#heeding(undefined, () => this.#find()))) throw isStored(this.name);
       this.#part ??= this.#keeper?.part ?? (await this.#files?.open('.part'));
       await this.#part?.write(bytes, offset);
       this.#position = offset + bytes.length;
@@ -191,44 +191,49 @@ export class OpfsTee {
   }
 
   /**
-   * @param {AbortSignal} [signal]
-   * @param {Finder} [by]
+   * Gives the name up where `act` fails, or the signal has ended it.
+   *
+   * @template T
+   * @param {AbortSignal | undefined} signal
+   * @param {() => Promise<T>} act
    */
-  async #find(signal, { isWanted = () => true, judgedAnew, keeperOf } = {}) {
-    await this.#claim(signal);
-    const files = await this.files;
+  async #heeding(signal, act) {
+    const unhear = follow(this.#over, signal);
     try {
-      const stored = (await files.lookup()) ?? (await files.replaced()) ?? (await judgedAnew?.(files));
-      if (stored && isWanted(stored)) {
-        await files.clearPart();
-        this.#giveUp();
-        return stored;
-      }
-      // It is to be replaced: what cannot be is known before anything is fetched.
-      if (stored) await files.unlessOpen(async () => {});
-      this.#keeper = await keeperOf?.(files);
-      if (!this.#keeper) await files.clearPart();
+      const answer = await act();
+      this.#over.signal.throwIfAborted();
+      return answer;
     } catch (error) {
       this.#giveUp();
       throw error;
+    } finally {
+      unhear();
     }
+  }
+
+  /** @param {Finder} [by] */
+  async #find({ isWanted = () => true, judgedAnew, keeperOf } = {}) {
+    await this.#claim();
+    const files = await this.files;
+    const stored = (await files.lookup()) ?? (await files.replaced()) ?? (await judgedAnew?.(files));
+    if (stored && isWanted(stored)) {
+      await files.clearPart();
+      this.#giveUp();
+      return stored;
+    }
+    // It is to be replaced: what cannot be is known before anything is fetched.
+    if (stored) await files.unlessOpen(async () => {});
+    this.#keeper = await keeperOf?.(files);
+    if (!this.#keeper) await files.clearPart();
     this.#files = files;
     return undefined;
   }
 
-  /** @param {AbortSignal} [signal] */
-  async #claim(signal) {
+  async #claim() {
     this.#over.signal.throwIfAborted();
     if (this.#unlock) return;
     const files = await this.files;
-    const stop = () => this.#over.abort(signal?.reason);
-    signal?.addEventListener('abort', stop);
-    if (signal?.aborted) stop();
-    try {
-      this.#unlock = await files.lock(this.#over.signal, { admission: this.admission, askedBy: this.#askedBy });
-    } finally {
-      signal?.removeEventListener('abort', stop);
-    }
+    this.#unlock = await files.lock(this.#over.signal, { admission: this.admission, askedBy: this.#askedBy });
   }
 
   #giveUp() {
