@@ -8,6 +8,7 @@ import { admitFile } from './file.js';
 import { Joins } from './joins.js';
 import { SET_OPTIONS } from './options.js';
 import { SetProgress } from './set-progress.js';
+import { Tees } from './tees.js';
 
 /** @typedef {typeof import('../guest/admission.js').Admission} Session */
 /** @typedef {import('../guest/guest.js').Guest} Guest */
@@ -87,6 +88,8 @@ export async function assembled(sources, { options, fault }, admitShard) {
     return new ModelSet(models);
   } catch (error) {
     for (const model of models) model?.release();
+    // Of entries without a source.
+    await Promise.all(shards.slice(sources.length).map(({ tee }) => new Tees(tee).refuse(error)));
     throw error;
   } finally {
     ending.over();

@@ -152,6 +152,16 @@ export class Tees {
     }
   }
 
+  /**
+   * Tells those that have no admission, and get none.
+   *
+   * @param {unknown} reason
+   */
+  async refuse(reason) {
+    this.begin(); // what another admission has is told nothing
+    await this.abort(reason).finally(() => this.end());
+  }
+
   /** @param {unknown} reason */
   async abort(reason) {
     const open = this.#tees.filter(tee => !this.#closed.has(tee));

@@ -21,7 +21,7 @@ import { HttpSource } from './http/http.js';
  */
 
 /** @type {Readonly<Record<keyof HubOptions, import('../core/options.js').Check>>} */
-const HUB_OPTIONS = { revision: word(/^[^\p{C}]+$/u), token: word(/^[\x21-\x7e]+$/, true), endpoint: hubAt, signal };
+const HUB_OPTIONS = { revision: revisionIn, token: secretIn, endpoint: hubAt, signal };
 
 /** A name, or an owner and a name. */
 const REPOSITORY = /^[\w.-]+(\/[\w.-]+)?$/;
@@ -95,16 +95,23 @@ const isPath = path =>
   typeof path === 'string' && !/\p{C}/u.test(path) && path.split('/').every(part => !['', '.', '..'].includes(part));
 
 /**
- * @param {RegExp} form
- * @param {boolean} [isSecret]
- * @returns {import('../core/options.js').Check}
+ * Part of an address: one of dots alone would lead elsewhere.
+ *
+ * @type {import('../core/options.js').Check}
  */
-function word(form, isSecret = false) {
-  return (value, name) => {
-    if (typeof value === 'string' && form.test(value)) return value;
-    const found = isSecret ? 'something else' : shown(value);
-    throw misuse(`${name} must be a text without control characters, found ${found}`, { path: name });
-  };
+function revisionIn(value, name) {
+  if (isPath(value)) return value;
+  throw misuse(`${name} must be a branch, a tag or a commit, found ${shown(value)}`, { path: name });
+}
+
+/**
+ * Without what it is: it may be a secret all the same.
+ *
+ * @type {import('../core/options.js').Check}
+ */
+function secretIn(value, name) {
+  if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return value;
+  throw misuse(`${name} must be a text of visible characters of ASCII, without blanks`, { path: name });
 }
 
 /**

@@ -107,9 +107,7 @@ export async function admitStoredFile(guest, name, source, given, Session) {
       const model = await admitFile(Session ?? Admission, guest, source, admission);
       return { model: withStore(model, error), found: false };
     }
-    tees.begin(); // what another admission has is told nothing
-    await Promise.all([giveUp(source, admission, error), tees.abort(error)]);
-    tees.end();
+    await Promise.all([giveUp(source, admission, error), tees.refuse(error)]);
     throw error;
   } finally {
     for (const end of unhear) end();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Guest, admit } from '../index.js';
+import { Guest, admit, tensorTee } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { shards } from './support/shards.js';
 import { never, observed, recorder } from './support/streams.js';
@@ -73,4 +73,19 @@ test('a guest of an older ABI is good until a set is asked for', async () => {
   const fault = await faultOf(admit(old, files.map(bytes => new Blob([bytes]))));
   assert.deepEqual([fault.code, fault.kind], ['guest', 'misuse']);
   assertNoSession(old);
+});
+
+test('more entries in shards than sources: the tees of all are told, and are free', async () => {
+  const guest = await freshGuest();
+  const tees = files.map(() => recorder());
+  /** @type {unknown[]} */ const reasons = [];
+  const alone = tensorTee({ write: () => {}, abort: reason => reasons.push(reason) });
+  const sources = files.slice(1).map(bytes => new Blob([bytes]));
+  const shards = [...tees.map(tee => ({ tee })), { tee: alone }];
+  const fault = await faultOf(admit(guest, sources, { shards }));
+  assert.deepEqual([fault.path, fault.expected, fault.found], ['shards', '2', '4']);
+  assert.deepEqual(tees.map(({ aborted }) => aborted), tees.map(() => [fault]));
+  assert.deepEqual(reasons, [fault]);
+  assertNoSession(guest);
+  (await admit(guest, files[0], { tee: alone })).release();
 });
