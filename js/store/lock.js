@@ -7,6 +7,8 @@ import { PATIENCE } from '../core/waiting.js';
 const held = new Map();
 /** How often it is looked whether a lock is waited for in vain, in milliseconds. */
 const LOOK = 500;
+/** How long it is waited for somebody who only looks at a file, or pins it, in milliseconds. */
+const GLANCE = 500;
 
 /**
  * Waits until nobody else, in any tab or worker of this origin, has the lock of this name.
@@ -93,7 +95,18 @@ export async function share(name, signal) {
 }
 
 /**
- * Works while nobody shares the name.
+ * Whether anybody shares the name now.
+ *
+ * @param {string} name
+ */
+export async function isShared(name) {
+  const release = await requested(locksHere(), open(name), { ifAvailable: true });
+  release?.();
+  return !release;
+}
+
+/**
+ * Works while nobody shares the name. Whoever shares it for a moment only is waited for.
  *
  * @template T
  * @param {string} name
@@ -102,12 +115,14 @@ export async function share(name, signal) {
  * @returns {Promise<T>}
  */
 export async function unlessShared(name, file, work) {
-  const release = await requested(locksHere(), open(name), { ifAvailable: true });
-  if (!release) throw isOpen(file);
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(isOpen(file)), GLANCE);
+  const asked = requested(locksHere(), open(name), { signal: patience.signal });
+  const release = await asked.finally(() => clearTimeout(timer));
   try {
     return await work();
   } finally {
-    release();
+    release?.();
   }
 }
 

@@ -18,7 +18,7 @@ import { StoredFile } from './stored-file.js';
  */
 
 /** @type {Readonly<Record<keyof RoomOptions, import('../core/options.js').Check>>} */
-const ROOM_OPTIONS = { ...STORE_OPTIONS, keep: namesIn, signal };
+export const ROOM_OPTIONS = { ...STORE_OPTIONS, keep: namesIn, signal };
 
 /**
  * Makes room for `bytes`, if there is not: removes what was used the longest time ago, one name after another, until
@@ -42,18 +42,24 @@ export async function makeRoom(bytes, options) {
   return owned(probe, signal, async () => {
     /** @type {string[]} */ const removed = [];
     if (await hasRoom(probe, bytes)) return removed;
-    const entries = (await listStored({ directory })).filter(({ name, pinned }) => !pinned && !keep.includes(name));
+    /** @type {StoredEntry[]} */ const entries = [];
+    for (const entry of await listStored({ directory })) {
+      const { name, pinned } = entry;
+      const mayGo = !pinned && !keep.includes(name) && (await whileFree(new StoredFile(name, place), async () => true));
+      if (mayGo) entries.push(entry);
+    }
     const most = entries.reduce((sum, { bytes }) => sum + bytes, 0);
     const isEnough = most > 0 && (bytes <= most || (await hasRoom(probe, bytes - most)));
     if (isEnough) {
       for (const { name } of entries.sort((one, other) => lastUse(one) - lastUse(other))) {
         signal?.throwIfAborted();
-        if (!(await isRemoved(new StoredFile(name, place)))) continue;
+        const files = new StoredFile(name, place);
+        if (!(await whileFree(files, () => isRemoved(files)))) continue;
         removed.push(name);
         if (await hasRoom(probe, bytes)) return removed;
       }
     }
-    const gone = removed.length > 0 ? ` (${removed.map(shown).join(', ')} went, others are in use)` : '';
+    const gone = removed.length > 0 ? ` (${removed.map(name => shown(name)).join(', ')} went, others are in use)` : '';
     throw await noRoom(`for ${bytes} bytes${gone}`, bytes);
   }, caller);
 }
@@ -84,19 +90,30 @@ async function hasRoom(probe, bytes) {
 
 /**
  * @param {StoredFile} files
- * @returns {Promise<boolean>} false: it is in use, or was pinned meanwhile
+ * @param {() => Promise<boolean>} work
+ * @returns {Promise<boolean>} false, too, where the file is in use
  */
-async function isRemoved(files) {
+async function whileFree(files, work) {
   const unlock = await files.tryLock();
   if (!unlock) return false;
+  try {
+    return !(await files.isOpen()) && (await work());
+  } finally {
+    unlock();
+  }
+}
+
+/**
+ * @param {StoredFile} files
+ * @returns {Promise<boolean>} false: it was opened or pinned meanwhile
+ */
+async function isRemoved(files) {
   try {
     return await files.clear({ sparesPinned: true });
   } catch (error) {
     const isOpen = isAdmissionError(error) && error.code === 'locked';
     if (isOpen || nameOf(error) === 'NoModificationAllowedError') return false;
     throw error;
-  } finally {
-    unlock();
   }
 }
 

@@ -1,5 +1,7 @@
 // What is stored, as a whole: names and what is known of each.
+import { misuse } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
+import { shown } from '../core/text.js';
 import { orFault } from './fault.js';
 import { SUFFIXES } from './file-name.js';
 import { GROUP, VALUE, journalOf } from './journal.js';
@@ -81,6 +83,7 @@ async function entryOf(files) {
  * @returns {Promise<boolean>} whether anything is stored or kept under the name; if not, nothing was done
  */
 export async function pinStored(name, on = true, options = undefined) {
+  if (typeof on !== 'boolean') throw misuse(`on must be true or false, found ${shown(on)}`, { path: 'on' });
   const { directory } = checkOptions(options, STORE_OPTIONS);
   const files = await StoredFile.at(name, directory);
   return orFault(name, 'pinned', async () => {

@@ -1,7 +1,7 @@
 // The files of one name.
 import { checkName } from './file-name.js';
 import { VALUES_AT } from './journal.js';
-import { announce, share, takeLock, tryLock, unlessShared } from './lock.js';
+import { announce, isShared, share, takeLock, tryLock, unlessShared } from './lock.js';
 import { openPart, whenFree } from './part.js';
 import { placeOf } from './place.js';
 import { digestsIn, knownIn, recordOf } from './record.js';
@@ -100,6 +100,11 @@ export class StoredFile {
    */
   share(signal) {
     return share(this.#lockName, signal);
+  }
+
+  /** Whether anybody reads from the file, or looks at it, now. */
+  isOpen() {
+    return isShared(this.#lockName);
   }
 
   /** @returns {Promise<(() => void) | undefined>} the lock, if it is to be had at once */

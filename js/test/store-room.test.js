@@ -1,18 +1,22 @@
 // Room in the store: asked for before data, made of what was used the longest time ago, and done without.
 import assert from 'node:assert/strict';
 import { afterEach, mock, test } from 'node:test';
-import { admitStored, findStored, listStored, makeRoom, openStored, persistStored, pinStored, removeStored,
+import { GuestWorker, admitStored, findStored, listStored, makeRoom, openStored, persistStored, pinStored, removeStored,
 } from '../index.js';
 import { faultOf, olderGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { serve } from './support/server.js';
 import { assertNothingLeft, bytesOf, directory, file, guest, locks, newOrigin, other } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
+import { Line } from '../worker/line.js';
 
 const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 3 * MIB }, { bytes: MIB }] });
 /** Beside a file of one group: its record, its evidence and its last use. */
 const BESIDE = 1024 + 32 + 128;
+
+/** @param {number} time  in milliseconds */
+const sleep = time => new Promise(resolve => setTimeout(resolve, time));
 
 /** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
 afterEach(async () => {
@@ -193,6 +197,46 @@ test('makeRoom removes nothing where all that may go is not enough', async () =>
   }
 });
 
+test('makeRoom removes nothing where what is open would have to go', async () => {
+  for (const [at, name] of ['a', 'b'].entries()) await store(name, at);
+  const opened = await openStored(guest, 'b');
+  directory.quota = 700_000;
+  const fault = await faultOf(makeRoom(600_000));
+  assert.deepEqual([fault.code, fault.expected], ['quota', '600000']);
+  assert.deepEqual((await listStored()).map(({ name }) => name), ['a', 'b']);
+  opened?.release();
+  assert.deepEqual(await makeRoom(600_000), ['a', 'b']);
+  assertNothingLeft();
+});
+
+test('an error of makeRoom names what went, where another was taken into use meanwhile', async () => {
+  for (const [at, name] of ['a', 'b'].entries()) await store(name, at);
+  directory.quota = 700_000;
+  const { request } = locks;
+  let asked = 0;
+  locks.request = async (name, given, use) =>
+    name === 'gguf-admission store b' && ++asked > 1 ? use?.(null) : request.call(locks, name, given, use);
+  const fault = await faultOf(makeRoom(600_000));
+  assert.match(fault.message, /^there is no room for 600000 bytes \(a went, others are in use\)/);
+  assert.deepEqual((await listStored()).map(({ name }) => name), ['b']);
+});
+
+test('who pins a name, or looks whether it is stored, ends nobody’s download of it', async () => {
+  const { getFileHandle } = directory;
+  /** @type {Promise<unknown>[]} */ const looks = [];
+  directory.getFileHandle = async (name, how) => {
+    // The last moment before the part takes its place.
+    if (name === 'm.part' && !how?.create && looks.length === 0 && bytesOf(name)?.length === file.length) {
+      looks.push(pinStored('m'), openStored(guest, 'm'));
+      await sleep(2);
+    } else if (['m.pin', 'm.digests'].includes(name)) await sleep(20); // a disk that is slow
+    return getFileHandle.call(directory, name, how);
+  };
+  (await admitStored(guest, 'm', file)).model.release();
+  assert.deepEqual(await Promise.all(looks), [true, undefined]);
+  assert.deepEqual(bytesOf('m'), file);
+});
+
 test('makeRoom leaves what is pinned while it looks', async () => {
   for (const [index, name] of ['a', 'b'].entries()) await store(name, 1000 * (index + 1));
   directory.quota = [...directory.files.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -265,7 +309,8 @@ test('what is asked wrongly is misuse', async () => {
   for (const call of [
     () => makeRoom(0), () => makeRoom(1.5), () => makeRoom(/** @type {any} */ ('1')),
     () => makeRoom(1, { keep: /** @type {any} */ ('a') }), () => makeRoom(1, /** @type {any} */ ({ keeps: [] })),
-    () => listStored(/** @type {any} */ ({ directory: 5 })), () => pinStored('a/b'), () => openStored(guest, '.'),
+    () => listStored(/** @type {any} */ ({ directory: 5 })), () => pinStored('a/b'),
+    () => pinStored('a', /** @type {any} */ ({ directory })), () => openStored(guest, '.'),
     () => openStored(guest, 'a', /** @type {any} */ ({ sha256: '' })),
   ]) assert.equal((await faultOf(call)).kind, 'misuse', String(call));
   assert.equal((await faultOf(openStored(olderGuest(), 'a'))).code, 'guest');
@@ -283,3 +328,24 @@ async function blake3Of(bytes) {
   await removeStored('measured');
   return blake3;
 }
+
+test('a worker is asked for no room where the options cannot be, or the signal was aborted before', async () => {
+  /** @type {unknown[][]} */ const asked = [];
+  const worker = new GuestWorker({
+    postMessage: (/** @type {any} */ { port }) => void new Line(port, () => ({
+      makeRoom: (...about) => (asked.push(about), ['a']), end: () => {},
+    })),
+    terminate: () => {},
+    addEventListener: () => {},
+  });
+  for (const wrong of [{ signal: 'now' }, { keep: 'a' }, { keeps: [] }, null]) {
+    const fault = await faultOf(worker.makeRoom(1, /** @type {any} */ (wrong)));
+    assert.equal(fault.kind, 'misuse', JSON.stringify(wrong));
+  }
+  const reason = new Error('no more');
+  assert.equal(await faultOf(worker.makeRoom(1, { signal: AbortSignal.abort(reason) })), reason);
+  assert.deepEqual(asked, []);
+  assert.deepEqual(await worker.makeRoom(1, { keep: ['b'] }), ['a']);
+  assert.deepEqual(asked, [[1, { keep: ['b'] }]]);
+  await worker.close();
+});

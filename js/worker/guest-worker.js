@@ -3,6 +3,7 @@ import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 import { AdmissionError, isAdmissionError } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
+import { ROOM_OPTIONS } from '../store/room.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
 import { openRemotely } from './remote-opened.js';
@@ -154,8 +155,10 @@ export class GuestWorker {
    * @param {import('../store/room.js').RoomOptions} [options]  the signal ends the wait, not a removal that has begun
    * @returns {Promise<string[]>}
    */
-  async makeRoom(bytes, { signal, ...options } = {}) {
-    return unlessAborted(signal, this.#line.ask('makeRoom', [bytes, options]));
+  async makeRoom(bytes, options) {
+    const { signal, ...settings } = checkOptions(options, ROOM_OPTIONS);
+    signal?.throwIfAborted();
+    return unlessAborted(signal, this.#line.ask('makeRoom', [bytes, settings]));
   }
 
   /** @returns {Promise<number>} size of the guest's memory, in bytes */

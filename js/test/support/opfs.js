@@ -273,6 +273,7 @@ export class FakeLocks {
         signal?.addEventListener('abort', () => {
           if (waiting.includes(next)) waiting.splice(waiting.indexOf(next), 1);
           reject(signal.reason);
+          while (waiting[0]?.()) waiting.shift();
         });
       });
     }
