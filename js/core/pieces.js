@@ -51,9 +51,8 @@ const OF_DATA_VIEWS = FIELDS.map(name => getterOf(DataView.prototype, name));
 
 /** @param {ArrayBufferView} view  of any realm */
 function viewOf(view) {
-  const isArray = OF_TAG.call(view) !== undefined;
-  const [buffer, offset, length] = (isArray ? OF_ARRAYS : OF_DATA_VIEWS).map(field => field.call(view));
-  return new Uint8Array(buffer, offset, length);
+  const [bufferOf, offsetOf, lengthOf] = OF_TAG.call(view) === undefined ? OF_DATA_VIEWS : OF_ARRAYS;
+  return new Uint8Array(bufferOf.call(view), offsetOf.call(view), lengthOf.call(view));
 }
 
 /**
