@@ -17,6 +17,21 @@ const options = { retries: 0, length: model.length };
 /** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
 afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
 
+/**
+ * Waits until something is so, while a call is under way: if the call ends, whatever it ends with, so does the wait.
+ *
+ * @param {() => boolean} isSo
+ * @param {Promise<unknown>} call
+ */
+async function until(isSo, call) {
+  let isOver = false;
+  call.catch(() => {}).finally(() => void (isOver = true));
+  while (!isSo()) {
+    if (isOver) assert.fail(`too early: ${await call.then(() => 'it is admitted', String)}`);
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
+
 /** A server whose first answer stops in the middle, and the call that waits for it. */
 async function begun() {
   const server = await serve(model, { breakAfter: 3.5 * MIB, hang: true }, {});
@@ -26,8 +41,7 @@ async function begun() {
   const write = (/** @type {Uint8Array} */ piece, /** @type {number} */ at) => void (bytes = at + piece.length);
   const tee = { write };
   const first = admitStored(await freshGuest(), 'm.gguf', server.url, { ...options, tee, signal: stop.signal });
-  first.catch(() => {});
-  while (bytes < 3 * MIB) await new Promise(resolve => setTimeout(resolve, 5));
+  await until(() => bytes >= 3 * MIB, first);
   return { server, first, go: () => stop.abort(new Error('gone')) };
 }
 
@@ -35,7 +49,7 @@ test('the second sees the progress of the first, and takes over where it stood w
   const { server, first, go } = await begun();
   /** @type {Progress[]} */ const seen = [];
   const second = admitStored(guest, 'm.gguf', server.url, { ...options, onProgress: event => void seen.push(event) });
-  while (seen.length === 0) await new Promise(resolve => setTimeout(resolve, 5));
+  await until(() => seen.length > 0, second);
   const [{ rate, ...event }] = seen;
   assert.ok(event.bytes >= 3 * MIB && rate >= 0);
   assert.deepEqual(event, { bytes: event.bytes, total: model.length, kept: 0, phase: 'data', elsewhere: true });
