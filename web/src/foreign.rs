@@ -102,11 +102,12 @@ pub(crate) fn ignore(value: &JsValue) {
     IGNORES.with(|listener| drop(settled(value).catch(listener)));
 }
 
-/// A fresh object with these fields, whatever the page did to the prototypes.
+/// A fresh object with these fields, which no prototype has.
 pub(crate) fn object<const N: usize>(fields: [(&str, JsValue); N]) -> Object {
     let object = Object::new();
     for (name, value) in fields {
-        define(&object, name, &value);
+        // Nothing of a fresh object is in the way.
+        let _ = Reflect::set(&object, &name.into(), &value);
     }
     object
 }
