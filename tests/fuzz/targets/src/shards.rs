@@ -40,11 +40,11 @@ impl Said {
 }
 
 impl Shard {
-    /// Mostly one that fits a set of two or three.
+    /// Mostly one that fits a set of three.
     pub(crate) fn drawn(source: &mut Source<'_>) -> Shard {
         let no = source.below(3) as i64;
-        let count = if source.chance(24) { [0, 1, 4, 64, 65, 65_535][source.below(6)] } else { 2 + (no & 1) };
-        let total = if source.chance(24) { [-1, 0, 1, 9][source.below(4)] } else { 3 };
+        let count = if source.chance(24) { [0, 1, 2, 64, 65, 65_535][source.below(6)] } else { 3 };
+        let total = if source.chance(24) { [-1, 0, 1, 9][source.below(4)] } else { 4 };
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         let mut names: Vec<u8> = (0..source.below(3)).map(|_| source.below(NAMES) as u8).collect();
         names.dedup();
