@@ -63,8 +63,11 @@ const KINDS = {
     programs: ['/usr/bin/WebKitWebDriver'],
     packages: [],
     display: '/usr/bin/Xvfb',
+    // Isolated pages: a worker whose script has the header and imports another does not start.
     // Broken bodies: a body of unknown length that breaks ends as if it were whole. Small chunks: a file's are larger.
-    lacks: ['byte streams', 'private files', 'emulated media', 'broken bodies', 'small chunks', 'WebGPU'],
+    lacks: [
+      'byte streams', 'private files', 'emulated media', 'broken bodies', 'small chunks', 'isolated pages', 'WebGPU',
+    ],
     start: async program => startWebKit(program, running),
   },
 };
