@@ -97,17 +97,15 @@ test('an abort is heard while a generator hangs, and while bytes come without wa
 
 test('the end of a source is waited for, also when all bytes of the declared length are in', async () => {
   const abort = new AbortController();
-  let isAsked = false;
-  const held = observed(file, { at: offset => {
-    if (offset < file.length) return undefined;
-    isAsked = true;
-    return never();
-  } });
+  /** @type {(value?: unknown) => void} */ let tell = () => {};
+  const isAsked = new Promise(resolve => (tell = resolve));
+  const held = observed(file, { at: offset => (offset < file.length ? undefined : (tell(), never())) });
   const tee = recorder();
   const admitted = faultOf(admit(guest, held.stream, { length: file.length, signal: abort.signal, tee }));
   const reason = new Error('given up');
-  assert.equal(await Promise.race([admitted, new Promise(resolve => setTimeout(resolve, 200, 'waits'))]), 'waits');
-  assert.ok(isAsked && tee.bytes.length === file.length);
+  await isAsked;
+  assert.equal(await Promise.race([admitted, new Promise(resolve => setTimeout(resolve, 100, 'waits'))]), 'waits');
+  assert.equal(tee.bytes.length, file.length);
   abort.abort(reason);
   assert.equal(await admitted, reason);
   // That is how a byte too many is found.
