@@ -56,12 +56,17 @@ export class Told {
 export function watch(name, onProgress, onFault) {
   const channel = channelOf(name);
   if (!channel) return () => {};
+  let isOut = false;
   channel.onmessage = async ({ data }) => {
-    if (data === WHERE) return;
+    // One call at a time, as of a download of its own: who is slow hears fewer.
+    if (data === WHERE || isOut) return;
+    isOut = true;
     try {
       await onProgress({ ...data, elsewhere: true });
     } catch (reason) {
       onFault(reason);
+    } finally {
+      isOut = false;
     }
   };
   channel.postMessage(WHERE);

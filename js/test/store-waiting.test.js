@@ -4,6 +4,7 @@ import { afterEach, test } from 'node:test';
 import { admitStored } from '../index.js';
 import { faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
+import { Told, watch } from '../store/watched.js';
 import { serve } from './support/server.js';
 import { assertNothingLeft, bytesOf, guest } from './support/store.js';
 
@@ -86,4 +87,24 @@ test('who waits without onProgress, and who finds the name free, hears of nobody
     assert.equal(result.found, found);
   }
   assert.ok(seen.length >= 2 && seen.every(event => !('elsewhere' in event)));
+});
+
+test('who waits is told by one call at a time, however slow it is', async () => {
+  const stop = new AbortController();
+  const calls = { open: 0, most: 0, all: 0 };
+  const told = new Told('gguf-admission test');
+  let bytes = 0;
+  const telling = setInterval(() => told.tell(++bytes, undefined, 0), 20);
+  const end = watch('gguf-admission test', async () => {
+    calls.all++;
+    calls.most = Math.max(calls.most, ++calls.open);
+    await new Promise(resolve => setTimeout(resolve, 250));
+    calls.open--;
+  }, reason => stop.abort(reason));
+  while (calls.all < 3) await new Promise(resolve => setTimeout(resolve, 5));
+  clearInterval(telling);
+  end();
+  told.close();
+  assert.equal(calls.most, 1);
+  assert.equal(stop.signal.aborted, false);
 });
