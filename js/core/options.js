@@ -111,16 +111,36 @@ export function signal(value, name) {
   throw misuse(`${name} must be an AbortSignal, found ${shown(value)}`, { path: name, found: shown(value) });
 }
 
+/** What only a signal of the engine's own make answers, of whatever realm. */
+const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')?.get;
+/** @type {WeakMap<AbortSignal, AbortSignal>} signals of another make, and those of the engine that follow them */
+const followers = new WeakMap();
+
 /**
- * One of the caller's own make may throw: better now than when there is something to lose.
+ * A signal that every call of the engine takes. One of the caller's own make may throw: better now than when there is
+ * something to lose.
  *
  * @param {AbortSignal} value
+ * @returns {AbortSignal}
  */
 function triedOut(value) {
+  try {
+    aborted?.call(value);
+    return value;
+  } catch {
+    // It is of another make: a polyfill's, or a test environment's.
+  }
   const nothing = () => {};
   value.addEventListener('abort', nothing);
   value.removeEventListener('abort', nothing);
-  return value;
+  const known = followers.get(value);
+  if (known) return known;
+  const stop = new AbortController();
+  const follow = () => stop.abort(value.reason);
+  if (value.aborted) follow();
+  else value.addEventListener('abort', follow, { once: true });
+  followers.set(value, stop.signal);
+  return stop.signal;
 }
 
 /**

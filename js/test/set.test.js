@@ -188,7 +188,8 @@ test('a fault of the data ends all: the error says of which shard, the others en
   const fault = await faultOf(admit(guest, sourcesOf(sources), { shards: tees.map(tee => ({ tee })) }));
   assert.deepEqual([fault.code, fault.shard, fault.offset], ['truncated', 2, fault.cause.offset]);
   assertClosed(sources);
-  assert.equal(tees[0].closed.length, 1);
+  // Whether the first shard came to its end before the third was found to be cut is the machine's to say.
+  assert.equal(tees[0].closed.length + tees[0].aborted.length, 1);
   const broken = new Error('the line is cut');
   const first = streams(long);
   const lines = sourcesOf(first);

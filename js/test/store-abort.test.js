@@ -60,3 +60,30 @@ test('while room is made', async () => {
   await assertReason(signal => makeRoom(600_000, { signal }), stop);
   assertNothingLeft(['a', 'a.digests', 'a.evidence', 'b', 'b.digests', 'b.evidence']);
 });
+
+test('by a signal of another make: it is followed', async () => {
+  /** @param {boolean} aborted */
+  const polyfilled = aborted => /** @type {any} */ ({
+    aborted, reason, listeners: new Set(),
+    addEventListener(/** @type {string} */ _, /** @type {() => void} */ told) { this.listeners.add(told); },
+    removeEventListener(/** @type {string} */ _, /** @type {() => void} */ told) { this.listeners.delete(told); },
+  });
+  (await admitStored(guest, 'm.gguf', model)).model.release();
+  const calls = [
+    (/** @type {AbortSignal} */ signal) => openStored(guest, 'm.gguf', { signal }),
+    (/** @type {AbortSignal} */ signal) => admitStored(guest, 'm.gguf', model, { signal }),
+    (/** @type {AbortSignal} */ signal) => makeRoom(1, { signal }),
+  ];
+  for (const call of calls) assert.equal(await faultOf(call(polyfilled(true))), reason);
+  const quiet = polyfilled(false);
+  for (const call of calls) {
+    const answer = /** @type {any} */ (await call(quiet));
+    (answer.model ?? answer).release?.();
+  }
+  assert.equal(quiet.listeners.size, 1);
+  const later = polyfilled(false);
+  const waits = faultOf(openStored(guest, 'm.gguf', { signal: later }));
+  later.aborted = true;
+  for (const listener of later.listeners) listener();
+  assert.equal(await waits, reason);
+});

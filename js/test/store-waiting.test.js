@@ -35,7 +35,7 @@ async function until(isSo, call) {
 
 /** A server whose first answer stops in the middle, and the call that waits for it. */
 async function begun() {
-  const server = await serve(model, { breakAfter: 3.5 * MIB, hang: true }, {});
+  const server = await serve(model, { breakAfter: 4.5 * MIB, hang: true }, {});
   servers.push(server);
   const stop = new AbortController();
   let bytes = 0;
@@ -60,8 +60,9 @@ test('the second sees the progress of the first, and takes over where it stood w
   const { model: admitted, found } = await second;
   admitted.release();
   const own = seen.filter(({ elsewhere }) => !elsewhere);
-  const kept = 3 * MIB;
-  assert.deepEqual([found, own.at(-1)?.phase, own.at(-1)?.kept], [false, 'done', kept]);
+  const kept = own.at(-1)?.kept ?? 0;
+  assert.deepEqual([found, own.at(-1)?.phase, kept % MIB], [false, 'done', 0]);
+  assert.ok(kept >= 2 * MIB && kept <= 4 * MIB, `${kept}`);
   assert.deepEqual(server.requests.map(({ range }) => range), [undefined, `bytes=${kept}-`]);
   assert.deepEqual(bytesOf('m.gguf'), model);
   assertNothingLeft(STORED);
