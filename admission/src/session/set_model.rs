@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::format::{Header, Tensor};
 use crate::sink::Builtin;
 
-/// The models of all shards of a set, as one model: its tensors are found by name wherever they lie.
+/// A model that comes in several files, the shards of a set: its tensors are found by name, in whichever shard.
 ///
-/// Each shard is admitted as the file it is, in any order and side by side. What of a set is checked over its headers
-/// alone is [`Set`](crate::Set)'s.
+/// Each shard is admitted as a file of its own, in any order and side by side. To check a set by its headers alone,
+/// before its data is fetched, there is [`Set`](crate::Set).
 ///
 /// ```
 /// use std::fs::File;
