@@ -50,7 +50,7 @@ export class Tees {
   /** @type {() => void} */ #giveBack = () => {};
   /** What was judged last. */
   /** @type {Uint8Array} */ #bytes = new Uint8Array(0);
-  /** @type {Map<Tee, Uint8Array>} where there are several */ #copies = new Map();
+  /** @type {Map<Tee, Uint8Array>} of all tees but the last */ #copies = new Map();
 
   /** @param {Tee | readonly Tee[] | undefined} tee */
   constructor(tee) {
@@ -172,23 +172,29 @@ export class Tees {
   }
 
   /**
-   * One tee reads the bytes where they are. Several have copies: what one of them does to its bytes no other sees.
+   * The last tee reads the bytes where they are, once the others have their copies: what one of them does to its bytes
+   * no other sees.
    *
    * @param {Tee} tee
    * @param {Uint8Array} bytes
    */
   #own(tee, bytes) {
-    if (this.#tees.length === 1) return bytes;
+    if (this.#isLast(tee)) return bytes;
     const copy = copied(bytes, this.#copies.get(tee));
     this.#copies.set(tee, copy);
     return copy;
+  }
+
+  /** @param {Tee} tee */
+  #isLast(tee) {
+    return tee === this.#tees.at(-1);
   }
 
   /** @param {Tee & { [RETURNED]?: ArrayBuffer }} tee */
   #takeBack(tee) {
     const { [RETURNED]: buffer } = tee;
     if (!buffer) return;
-    if (this.#tees.length === 1) this.#bytes = new Uint8Array(buffer);
+    if (this.#isLast(tee)) this.#bytes = new Uint8Array(buffer);
     else this.#copies.set(tee, new Uint8Array(buffer));
   }
 
