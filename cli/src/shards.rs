@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gguf_admission::{Header, SHARDS, Session, Set, Verify};
+use gguf_admission::{Code, Header, SHARDS, Session, Set, Verify};
 
 use crate::verdict::{Fault, Outcome, Verdict};
 
@@ -28,7 +28,8 @@ pub(crate) fn files_of(shard: &Path) -> Option<Vec<PathBuf>> {
     Some((1..=count).map(|no| shard.with_file_name(format!("{prefix}-{no:05}-of-{count:05}.gguf"))).collect())
 }
 
-/// Joins the shards, in the order of their names. Each that does not fit is refused.
+/// Joins the shards, in the order of their names. Each that does not fit is refused. Where all fit, but the first tells
+/// of more or fewer shards than the names, it is refused.
 ///
 /// The first is the lead. Where a file is missing from the set, or was refused by itself, the others are held against
 /// each other all the same.
@@ -45,10 +46,31 @@ pub(crate) fn join(shards: &mut [Checked]) {
             None => Set::new(header).map(|new| set = Some(new)),
         };
         if let Err(error) = joined {
-            verdict.outcome = Outcome::Rejected(Fault::of(&error));
-            verdict.digests = Default::default();
+            refuse(verdict, Fault::of(&error));
         }
     }
+    let Some(count) = set.map(|set| set.count()) else { return };
+    let files = shards.len();
+    if count == files
+        || shards.iter().any(|shard| shard.session.is_none() || matches!(shard.verdict.outcome, Outcome::Rejected(_)))
+    {
+        return;
+    }
+    // All are good, and belong together: they would pass for a whole set.
+    let Some(lead) = shards.first_mut() else { return };
+    let key = lead.session.as_ref().and_then(Session::header).and_then(|header| header.entry_index("split.count"));
+    let fault = Fault {
+        code: Code::Set.name(),
+        offset: None,
+        path: key.map(|key| format!("metadata[{key}].value")),
+        message: format!("the set has {count} shards, and its files' names say {files}"),
+    };
+    refuse(&mut lead.verdict, fault);
+}
+
+fn refuse(verdict: &mut Verdict, fault: Fault) {
+    verdict.outcome = Outcome::Rejected(fault);
+    verdict.digests = Default::default();
 }
 
 #[cfg(test)]

@@ -76,6 +76,14 @@ fn a_set_is_checked_as_one_from_any_of_its_shards() {
             assert_eq!((code, files), (0, (0..3).map(|no| json!(name(no))).collect()), "{text}");
         }
     }
+    // Two that belong together, and are not all: their names lie.
+    for (no, bytes) in [(1, &shards[0]), (2, &shards[2])] {
+        folder.put(&format!("lie-{no:05}-of-00002.gguf"), bytes);
+    }
+    let (text, _, code) = folder.run(&["check", "--json", "--set", "lie-00001-of-00002.gguf"]);
+    let said = lines(&text);
+    assert_eq!((code, &said[0]["code"], &said[0]["path"]), (1, &json!("set"), &json!("metadata[1].value")), "{text}");
+    assert_eq!((&said[1]["verdict"], &said[0]["digests"]["sha256"]), (&json!("admitted"), &Value::Null), "{text}");
     // Each of these is sound by itself, and does not belong here.
     for (no, other, path) in [
         (0, shard(1, 3, 4, &["a", "b"]), "metadata[0].value"),

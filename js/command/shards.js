@@ -26,7 +26,7 @@ export function filesOf(shard) {
 /**
  * Joins the shards, in the order of their names. Each that does not fit is refused. The first is the lead: without it
  * there is no set to join. Where another is missing, or was refused by itself, the rest are held against each other all
- * the same.
+ * the same. Where all fit, but the lead tells of more or fewer shards than the names, the lead is refused.
  *
  * @param {import('../index.js').Guest} guest
  * @param {import('./verdict.js').Checked[]} shards
@@ -45,4 +45,14 @@ export function joinShards(guest, shards) {
       if (shard.file === lead) return;
     }
   }
+  if (shards.some(({ file, verdict }) => !file || verdict.verdict === 'rejected')) return;
+  // All are good, and belong together: they would pass for a whole set.
+  const { set, metadata } = guest.report(lead.handle);
+  if (!set || set.count === shards.length) return;
+  shards[0].verdict = refused(shards[0].verdict, {
+    code: 'set',
+    offset: null,
+    path: `metadata[${metadata.findIndex(({ key }) => key === 'split.count')}].value`,
+    message: `the set has ${set.count} shards, and its files' names say ${shards.length}`,
+  });
 }

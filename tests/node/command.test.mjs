@@ -182,6 +182,12 @@ test('a set is checked as one from any of its shards', () => {
     assert.deepEqual([status, lines(stdout).map(({ file }) => file)], [0, [0, 1, 2].map(name)], stdout);
   }
   assert.equal(lines(run(['check', '--json', '--set', join(folder, name(1))]).stdout)[0].file, join(folder, name(0)));
+  // Two that belong together, and are not all: their names lie.
+  for (const [no, bytes] of [[1, shards[0]], [2, shards[2]]]) put(`lie-0000${no}-of-00002.gguf`, bytes);
+  const lie = run(['check', '--json', '--set', 'lie-00001-of-00002.gguf']);
+  const [lead, other] = lines(lie.stdout);
+  assert.deepEqual([lie.status, lead.code, lead.path, lead.digests.sha256], [1, 'set', 'metadata[1].value', null]);
+  assert.equal(other.verdict, 'admitted');
   // Each of these is sound by itself, and does not belong here.
   for (const [no, other, path] of [
     [0, shard(1, 3, 4, ['a', 'b']), 'metadata[0].value'],
