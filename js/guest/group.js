@@ -1,3 +1,4 @@
+import { misuse } from '../core/errors.js';
 import { asBytes } from '../core/pieces.js';
 
 /**
@@ -10,12 +11,21 @@ import { asBytes } from '../core/pieces.js';
  * @returns {boolean}
  */
 export function checkGroup(guest, handle, group, bytes) {
-  const given = asBytes(bytes);
+  const given = bytesIn(bytes);
   const room = guest.lendGroup(handle, group);
   const isAsLong = room.length === given.length;
   if (isAsLong) room.set(given);
   // Asked in any case: the answer ends the room.
   return guest.checkGroup(handle, group, room.length) && isAsLong;
+}
+
+/** @param {unknown} value */
+function bytesIn(value) {
+  try {
+    return asBytes(value);
+  } catch (cause) {
+    throw misuse("a group's bytes must be a Uint8Array, an ArrayBuffer or a view", { path: 'bytes', cause });
+  }
 }
 
 /** Of ABI 2.1. */

@@ -142,7 +142,7 @@ function setReport(shards) {
       limit: sum(({ memory }) => memory.limit),
     },
     tensors: shards.flatMap(({ tensors }, shard) => tensors.map(tensor => ({ ...tensor, shard }))),
-    digests: {},
+    digests: shards.length === 1 ? lead.digests : {},
     shards,
   };
 }

@@ -83,7 +83,8 @@
  * @typedef {Omit<ModelReport, 'tensors'> & { tensors: ShardTensor[], shards: ModelReport[] }} SetReport
  * Of a set: what the first shard's report says, but for these. `tensors` are those of all shards, in the order of the
  * list; each names by its place in the list the `shard` in whose file its `offset` is. `length`, `position` and the
- * counts of `memory` are sums. `digests` is empty: each file has its own, in `shards`, the reports of all.
+ * counts of `memory` are sums. `digests` is empty where there are several files: each has its own, in `shards`, the
+ * reports of all.
  */
 
 /**

@@ -161,9 +161,8 @@ function profileNumbers(profile) {
 function evidenceIn(value, name) {
   const bytes = value instanceof Uint8Array ? asBytes(value) : new Uint8Array(0);
   if (bytes.length > 0 && bytes.length % VALUE_BYTES === 0) return bytes.slice();
-  throw misuse(`${name} must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${shown(value)}`, {
-    path: name,
-  });
+  const found = value instanceof Uint8Array ? `${bytes.length} bytes` : shown(value);
+  throw misuse(`${name} must be a Uint8Array of ${VALUE_BYTES} bytes for each group, found ${found}`, { path: name });
 }
 
 /**

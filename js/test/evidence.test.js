@@ -87,6 +87,8 @@ test('groups are proven by a model, and by a session that has not begun', async 
       assert.equal(prover.checkGroup(group, groupOf(group).subarray(1)), false, 'another length is another group');
     }
     assert.equal((await faultOf(() => prover.checkGroup(3, groupOf(2)))).code, 'argument');
+    const fault = await faultOf(() => prover.checkGroup(1, /** @type {any} */ ('bytes')));
+    assert.deepEqual([fault.code, fault.kind, fault.path], ['argument', 'misuse', 'bytes']);
   }
   await session.write(file);
   assert.deepEqual(session.evidence, evidence);

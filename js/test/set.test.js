@@ -84,6 +84,7 @@ test('a list of one is a whole set, or a file that is not split', async () => {
   const plain = await admit(guest, [new Blob([gguf()])]);
   assert.ok(plain instanceof ModelSet);
   assert.equal(plain.report.set, undefined);
+  assert.deepEqual(plain.report.digests, { sha256: sha256Of(gguf()) });
   const one = await admit(guest, blobs(shards(1)));
   assert.deepEqual(one.report.set?.joined, [0]);
   const fault = await faultOf(admit(guest, blobs(files.slice(0, 1))));
