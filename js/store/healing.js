@@ -88,15 +88,16 @@ export async function promoteMended({ files }, admit) {
 }
 
 /**
- * Whether the same call may do better later: then a file that could be mended must not go.
+ * Whether the call may do better later: then a file that could be mended must not go.
  *
  * @param {unknown} error  of `mend`
  */
 export function isPassing(error) {
   if (!isAdmissionError(error)) return true; // an abort, say
   const { code, status } = error;
-  const isBusy = code === 'http' && status !== null && (status >= 500 || status === 408 || status === 429);
-  return isBusy || ['source', 'memory', 'sessions', 'poisoned'].includes(code);
+  // A signed address that has expired says 401 or 403: with a new one the file is mended.
+  const isNotNow = code === 'http' && status !== null && (status >= 500 || [401, 403, 408, 429].includes(status));
+  return isNotNow || ['source', 'memory', 'sessions', 'poisoned'].includes(code);
 }
 
 /**

@@ -106,8 +106,8 @@ test('where it cannot be mended it is deleted, and the same call again fetches a
   }
 });
 
-test('a server that is busy or out of reach costs nothing: the file stays, and is mended later', async () => {
-  for (const manner of [{ status: 503 }, { cut: true }, { breakAfter: 1000 }]) {
+test('a server that is busy, out of reach or wants another signature: the file stays, is mended later', async () => {
+  for (const manner of [{ status: 503 }, { status: 401 }, { status: 403 }, { cut: true }, { breakAfter: 1000 }]) {
     await damaged(3 * MIB);
     const server = await serving(manner, {});
     const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
