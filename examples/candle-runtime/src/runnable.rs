@@ -18,9 +18,7 @@ impl Runnable {
     pub fn weights(&self) -> Result<&Weights, Error> {
         match self.storage {
             Storage::Resident => Ok(&self.weights),
-            _ => {
-                Err(Error::new(Code::State, format_args!("the active model was verified, and its weights not kept")))
-            }
+            _ => Err(Error::new(Code::State, format_args!("the active model was verified, and its weights not kept"))),
         }
     }
 
