@@ -68,7 +68,7 @@ inEachBrowser(test => {
         assert.equal(await page.focused(), 'result-title');
         assert.match(await page.text('#status'), /small\.gguf is admitted/);
         assert.ok((await page.text('#thread')).includes(thread === 'worker' ? 'in a worker' : 'own thread'));
-        assert.match(await page.text('#memory-text'), /Guest memory: [\d.]+ MiB.*ABI v1 would need/);
+        assert.match(await page.text('#memory-text'), /Guest memory: [\d.]+ [KM]iB.*ABI v1 would need/);
 
         await page.click('[aria-label="Show tokenizer.ggml.tokens"]');
         await page.until('the tokens', async () =>
