@@ -2,6 +2,7 @@
 //! publish. Nothing leaves this machine.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::Failure;
 use crate::project::Project;
@@ -34,13 +35,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     crates.sort_by(|one, other| one.name.cmp(&other.name));
     let (alone, members): (Vec<_>, Vec<_>) = crates.iter().partition(|this| this.is_alone);
 
-    let mut cargo = shell::command(project, "cargo");
-    // The lock of this workspace need not change for it, and unfinished work may be tried.
-    cargo.args(["package", "--allow-dirty"]);
-    for this in &members {
-        cargo.args(["--package", &this.name]);
-    }
-    checked(project, &mut cargo, "target/package.log")?;
+    build(project, &members)?;
     for this in &alone {
         let mut cargo = shell::command(project, "cargo");
         cargo.args(["package", "--allow-dirty", "--list", "--manifest-path", &this.manifest]);
@@ -63,6 +58,25 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
         println!("* {line}");
     }
     Ok(())
+}
+
+/// Packs `crates` and builds each from what was packed, in a folder that no run had before.
+///
+/// Cargo unpacks the crates that the others need into its home, in a folder named after where they were packed and
+/// after their version. It takes what lies there from an earlier run for this one: the same folder again would build
+/// against sources of another day.
+fn build(project: &Project, crates: &[&Crate]) -> Result<(), Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let folder = project.folder(&format!("target/packages-{}", now.as_nanos()))?;
+    let mut cargo = shell::command(project, "cargo");
+    // The lock of this workspace need not change for it, and unfinished work may be tried.
+    cargo.args(["package", "--allow-dirty", "--target-dir"]).arg(&folder);
+    for this in crates {
+        cargo.args(["--package", &this.name]);
+    }
+    let built = checked(project, &mut cargo, "target/package.log");
+    std::fs::remove_dir_all(&folder).map_err(|error| Failure::io("removing", &folder, &error))?;
+    built
 }
 
 /// Runs `cargo` into a log that is shown if it fails.
