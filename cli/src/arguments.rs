@@ -1,17 +1,22 @@
 //! The command line.
 
 use std::num::NonZero;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use gguf_admission::{Digest, Profile};
 
+/// Of threads. Each takes 1 MiB.
+const JOBS: RangeInclusive<i64> = 1..=1024;
+
+/// Stands below the help of each command.
+const EXIT: &str = "Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be \
+                    read, or the output not written; the highest that applies.";
+
 /// Checks GGUF model files, shows what is in them, and writes their evidence.
-///
-/// Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read; the highest
-/// that applies.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = EXIT)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -28,6 +33,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
+#[command(after_help = EXIT)]
 pub(crate) struct Check {
     /// Files to check; - is standard input. None with --sums: every file that is listed there
     #[arg(required_unless_present = "sums", value_name = "FILE")]
@@ -38,7 +44,7 @@ pub(crate) struct Check {
     /// The SHA-256 that the file must have; with one FILE only
     #[arg(long, value_name = "HEX", conflicts_with_all = ["sums", "header_only"])]
     pub(crate) sha256: Option<Digest>,
-    /// A list as sha256sum writes it: each file must have the SHA-256 that stands there
+    /// A list as sha256sum writes it, - is standard input: each file must have the SHA-256 that stands there
     #[arg(long, value_name = "SHA256SUMS", conflicts_with = "header_only")]
     pub(crate) sums: Option<PathBuf>,
     /// Compute BLAKE3, on all cores; and no SHA-256, unless one is expected
@@ -56,12 +62,13 @@ pub(crate) struct Check {
     /// Read no further than the header: no digest, and nothing is said of the data
     #[arg(long)]
     pub(crate) header_only: bool,
-    /// Threads in all; as many as there are cores unless told
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZero<usize>>,
+    /// Threads in all, at most 1024; as many as there are cores unless told
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(JOBS))]
+    pub(crate) jobs: Option<u16>,
 }
 
 #[derive(Args)]
+#[command(after_help = EXIT)]
 pub(crate) struct Show {
     /// File to show; - is standard input
     #[arg(value_name = "FILE")]
@@ -72,6 +79,7 @@ pub(crate) struct Show {
 }
 
 #[derive(Args)]
+#[command(after_help = EXIT)]
 pub(crate) struct Evidence {
     /// File to check; - is standard input
     #[arg(value_name = "FILE")]
@@ -79,9 +87,9 @@ pub(crate) struct Evidence {
     /// Where the evidence goes; - is standard output. FILE.evidence unless told
     #[arg(long, short, value_name = "OUT", required_if_eq("file", "-"))]
     pub(crate) output: Option<PathBuf>,
-    /// Threads; as many as there are cores unless told
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZero<usize>>,
+    /// Threads, at most 1024; as many as there are cores unless told
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(JOBS))]
+    pub(crate) jobs: Option<u16>,
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
@@ -92,6 +100,6 @@ fn profile(name: &str) -> Result<Profile, String> {
 }
 
 /// The threads that were asked for, or one a core.
-pub(crate) fn threads(jobs: Option<NonZero<usize>>) -> usize {
-    jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+pub(crate) fn threads(jobs: Option<u16>) -> usize {
+    jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get), usize::from)
 }

@@ -61,10 +61,13 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     };
     let progress = if arguments.header_only { Progress::hidden() } else { Progress::new(total(&jobs)).tick() };
     let width = jobs.iter().map(|job| text::width(&label::label(job.file.as_os_str()))).max().unwrap_or(0);
-    let mut exit = Exit::Good;
+    let (mut exit, mut written) = (Exit::Good, Ok(()));
     let mut say = |verdict: &Verdict| {
         exit = exit.max(verdict.exit());
-        progress.print(&if arguments.json { verdict.json() } else { text::line(verdict, width) });
+        let line = if arguments.json { verdict.json() } else { text::line(verdict, width) };
+        if written.is_ok() {
+            written = progress.print(&line);
+        }
     };
     // The shards of a set are told when the last of them is there.
     let (mut gathered, mut count) = (Vec::new(), 1);
@@ -80,7 +83,7 @@ pub(crate) fn run(arguments: &Check) -> Exit {
         }
     });
     progress.end();
-    exit
+    written.map_or_else(|error| text::unwritten(&error), |()| exit)
 }
 
 /// Which files, what each must be, and the evidence; or what is wrong with the command line, or what cannot be read.
@@ -96,7 +99,8 @@ fn plan(arguments: &Check) -> Result<(Vec<Job>, Option<Evidence>), (Exit, String
     if arguments.evidence.is_some() && !alone {
         return usage("--evidence is of one file");
     }
-    if arguments.files.iter().filter(|file| is_standard_input(file)).count() > 1 {
+    let lists = arguments.sums.iter().filter(|file| is_standard_input(file));
+    if arguments.files.iter().filter(|file| is_standard_input(file)).chain(lists).count() > 1 {
         return usage("standard input can be read once");
     }
     let evidence = match &arguments.evidence {
@@ -216,19 +220,24 @@ fn in_order<W: Send, D: Send>(work: Vec<W>, threads: usize, each: impl Fn(W) -> 
     }
     let queue = Mutex::new(work.into_iter().enumerate().collect::<VecDeque<_>>());
     let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            let (sender, queue, each) = (sender.clone(), &queue, &each);
-            scope.spawn(move || {
-                loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((index, work)) = next else { break };
-                    // The receiver lives as long as this scope.
-                    let _ = sender.send((index, each(work)));
-                }
-            });
+    let serve = |sender: mpsc::Sender<(usize, D)>| {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some((index, work)) = next else { break };
+            // The receiver outlives the threads.
+            let _ = sender.send((index, each(work)));
         }
-        drop(sender);
+    };
+    let serve = &serve;
+    thread::scope(|scope| {
+        // As many as can be had: a machine has a bound of its own.
+        let started = (0..threads)
+            .map(|_| sender.clone())
+            .map_while(|sender| thread::Builder::new().spawn_scoped(scope, move || serve(sender)).ok());
+        match started.count() {
+            0 => serve(sender),
+            _ => drop(sender),
+        }
         let mut early = Vec::new();
         let mut next = 0;
         for item in receiver {

@@ -1,6 +1,7 @@
 //! `gguf-admit evidence`.
 
 use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,11 @@ const MASK: u8 = Algorithm::Blake3 as u8 | 4;
 
 pub(crate) fn run(arguments: &arguments::Evidence) -> Exit {
     let file = &arguments.file;
+    let output = arguments.output.clone().unwrap_or_else(|| beside(file));
+    if is_same(file, &output) {
+        anstream::eprintln!("gguf-admit: {}: the evidence would replace the file itself", label(output.as_os_str()));
+        return Exit::Usage;
+    }
     let (evidence, blake3) = match find(file, threads(arguments.jobs)) {
         Ok(found) => found,
         Err(stop) => {
@@ -29,7 +35,6 @@ pub(crate) fn run(arguments: &arguments::Evidence) -> Exit {
             return verdict.exit();
         }
     };
-    let output = arguments.output.clone().unwrap_or_else(|| beside(file));
     match write(&output, evidence.as_bytes()) {
         Ok(()) => {
             let values = text::grouped(evidence.len() as u64);
@@ -72,12 +77,27 @@ fn beside(file: &Path) -> PathBuf {
     name.into()
 }
 
+/// Whether both names lead to one file, by links too.
+fn is_same(file: &Path, output: &Path) -> bool {
+    if is_standard_input(output) {
+        return false;
+    }
+    let file = if is_standard_input(file) { Path::new("/dev/stdin") } else { file };
+    matches!((file.canonicalize(), output.canonicalize()), (Ok(file), Ok(output)) if file == output)
+}
+
 /// Whole or not at all: a part of it would be taken for the evidence of the file's beginning.
 fn write(output: &Path, bytes: &[u8]) -> io::Result<()> {
     if is_standard_input(output) {
         let mut out = io::stdout().lock();
         return out.write_all(bytes).and_then(|()| out.flush());
     }
+    // A device or a pipe is written to, and not replaced; of a link, what it leads to is replaced.
+    if fs::metadata(output).is_ok_and(|about| !about.is_file()) {
+        return File::options().write(true).open(output)?.write_all(bytes);
+    }
+    let real = output.canonicalize();
+    let output = real.as_deref().unwrap_or(output);
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

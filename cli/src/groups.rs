@@ -34,26 +34,29 @@ pub(crate) fn admit(
     threads: usize,
     progress: &Progress,
 ) -> Result<Evidence, Stop> {
+    let groups = usize::try_from(length.div_ceil(GROUP_BYTES)).map_err(io::Error::other)?;
     let work = Work {
         file,
         length,
-        groups: length.div_ceil(GROUP_BYTES),
+        groups: groups as u64,
         expected: expected.map_or(&[], |evidence| evidence.as_bytes().as_chunks().0),
         claimed: AtomicU64::new(0),
         ended: AtomicBool::new(false),
         line: Mutex::new(Line { session, next: 0, first: None }),
         moved: Condvar::new(),
+        values: Mutex::new(vec![Value::default(); groups]),
     };
-    let mut values = vec![Value::default(); usize::try_from(work.groups).map_err(io::Error::other)?];
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| work.run(progress))).collect();
-        for thread in threads {
-            for (group, value) in thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
-                values[group as usize] = value;
+        // As many as can be had, and no more than there is work for. This thread works too.
+        for _ in 1..threads.min(groups) {
+            if thread::Builder::new().spawn_scoped(scope, || work.run(progress)).is_err() {
+                break;
             }
         }
+        work.run(progress);
     });
     let ended_early = work.ended.into_inner();
+    let values = work.values.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Line { session, first, .. } = work.line.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, stop)) = first {
         return Err(stop);
@@ -85,6 +88,8 @@ struct Work<'a> {
     line: Mutex<Line<'a>>,
     /// The line has moved on.
     moved: Condvar,
+    /// Of the groups that were hashed.
+    values: Mutex<Vec<Value>>,
 }
 
 /// Where the threads take their turns.
@@ -104,8 +109,7 @@ enum Order {
 
 impl<'a> Work<'a> {
     /// One thread: group after group, until there is none left or no further one is needed.
-    fn run(&self, progress: &Progress) -> Vec<(u64, Value)> {
-        let mut values = Vec::new();
+    fn run(&self, progress: &Progress) {
         let mut buffer = vec![0; GROUP.min(usize::try_from(self.length).unwrap_or(GROUP))];
         let mut told = progress.reader();
         while !self.ended.load(Ordering::Relaxed) {
@@ -146,10 +150,9 @@ impl<'a> Work<'a> {
                     self.stop(&mut self.lock(), (group, Order::Value), Stop::Refused(fault));
                     break;
                 }
-                _ => values.push((group, value)),
+                _ => self.values.lock().unwrap_or_else(PoisonError::into_inner)[group as usize] = value,
             }
         }
-        values
     }
 
     /// Waits until all groups before `group` are in; `None` if that will not be.

@@ -25,10 +25,30 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     shown
 }
 
+/// JSON on one line, with the same letters escaped as JSON does it: a program reads what it would have read.
+pub(crate) fn json(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for letter in line.chars() {
+        if is_hidden(letter) {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+fn is_hidden(letter: char) -> bool {
+    letter.is_control() || is_unseen(letter)
+}
+
 fn push(shown: &mut String, letter: char) {
     match letter {
         '\\' => shown.push_str("\\\\"),
-        letter if letter.is_control() || is_unseen(letter) => shown.extend(letter.escape_default()),
+        letter if is_hidden(letter) => shown.extend(letter.escape_default()),
         letter => shown.push(letter),
     }
 }
@@ -42,6 +62,15 @@ mod tests {
         assert_eq!(label(OsStr::new("a ü.gguf")), "a ü.gguf");
         assert_eq!(label(OsStr::new("\u{1b}[2J\n\r\\\u{202e}\u{9b}")), "\\u{1b}[2J\\n\\r\\\\\\u{202e}\\u{9b}");
         assert_eq!(label(OsStr::new("\u{61c}\u{ad}\u{e0041}e\u{301}")), "\\u{61c}\\u{ad}\\u{e0041}e\u{301}");
+    }
+
+    #[test]
+    fn json_means_the_same_with_its_letters_escaped() {
+        let name = "a\u{1b}\u{7f}\u{9b}\u{202e}\u{ad}\u{e0041}\u{2028}\"\\ü.gguf";
+        let plain = serde_json::to_string(name).expect("text");
+        let shown = json(&plain);
+        assert_eq!(shown, r#""a\u001b\u007f\u009b\u202e\u00ad\udb40\udc41\u2028\"\\ü.gguf""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), name);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `gguf-admit`: checks GGUF model files, shows what is in them, and writes their evidence.
 //!
-//! Exit: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read; the highest that
-//! applies.
+//! Exit: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read, or
+//! the output not written; the highest that applies.
 
 mod arguments;
 mod check;

@@ -1,5 +1,6 @@
 //! A bar on a terminal, for all files together.
 
+use std::io;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,8 +40,8 @@ impl Progress {
     }
 
     /// Prints beside the bar.
-    pub(crate) fn print(&self, line: &str) {
-        self.0.suspend(|| text::print(&format!("{line}\n")));
+    pub(crate) fn print(&self, line: &str) -> io::Result<()> {
+        self.0.suspend(|| text::print(&format!("{line}\n")))
     }
 
     pub(crate) fn end(&self) {

@@ -8,7 +8,7 @@ use serde_json::{Number, Value as Json, json};
 use crate::arguments::Show;
 use crate::exit::Exit;
 use crate::input::Input;
-use crate::label::text as escaped;
+use crate::label::{self, text as escaped};
 use crate::stream;
 use crate::text::{self, DIM, grouped, width};
 use crate::verdict::{Stop, Verdict};
@@ -24,23 +24,28 @@ pub(crate) fn run(arguments: &Show) -> Exit {
         Ok(session) => session,
         Err((length, stop)) => {
             let verdict = Verdict::stopped(arguments.file.clone().into_os_string(), length, stop);
-            match arguments.json {
-                true => text::print(&format!("{}\n", verdict.json())),
-                false => anstream::eprintln!("{}", text::line(&verdict, 0)),
+            if !arguments.json {
+                anstream::eprintln!("{}", text::line(&verdict, 0));
+                return verdict.exit();
             }
-            return verdict.exit();
+            return printed(&format!("{}\n", verdict.json()), verdict.exit());
         }
     };
     // The session has stopped behind its header, so there is one.
     let Some(header) = session.header() else { return Exit::Unread };
-    match arguments.json {
+    let shown = match arguments.json {
         true => {
             let file = arguments.file.as_os_str().to_string_lossy();
-            text::print(&format!("{}\n", as_json(&file, session.length(), header)));
+            format!("{}\n", label::json(&as_json(&file, session.length(), header).to_string()))
         }
-        false => text::print(&as_text(session.length(), header)),
-    }
-    Exit::Good
+        false => as_text(session.length(), header),
+    };
+    printed(&shown, Exit::Good)
+}
+
+/// Prints, and ends so, unless it could not be written.
+fn printed(text: &str, exit: Exit) -> Exit {
+    text::print(text).map_or_else(|error| text::unwritten(&error), |()| exit)
 }
 
 fn read(arguments: &Show) -> Result<Session<Verify>, (Option<u64>, Stop)> {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use gguf_admission::Digest;
+
+use crate::input::is_standard_input;
 
 /// The digest of each name, and the names in the order of the list.
 pub(crate) struct Sums {
@@ -17,7 +19,14 @@ pub(crate) struct Sums {
 impl Sums {
     /// Reads a list. A line that is none is an error: it was meant to name a file.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let text = fs::read(path)?;
+        let text = match is_standard_input(path) {
+            true => {
+                let mut text = Vec::new();
+                io::stdin().read_to_end(&mut text)?;
+                text
+            }
+            false => fs::read(path)?,
+        };
         let mut sums = Sums { digests: BTreeMap::new(), names: Vec::new() };
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -31,6 +40,10 @@ impl Sums {
                 Some(_) => {}
                 None => sums.names.push(name),
             }
+        }
+        // Nothing would be checked, and all would be well.
+        if sums.names.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no file is listed"));
         }
         Ok(sums)
     }

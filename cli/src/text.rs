@@ -1,9 +1,10 @@
 //! Text for people: one line a file, aligned, coloured where it is looked at.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::exit::Exit;
 use crate::feed::Finding;
 use crate::label::label;
 use crate::verdict::{Outcome, Verdict};
@@ -12,10 +13,20 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 
-/// Prints to standard output. Whoever reads it may go away before the end, as `head` does; the exit code still tells.
-pub(crate) fn print(text: &str) {
+/// Prints to standard output. Whoever reads it may go away before the end, as `head` does: the exit code still tells.
+/// A disk that is full is another thing: a program that reads the list later would take it for whole.
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Says that the output is not whole.
+pub(crate) fn unwritten(error: &io::Error) -> Exit {
+    anstream::eprintln!("gguf-admit: standard output: {error}");
+    Exit::Unread
 }
 
 /// `verdict  name  what is known of it`; names take `width` columns.

@@ -111,7 +111,7 @@ impl Verdict {
             tensors: self.tensors,
             findings: self.findings.as_deref(),
         };
-        serde_json::to_string(&line).expect("strings and numbers are JSON")
+        label::json(&serde_json::to_string(&line).expect("strings and numbers are JSON"))
     }
 }
 

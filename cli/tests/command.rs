@@ -90,6 +90,7 @@ fn the_worst_that_happened_is_the_exit_code() {
     folder.put("SUMS", format!("{HASH}  good.gguf\n").as_bytes());
     folder.put("WRONG", format!("{}  good.gguf\n", "0".repeat(64)).as_bytes());
     folder.put("NONSENSE", b"good.gguf\n");
+    folder.put("EMPTY", b"");
     fs::create_dir(folder.path("folder")).expect("a folder");
     let wrong = "0".repeat(64);
     for (code, arguments) in [
@@ -98,6 +99,7 @@ fn the_worst_that_happened_is_the_exit_code() {
         (0, "check --sums SUMS"),
         (0, "check --sums SUMS ./good.gguf"),
         (0, "check --header-only good.gguf"),
+        (0, "check --blake3 --jobs 1024 good.gguf"),
         (0, "show good.gguf"),
         (1, "check good.gguf bad.gguf"),
         (1, "check empty.gguf"),
@@ -113,6 +115,8 @@ fn the_worst_that_happened_is_the_exit_code() {
         (2, &format!("check --sha256 {HASH} --header-only good.gguf")),
         (2, "check --sums SUMS bad.gguf"),
         (2, "check - -"),
+        (2, "check --jobs 0 good.gguf"),
+        (2, "check --jobs 1025 good.gguf"),
         (2, "check --nonsense good.gguf"),
         (2, "evidence -"),
         (3, "check missing.gguf"),
@@ -120,6 +124,7 @@ fn the_worst_that_happened_is_the_exit_code() {
         (3, "check folder"),
         (3, "check --sums MISSING"),
         (3, "check --sums NONSENSE"),
+        (3, "check --sums EMPTY"),
         (3, "check --evidence SUMS good.gguf"),
         (3, "show missing.gguf"),
         (3, "evidence good.gguf --output missing/a"),

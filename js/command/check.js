@@ -75,7 +75,7 @@ function readLists(files, options) {
   const isOther = sha256 !== undefined || sums !== undefined || evidence !== undefined;
   if (options.set && isOther) throw new Usage('--set goes with no --sha256, --sums or --evidence');
   if (options['header-only'] && reads) throw new Usage('--header-only reads nothing that has a digest');
-  if (files.filter(file => file === '-').length > 1) throw new Usage('standard input can be read once');
+  if ([...files, sums].filter(file => file === '-').length > 1) throw new Usage('standard input can be read once');
   let path = evidence ?? '';
   try {
     const values = evidence === undefined ? undefined : new Uint8Array(readFileSync(evidence));
@@ -85,7 +85,7 @@ function readLists(files, options) {
     if (options.set) return { jobs: files.flatMap(jobsOfSet), evidence: undefined };
     if (sums === undefined) return { jobs: files.map(file => ({ file, sha256 })), evidence: values };
     path = sums;
-    const list = new Sums(readFileSync(sums, 'utf8'));
+    const list = new Sums(readFileSync(sums === '-' ? 0 : sums, 'utf8'));
     const jobs = (files.length > 0 ? files : list.names).map(file => ({ file, sha256: list.get(file) }));
     const missing = jobs.find(job => job.sha256 === undefined);
     if (missing) throw new Usage(`${label(missing.file)} is not in the list`);

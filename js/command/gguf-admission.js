@@ -12,8 +12,8 @@ Checks GGUF model files: every byte of the structure, and SHA-256, in bounded me
 
   --json                 one JSON object a line instead of text
   --sha256 HEX           the SHA-256 that the file must have; with one FILE only
-  --sums SHA256SUMS      a list as sha256sum writes it: each file must have the SHA-256 that stands there. Without a
-                         FILE, every file that is listed
+  --sums SHA256SUMS      a list as sha256sum writes it, - is standard input: each file must have the SHA-256 that stands
+                         there. Without a FILE, every file that is listed
   --blake3               compute BLAKE3; and no SHA-256, unless one is expected
   --evidence EVIDENCE    the evidence that the file must agree with, MiB by MiB; with one FILE only
   --profile llama        also hold the header to what these readers ask of a model; an error refuses the file
@@ -22,8 +22,8 @@ Checks GGUF model files: every byte of the structure, and SHA-256, in bounded me
   --header-only          read no further than the header: no digest, and nothing is said of the data
   --help, --version
 
-Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read; the highest
-that applies.
+Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read, or the output
+not written; the highest that applies.
 `;
 
 const OPTIONS = /** @type {const} */ ({
@@ -39,10 +39,18 @@ const OPTIONS = /** @type {const} */ ({
   version: { type: 'boolean' },
 });
 
-// Whoever reads the output may go away before the end, as `head` does; the exit code still tells.
-process.stdout.on('error', () => {});
+/** @type {Error | undefined} */ let unwritten;
+// Whoever reads the output may go away before the end, as `head` does: the exit code still tells. A disk that is full is
+// another thing: a program that reads the list later would take it for whole.
+process.stdout.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+  if (error.code === 'EPIPE') return;
+  if (!unwritten) process.stderr.write(`gguf-admission: standard output: ${error.message}\n`);
+  unwritten = error;
+  process.exitCode = EXIT.unread;
+});
 
-process.exitCode = await run(process.argv.slice(2));
+const exit = await run(process.argv.slice(2));
+process.exitCode = unwritten ? EXIT.unread : exit;
 
 /** @param {string[]} args */
 async function run(args) {

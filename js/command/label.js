@@ -1,13 +1,13 @@
 // Names of files as a terminal may show them: a name can hold escapes that rewrite the screen.
 
 /** Control characters, marks of direction, and what cannot be seen. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\\]/gu;
+export const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-const SHORT = /** @type {Record<string, string>} */ ({ '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' });
+const SHORT = /** @type {Record<string, string>} */ ({ '\n': '\\n', '\r': '\\r', '\t': '\\t' });
 
 /** @param {string} name */
 export const label = name =>
-  name.replace(UNSEEN, letter => SHORT[letter] ?? `\\u{${letter.codePointAt(0)?.toString(16)}}`);
+  name.replaceAll('\\', '\\\\').replace(HIDDEN, letter => SHORT[letter] ?? `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 
 /** Longest name of an architecture that is shown, in bytes. */
 const SHOWN_BYTES = 64;

@@ -1,6 +1,6 @@
 // A verdict in one line, for people or for programs.
 import process from 'node:process';
-import { label } from './label.js';
+import { HIDDEN, label } from './label.js';
 
 /** @typedef {import('./verdict.js').Verdict} Verdict */
 
@@ -15,8 +15,12 @@ const PLAIN = '\x1b[0m';
  * @param {Verdict} verdict
  */
 export function jsonLine({ exit: _, ...fields }) {
-  return JSON.stringify({ ...ORDER, ...fields });
+  return JSON.stringify({ ...ORDER, ...fields }).replace(HIDDEN, escaped);
 }
+
+/** As JSON does it, so that a program reads what it would have read. @param {string} letter */
+const escaped = letter =>
+  letter.split('').map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 
 /** The order of the fields. */
 const ORDER = {

@@ -17,6 +17,8 @@ export class Sums {
       }
       this.#digests.set(name, sha256);
     }
+    // Nothing would be checked, and all would be well.
+    if (this.#digests.size === 0) throw new Error('no file is listed');
   }
 
   /** In the order of the list. */

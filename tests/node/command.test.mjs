@@ -1,7 +1,7 @@
 // `npx gguf-admission check` says what the oracle says, and what the command in Rust says.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -93,6 +93,7 @@ test('the worst that happened is the exit code', () => {
   put('TWICE', `SHA256 (good.gguf) = ${HASH.toUpperCase()}\n\\${HASH} *./good.gguf\n`);
   put('WRONG', `${'0'.repeat(64)}  good.gguf\n`);
   put('NONSENSE', 'good.gguf\n');
+  put('EMPTY', '');
   // One group, so that its value is the BLAKE3.
   const blake3 = lines(run(['check', '--json', '--blake3', 'good.gguf']).stdout)[0].digests.blake3;
   put('evidence', Buffer.from(blake3, 'hex'));
@@ -122,12 +123,39 @@ test('the worst that happened is the exit code', () => {
     [3, 'check .'],
     [3, 'check --sums MISSING'],
     [3, 'check --sums NONSENSE'],
+    [3, 'check --sums EMPTY'],
+    [2, 'check --sums - -'],
     [3, 'check --evidence NONSENSE good.gguf'],
   ];
   for (const [code, args] of cases) {
     const { status, stdout, stderr } = run(args.split(' ').filter(Boolean));
     assert.equal(status, code, `${args}\n${stdout}${stderr}`);
   }
+});
+
+test('output that could not be written is no success', () => {
+  put('good.gguf', good);
+  for (const options of [[], ['--json']]) {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [program, 'check', ...options, 'good.gguf'],
+      { cwd: folder, encoding: 'utf8', stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    assert.deepEqual([status, /standard output: ENOSPC/.test(stderr)], [3, true], stderr);
+  }
+});
+
+test('json on a terminal hides and turns nothing, and means the same', () => {
+  const name = 'a\u009b2J\u202e\u00ad\u{e0041}.gguf';
+  put(name, good);
+  const { stdout } = run(['check', '--json', name]);
+  assert.match(stdout, /^[\x20-\x7e]+\n$/);
+  assert.equal(lines(stdout)[0].file, name);
+});
+
+test('a list comes from standard input too', () => {
+  put('good.gguf', good);
+  assert.equal(run(['check', '--sums', '-'], { input: `${HASH}  good.gguf\n` }).status, 0);
+  assert.equal(run(['check', '--sums', '-'], { input: `${'0'.repeat(64)}  good.gguf\n` }).status, 1);
 });
 
 test('standard input is a file of unknown length', () => {
