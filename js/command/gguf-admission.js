@@ -22,8 +22,8 @@ Checks GGUF model files: every byte of the structure, and SHA-256, in bounded me
   --header-only          read no further than the header: no digest, and nothing is said of the data
   --help, --version
 
-Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read, or the output
-not written; the highest that applies.
+Exit code: 0 all is well, 1 a file was refused, 2 the command line is wrong, 3 a file could not be read, or the
+output not written; the highest that applies.
 `;
 
 const OPTIONS = /** @type {const} */ ({
@@ -40,8 +40,8 @@ const OPTIONS = /** @type {const} */ ({
 });
 
 /** @type {Error | undefined} */ let unwritten;
-// Whoever reads the output may go away before the end, as `head` does: the exit code still tells. A disk that is full is
-// another thing: a program that reads the list later would take it for whole.
+// Whoever reads the output may go away before the end, as `head` does: the exit code still tells. A disk that is full
+// is another thing: a program that reads the list later would take it for whole.
 process.stdout.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
   if (error.code === 'EPIPE') return;
   if (!unwritten) process.stderr.write(`gguf-admission: standard output: ${error.message}\n`);

@@ -7,7 +7,8 @@ const SHORT = /** @type {Record<string, string>} */ ({ '\n': '\\n', '\r': '\\r',
 
 /** @param {string} name */
 export const label = name =>
-  name.replaceAll('\\', '\\\\').replace(HIDDEN, letter => SHORT[letter] ?? `\\u{${letter.codePointAt(0)?.toString(16)}}`);
+  name.replaceAll('\\', '\\\\')
+    .replace(HIDDEN, letter => SHORT[letter] ?? `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 
 /** Longest name of an architecture that is shown, in bytes. */
 const SHOWN_BYTES = 64;
