@@ -1,7 +1,8 @@
 // A host of ABI v1: the whole file in one transfer. The duties are those of docs/abi-v1.md, no more and no less.
 import { AdmissionError, kindOf, misuse } from './core/errors.js';
 import { asBytes } from './core/pieces.js';
-import { Guest } from './guest/guest.js';
+import { lookedAt } from './core/options.js';
+import { guestOf } from './guest/guest-of.js';
 
 /** Most that one transfer can hold, in bytes. */
 export const TRANSFER_CEILING = 134_217_728;
@@ -20,7 +21,7 @@ export const TRANSFER_CEILING = 134_217_728;
 /**
  * Allocates exactly as many bytes as there are, and copies them.
  *
- * @param {Guest | WebAssembly.Exports} exports
+ * @param {import('./guest/guest.js').Guest | WebAssembly.Exports} exports
  * @param {Uint8Array} bytes
  * @returns {Allocation}
  */
@@ -45,18 +46,18 @@ export function allocCopy(exports, bytes) {
 /**
  * Gives an allocation back, with its original pointer and capacity.
  *
- * @param {Guest | WebAssembly.Exports} exports
+ * @param {import('./guest/guest.js').Guest | WebAssembly.Exports} exports
  * @param {Allocation} allocation
  */
 export function release(exports, allocation) {
-  const { ptr, len } = allocation ?? {};
+  const { ptr, len } = lookedAt('allocation', () => ({ ptr: allocation?.ptr, len: allocation?.len }));
   guestOf(exports).dealloc(ptr, len);
 }
 
 /**
  * Admits a whole file as the active model. If it is refused, the model that was active stays so.
  *
- * @param {Guest | WebAssembly.Exports} exports
+ * @param {import('./guest/guest.js').Guest | WebAssembly.Exports} exports
  * @param {Uint8Array} bytes
  * @returns {Diagnostics}
  */
@@ -91,6 +92,3 @@ export const aboveCeiling = length =>
   new AdmissionError(`ABI v1 moves at most ${TRANSFER_CEILING} bytes at once, this file has ${length}`, {
     code: 'ceiling', kind: 'rejected', path: 'length', expected: String(TRANSFER_CEILING), found: String(length),
   });
-
-/** @param {Guest | WebAssembly.Exports} exports */
-const guestOf = exports => (exports instanceof Guest ? exports : new Guest(exports));

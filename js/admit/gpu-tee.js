@@ -1,6 +1,6 @@
 // A tee that puts each tensor into a buffer of the GPU, as it passes.
 import { AdmissionError, misuse } from '../core/errors.js';
-import { checkOptions, object, whole } from '../core/options.js';
+import { checkOptions, lookedAt, object, whole } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { TensorTee } from './tensor-tee.js';
 
@@ -85,7 +85,7 @@ export class GpuTee extends TensorTee {
    * @param {GpuOptions} [options]
    */
   constructor(device, options) {
-    const weights = new Weights(checked(device), checkOptions(options, GPU_OPTIONS));
+    const weights = new Weights(lookedAt('device', () => checked(device)), checkOptions(options, GPU_OPTIONS));
     super(weights);
     this.#weights = weights;
   }

@@ -1,5 +1,6 @@
 // A tee that gives the passing bytes as tensors: for whoever keeps the weights elsewhere.
 import { misuse } from '../core/errors.js';
+import { lookedAt } from '../core/options.js';
 import { shown } from '../core/text.js';
 
 /** @typedef {import('../guest/report.js').FileReport} FileReport */
@@ -54,7 +55,7 @@ export class TensorTee {
 
   /** @param {TensorCalls} calls */
   constructor(calls) {
-    this.#calls = checked(calls);
+    this.#calls = lookedAt('tensorTee', () => checked(calls));
     this.#passage = new Passage(this.#calls);
   }
 
@@ -216,8 +217,8 @@ class Passage {
  * @param {number} found
  */
 const notInOrder = (expected, found) =>
-  misuse(`the tee takes a file's bytes in order: ${expected} is next, found ${found}`, {
-    code: 'state', path: 'tee', expected: String(expected), found: String(found),
+  misuse(`the tee takes a file's bytes in order: ${expected} is next, found ${shown(found)}`, {
+    code: 'state', path: 'tee', expected: String(expected), found: shown(found),
   });
 
 /** @param {any} calls */

@@ -1,4 +1,4 @@
-import { textOf } from './text.js';
+import { shown } from './text.js';
 
 /**
  * @typedef {'misuse' | 'retry' | 'rejected' | 'dead' | 'source'} Kind
@@ -120,17 +120,23 @@ export const sourceFault = (message, detail) =>
   new AdmissionError(message, { code: 'source', kind: 'source', ...detail });
 
 /**
+ * What an error says, for a message of ours. An error of somebody else's may hold anything: it is escaped and cut.
+ *
  * @param {unknown} error
  * @returns {string}
  */
 export function messageOf(error) {
+  if (isAdmissionError(error)) return error.message;
   try {
-    if (error instanceof Error && error.message) return textOf(error.message);
+    if (error instanceof Error && error.message) return shown(error.message, MOST_SAID);
   } catch {
     // One that throws when it is asked.
   }
-  return textOf(error);
+  return shown(error, MOST_SAID);
 }
+
+/** Characters of another's message. */
+const MOST_SAID = 300;
 
 /**
  * Of a fetch that failed: Node says why in the cause only.

@@ -27,10 +27,7 @@ export function readOptions(given, checks) {
   /** @type {Read<T>['fault']} */ let fault;
   const refuse = (/** @type {unknown} */ reason) => void (fault ??= { reason });
   // An option that throws when it is looked at: a getter, a generator, a proxy that was revoked.
-  const refuseThrown = (/** @type {string} */ name, /** @type {unknown} */ cause) => {
-    const isOurs = isAdmissionError(cause);
-    refuse(isOurs ? cause : misuse(`${name} cannot be read: ${messageOf(cause)}`, { path: name, cause }));
-  };
+  const refuseThrown = (/** @type {string} */ name, /** @type {unknown} */ cause) => refuse(unreadable(name, cause));
   if (given === undefined) return { options: /** @type {T} */ (options), fault };
   try {
     if (typeof given !== 'object' || given === null) throw misuse(`options must be an object, found ${shown(given)}`);
@@ -63,6 +60,29 @@ export function checkOptions(given, checks) {
   if (fault) throw fault.reason;
   return /** @type {T} */ (options);
 }
+
+/**
+ * What `look` finds in an argument. One that throws when it is looked at is misuse.
+ *
+ * @template T
+ * @param {string} name  of the argument
+ * @param {() => T} look
+ * @returns {T}
+ */
+export function lookedAt(name, look) {
+  try {
+    return look();
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} cause
+ */
+export const unreadable = (name, cause) =>
+  isAdmissionError(cause) ? cause : misuse(`${name} cannot be read: ${messageOf(cause)}`, { path: name, cause });
 
 /**
  * @param {string} what

@@ -3,7 +3,7 @@ import { DISPOSE } from '../core/disposal.js';
 import { unlessAborted } from '../core/waiting.js';
 import { asBytes } from '../core/pieces.js';
 import { isAdmissionError, misuse } from '../core/errors.js';
-import { callback, checkOptions, signal as signalIn } from '../core/options.js';
+import { callback, checkOptions, lookedAt, signal as signalIn } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { Header, guestIn } from './header.js';
 import { checkGroup } from './group.js';
@@ -251,7 +251,8 @@ export class Admission {
    * @param {{ readonly handle: number }} lead  an admission or a model
    */
   join(lead) {
-    this.#judged(() => this.#guest.join(this.#handle, lead.handle));
+    const handle = lookedAt('lead', () => lead.handle);
+    this.#judged(() => this.#guest.join(this.#handle, handle));
   }
 
   /**

@@ -1,4 +1,5 @@
 // What a guest exports, by the versions of its ABI: docs/abi-v1.md, docs/abi-v2.md.
+import { isAdmissionError, messageOf, misuse } from '../core/errors.js';
 
 /**
  * @typedef {object} V1Exports
@@ -49,3 +50,34 @@ export const V2_EXPORTS = [
   'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
   'tensor', 'activate', 'active', 'release', 'last_error',
 ];
+
+/**
+ * Whether these are the exports of a guest.
+ *
+ * @param {unknown} given
+ * @returns {{ exports: V1Exports & V2Exports, abi: number }} abi: its major version
+ */
+export function exportsIn(given) {
+  try {
+    return checked(/** @type {any} */ (given));
+  } catch (cause) {
+    throw isAdmissionError(cause) ? cause : notAGuest(`it fails when it is looked at: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * @param {string} why
+ * @param {Partial<import('../core/errors.js').Detail>} [detail]
+ */
+export const notAGuest = (why, detail) => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest', ...detail });
+
+/** @param {any} exports */
+function checked(exports) {
+  if (!(exports?.memory instanceof WebAssembly.Memory)) throw notAGuest('it exports no memory');
+  const version = exports.abi_version;
+  const abi = typeof version === 'function' ? version() >>> 16 : 1;
+  if (abi > 2) throw notAGuest(`its ABI is version ${abi}, this package knows 1 and 2`);
+  const missing = (abi === 2 ? V2_EXPORTS : V1_EXPORTS).find(name => typeof exports[name] !== 'function');
+  if (missing) throw notAGuest(`it exports no ${missing}`);
+  return { exports, abi };
+}

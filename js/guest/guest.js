@@ -1,8 +1,10 @@
 // The guest: one WebAssembly instance. This is the only file that makes views over the guest's memory.
 import { isAdmissionError, messageOf, misuse } from '../core/errors.js';
+import { lookedAt } from '../core/options.js';
+import { asBytes } from '../core/pieces.js';
 import { shown } from '../core/text.js';
 import { refusal, trapped } from './answer.js';
-import { V1_EXPORTS, V2_EXPORTS } from './exports.js';
+import { exportsIn } from './exports.js';
 import { digestWords, long, word } from './numbers.js';
 import { sinkId } from './settings.js';
 
@@ -22,17 +24,11 @@ export class Guest {
   /** @type {V1Exports & V2Exports} */ #exports;
 
   /** Major version of the ABI: 1 when the module has v1's exports only. */
-  abi = 1;
+  abi;
 
   /** @param {WebAssembly.Exports} exports  of a module of ABI v1, or v1 and v2 */
   constructor(exports) {
-    this.#exports = /** @type {any} */ (exports);
-    if (!(exports?.memory instanceof WebAssembly.Memory)) throw notAGuest('it exports no memory');
-    const version = exports.abi_version;
-    if (typeof version === 'function') this.abi = version() >>> 16;
-    if (this.abi > 2) throw notAGuest(`its ABI is version ${this.abi}, this package knows 1 and 2`);
-    const missing = (this.abi === 2 ? V2_EXPORTS : V1_EXPORTS).find(name => typeof exports[name] !== 'function');
-    if (missing) throw notAGuest(`it exports no ${missing}`);
+    ({ exports: this.#exports, abi: this.abi } = exportsIn(exports));
   }
 
   /** Size of the guest's memory, in bytes. */
@@ -282,11 +278,12 @@ export class Guest {
    * @returns {number} how many were written
    */
   callWrite(name, bytes, ...args) {
-    if (!(bytes instanceof Uint8Array)) throw misuse(`callWrite takes a Uint8Array, found ${shown(bytes)}`);
+    const given = lookedAt('bytes', () => bytes instanceof Uint8Array && asBytes(bytes));
+    if (!given) throw misuse(`callWrite takes a Uint8Array, found ${shown(bytes)}`);
     const lent = this.callRead(name, ...args);
-    if (bytes.length > lent.length) throw misuse(`${name} lent ${lent.length} bytes for ${bytes.length}`);
-    lent.set(bytes);
-    return bytes.length;
+    if (given.length > lent.length) throw misuse(`${name} lent ${lent.length} bytes for ${given.length}`);
+    lent.set(given);
+    return given.length;
   }
 
   // ABI v1: statuses are given as they are, 0 or positive
@@ -391,9 +388,3 @@ export class Guest {
     return result;
   }
 }
-
-/**
- * @param {string} why
- * @param {Partial<import('../core/errors.js').Detail>} [detail]
- */
-export const notAGuest = (why, detail) => misuse(`not a GGUF admission guest: ${why}`, { code: 'guest', ...detail });

@@ -73,9 +73,10 @@ export class Header {
  */
 export function guestIn(value) {
   try {
-    if (typeof value.begin === 'function' && typeof value.pushChunk === 'function') return value;
+    const isOne = typeof value.begin === 'function' && typeof value.pushChunk === 'function' && value.memoryBytes >= 0;
+    if (isOne) return value;
   } catch {
-    // Nothing, or a proxy that was revoked.
+    // Nothing, a proxy that was revoked, or what has a guest's methods and no memory.
   }
   throw misuse(`this is no guest: ${shown(value)}`, { path: 'guest', found: shown(value) });
 }

@@ -1,8 +1,9 @@
 // A guest, from wherever its module is.
-import { messageOf, whyOf } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, messageOf, whyOf } from '../core/errors.js';
 import { nodeFs } from '../core/node.js';
 import { placeOf, shown } from '../core/text.js';
-import { Guest, notAGuest } from './guest.js';
+import { notAGuest } from './exports.js';
+import { Guest } from './guest.js';
 
 const README = 'see "Bundlers and CSP" in the README of gguf-admission';
 
@@ -13,12 +14,33 @@ const README = 'see "Bundlers and CSP" in the README of gguf-admission';
  * @returns {Promise<Guest>}
  */
 export async function loadGuest(from = new URL('../guest.wasm', import.meta.url)) {
-  const module = await compile(from);
+  const module = await compile(from).catch(cause => Promise.reject(unlessOurs(cause)));
   const imports = WebAssembly.Module.imports(module);
   if (imports.length > 0) throw notAGuest(`it imports ${imports[0].module}.${imports[0].name}`);
-  const guest = new Guest((await WebAssembly.instantiate(module, {})).exports);
+  const guest = new Guest(await instantiated(module));
   if (guest.abi < 2) throw notAGuest('it exports no abi_version: this is a v1 module, use hostFor');
   return guest;
+}
+
+/**
+ * What is no module, and throws when it is looked at; a file that cannot be read.
+ *
+ * @param {unknown} cause
+ */
+const unlessOurs = cause =>
+  isAdmissionError(cause) ? cause : notAGuest(`it cannot be read: ${messageOf(cause)}`, { cause });
+
+/** @param {WebAssembly.Module} module */
+async function instantiated(module) {
+  try {
+    return (await WebAssembly.instantiate(module, {})).exports;
+  } catch (cause) {
+    // The engine says RangeError where it has no memory to give.
+    if (!(cause instanceof RangeError)) throw unlessOurs(cause);
+    throw new AdmissionError(`there is no memory for the guest: ${messageOf(cause)}`, {
+      code: 'memory', kind: 'retry', path: 'memory', cause,
+    });
+  }
 }
 
 /**
@@ -26,7 +48,7 @@ export async function loadGuest(from = new URL('../guest.wasm', import.meta.url)
  * @returns {Promise<WebAssembly.Module>}
  */
 async function compile(from) {
-  if (from instanceof WebAssembly.Module) return from;
+  if (from instanceof WebAssembly.Module) return (WebAssembly.Module.imports(from), from);
   if (from instanceof ArrayBuffer || ArrayBuffer.isView(from)) return compiled(() => WebAssembly.compile(from));
   if (from instanceof URL && from.protocol === 'file:') {
     const bytes = await nodeFs().promises.readFile(from);

@@ -1,5 +1,6 @@
 import { ASYNC_DISPOSE, DISPOSE } from '../core/disposal.js';
 import { misuse } from '../core/errors.js';
+import { lookedAt } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { placeIn, places } from './header.js';
 
@@ -20,9 +21,7 @@ export class ModelSet {
 
   /** @param {readonly Model[]} shards  that have joined one set */
   constructor(shards) {
-    for (const shard of shards) shard.refresh(); // of a shard that was first only some had joined
-    this.shards = shards;
-    this.report = setReport(shards.map(({ report }) => report)); // while all of them live
+    ({ shards: this.shards, report: this.report } = lookedAt('shards', () => together([...shards])));
   }
 
   /** @returns {boolean | undefined} of `admitStored`: whether all files are stored */
@@ -118,10 +117,17 @@ export class ModelSet {
   /** @param {number | undefined} index */
   #shard(index) {
     const { length } = this.shards;
-    const shard = this.shards[index ?? (length === 1 ? 0 : -1)];
-    if (shard) return shard;
+    const at = index ?? (length === 1 ? 0 : -1);
+    // A text would name a property of the list.
+    if (Number.isInteger(at) && at >= 0 && at < length) return this.shards[at];
     throw misuse(`which shard? A number from 0 to ${length - 1}, found ${shown(index)}`, { path: 'shard' });
   }
+}
+
+/** @param {readonly Model[]} shards */
+function together(shards) {
+  for (const shard of shards) shard.refresh(); // of a shard that was first only some had joined
+  return { shards, report: setReport(shards.map(({ report }) => report)) }; // while all of them live
 }
 
 /**

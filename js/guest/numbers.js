@@ -1,5 +1,6 @@
 // Numbers on their way into the guest.
 import { misuse } from '../core/errors.js';
+import { lookedAt } from '../core/options.js';
 import { shown } from '../core/text.js';
 
 // WebAssembly takes a number modulo 2^32 or 2^64, and what is no number as 0: it would be another handle, index or
@@ -26,6 +27,7 @@ export function long(call, value) {
 /** @param {readonly bigint[]} words  of a digest */
 export function digestWords(words) {
   const isWord = (/** @type {unknown} */ value) => typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
-  if (Array.isArray(words) && words.length === 4 && words.every(isWord)) return words;
+  const given = lookedAt('words', () => (Array.isArray(words) && words.length === 4 ? [...words] : []));
+  if (given.length === 4 && given.every(isWord)) return given;
   throw misuse(`expect_digest takes four words of 64 bits, found ${shown(words)}`);
 }

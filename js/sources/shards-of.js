@@ -1,5 +1,6 @@
 // The shards of a split model, by their names.
 import { misuse } from '../core/errors.js';
+import { lookedAt } from '../core/options.js';
 import { shown } from '../core/text.js';
 
 /** In the path: an address may have a query behind it, a signature say. */
@@ -13,10 +14,8 @@ const NUMBERED = /^([^?#]*-)(\d{5})-of-(\d{5})(\.gguf(?:[?#].*)?)$/is;
  * @returns {string[]}
  */
 export function shardsOf(urlOrName) {
-  if (typeof urlOrName !== 'string' && !(urlOrName instanceof URL)) {
-    throw misuse(`shardsOf takes a name or an address, found ${shown(urlOrName)}`);
-  }
-  const name = String(urlOrName);
+  const name = lookedAt('urlOrName', () => (urlOrName instanceof URL ? urlOrName.href : urlOrName));
+  if (typeof name !== 'string') throw misuse(`shardsOf takes a name or an address, found ${shown(name)}`);
   const parts = NUMBERED.exec(name);
   if (!parts) return [name];
   const [, prefix, number, digits, rest] = parts;

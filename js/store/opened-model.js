@@ -1,7 +1,6 @@
 // A stored model whose tensors stay on the disk.
 import { AdmissionError, misuse } from '../core/errors.js';
-import { whole } from '../core/options.js';
-import { shown } from '../core/text.js';
+import { checkOptions, lookedAt, whole } from '../core/options.js';
 import { checkGroup } from '../guest/group.js';
 import { Header, placeIn, places } from '../guest/header.js';
 import { ALGORITHMS } from '../guest/settings.js';
@@ -14,6 +13,9 @@ import { GROUP } from './journal.js';
  * @property {number} [start]  default: 0
  * @property {number} [end]    the first byte that is not wanted; default: the tensor's length
  */
+
+/** @type {Readonly<Record<keyof TensorRange, import('../core/options.js').Check>>} */
+const TENSOR_RANGE = { start: whole(0), end: whole(0) };
 
 /** Groups that were proven and are held: tensors that lie beside each other share one. */
 const HELD_GROUPS = 4;
@@ -45,8 +47,9 @@ export class OpenedModel extends Header {
    * @param {Uint8Array} about.evidence
    * @param {() => void} about.unshare
    */
-  constructor(guest, handle, { file, digests, evidence, unshare }) {
+  constructor(guest, handle, about) {
     super(guest, handle);
+    const { file, digests, evidence, unshare } = lookedAt('about', () => ({ ...about }));
     this.#guest = guest;
     this.#file = file;
     this.#record = digests;
@@ -76,12 +79,13 @@ export class OpenedModel extends Header {
    */
   async tensor(nameOrIndex, range) {
     if (this.handle === 0) throw misuse('the model is released', { code: 'handle' });
+    const wanted = checkOptions(range, TENSOR_RANGE);
     const { tensors } = this.report;
     this.#names ??= places(tensors.map(({ name }) => name));
     const index = placeIn(this.#names, nameOrIndex);
     if (index === undefined) return undefined;
     const { offset, bytes } = tensors[index];
-    const { start, end } = rangeIn(range, bytes);
+    const { start, end } = rangeIn(bytes, wanted);
     const tensor = new Uint8Array(end - start);
     const [from, to] = [offset + start, offset + end];
     await this.#eachGroup(from, to, `tensors[${index}]`, (bytes, at) => {
@@ -197,12 +201,10 @@ const damaged = (index, path) =>
   });
 
 /**
- * @param {TensorRange | undefined} range
  * @param {number} bytes  that the tensor has
+ * @param {TensorRange} range
  */
-function rangeIn(range = {}, bytes) {
-  if (typeof range !== 'object' || range === null) throw misuse(`a range has start and end, found ${shown(range)}`);
-  const { start = 0, end = bytes } = range;
+function rangeIn(bytes, { start = 0, end = bytes }) {
   whole(0, bytes)(end, 'end', () => {});
   whole(0, end)(start, 'start', () => {});
   return { start, end };

@@ -2,7 +2,7 @@
 import { SET_OPTIONS } from '../admit/options.js';
 import { assembled } from '../admit/set.js';
 import { misuse } from '../core/errors.js';
-import { readOptions } from '../core/options.js';
+import { readOptions, unreadable } from '../core/options.js';
 import { shown } from '../core/text.js';
 import { STORED_OPTIONS, admitStoredFile } from './stored.js';
 
@@ -22,17 +22,32 @@ export const STORED_SET_OPTIONS = { ...STORED_OPTIONS, ...SET_OPTIONS };
  */
 export async function admitStoredSet(guest, names, sources, given) {
   const { options, fault } = readOptions(given, STORED_SET_OPTIONS);
-  const namesAtFault = faultOfNames(names, sources.length);
+  const { own, fault: unread } = readNames(names);
+  const namesAtFault = unread ?? faultOfNames(own, sources.length);
   const read = { options, fault: fault ?? (namesAtFault && { reason: namesAtFault }) };
   let found = true;
   const model = await assembled(sources, read, async ({ index, source, options, sessions }) => {
     // Without a name of its own a file is given up only: the set has ended.
-    const name = namesAtFault ? `${index}` : /** @type {string[]} */ (names)[index];
+    const name = namesAtFault ? `${index}` : /** @type {string[]} */ (own)[index];
     const stored = await admitStoredFile(guest, name, source, options, sessions());
     found &&= stored.found;
     return stored.model;
   });
   return { model, found };
+}
+
+/**
+ * A name, or names in a list of our own. Never throws: there is a source to give up.
+ *
+ * @param {unknown} names
+ * @returns {{ own: unknown, fault?: unknown }}
+ */
+export function readNames(names) {
+  try {
+    return { own: Array.isArray(names) ? Array.prototype.slice.call(names) : names };
+  } catch (cause) {
+    return { own: undefined, fault: unreadable('name', cause) };
+  }
 }
 
 /**

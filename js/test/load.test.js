@@ -52,6 +52,25 @@ test('a module that is not the one whose hash is required is not loaded', async 
   }
 });
 
+test('a file that is not there, and a Response that was read, are told as such', async () => {
+  const read = new Response(page);
+  await read.text();
+  for (const from of [new URL('./nothing.wasm', import.meta.url), read]) {
+    const fault = await faultOf(loadGuest(from));
+    assert.deepEqual([fault.code, fault.kind], ['guest', 'misuse']);
+    assert.ok(fault.cause instanceof Error);
+  }
+});
+
+test('no memory for the guest is a retry, as it is later', async t => {
+  t.mock.method(WebAssembly, 'instantiate', async () => {
+    throw new RangeError('Out of memory: Cannot allocate Wasm memory for new instance');
+  });
+  const fault = await faultOf(loadGuest());
+  assert.deepEqual([fault.code, fault.kind], ['memory', 'retry']);
+  assert.match(fault.message, /no memory for the guest: Out of memory/);
+});
+
 test('where there are no workers of the web, as in Node, it is said what to do', async () => {
   const fault = await faultOf(loadGuestWorker());
   assert.deepEqual([fault.code, fault.kind], ['unsupported', 'misuse']);

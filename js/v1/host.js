@@ -1,7 +1,7 @@
 // One host over a guest of either ABI: streaming where the guest can, one whole transfer where it cannot.
 import { admitFile } from '../admit/file.js';
 import { Admission } from '../guest/admission.js';
-import { Guest } from '../guest/guest.js';
+import { guestOf } from '../guest/guest-of.js';
 import { V1Host } from './transfer.js';
 
 /** @typedef {import('../admit/admit.js').AdmitOptions} AdmitOptions */
@@ -10,12 +10,11 @@ import { V1Host } from './transfer.js';
 /** @typedef {import('./loaded.js').Host} Host */
 
 /**
- * @param {WebAssembly.Exports | WebAssembly.Instance | Guest} exports
+ * @param {WebAssembly.Exports | WebAssembly.Instance | import('../guest/guest.js').Guest} exports
  * @returns {Host}
  */
 export function hostFor(exports) {
-  const guest =
-    exports instanceof Guest ? exports : new Guest(exports instanceof WebAssembly.Instance ? exports.exports : exports);
+  const guest = guestOf(exports);
   return guest.abi === 1 ? new V1Host(guest) : new V2Host(guest);
 }
 
@@ -26,7 +25,7 @@ class V2Host {
   /** @type {import('../guest/model.js').Model | null} */ model = null;
   #guest;
 
-  /** @param {Guest} guest */
+  /** @param {import('../guest/guest.js').Guest} guest */
   constructor(guest) {
     this.#guest = guest;
   }

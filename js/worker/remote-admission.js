@@ -6,7 +6,7 @@ import { readOptions } from '../core/options.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
 import { STORED_OPTIONS } from '../store/stored.js';
-import { STORED_SET_OPTIONS } from '../store/stored-set.js';
+import { STORED_SET_OPTIONS, readNames } from '../store/stored-set.js';
 import { StoredFile } from '../store/stored-file.js';
 import { sourceList } from '../sources/source-of.js';
 import { packed } from './crossing.js';
@@ -44,16 +44,18 @@ import { LocalTees } from './remote-tee.js';
  * @param {import('../sources/source-of.js').Admissible | import('../sources/source-of.js').Admissibles} from
  * @param {StoredOptions | StoredSetOptions | undefined} given
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
- * @param {Wanted} [wanted]
+ * @param {Wanted} [asked]
  * @returns {Promise<{ model: RemoteModel, found: boolean }>} of a header no more than a `RemoteHeader`, of a list of
  *   sources a `RemoteModelSet`
  */
-export async function admitRemotely(from, given, connect, wanted = 'model') {
+export async function admitRemotely(from, given, connect, asked = 'model') {
+  const { wanted, fault: unread } = readWanted(asked);
   const list = wanted === 'header' ? undefined : sourceList(from);
   const isSet = list !== undefined;
   // Refused as they are: what cannot be may not even cross.
   /** @type {import('../core/options.js').Read<StoredOptions & SetOptions>} */
-  const { options, fault: wrong } = readOptions(given, checksFor(wanted, isSet));
+  const { options, fault } = readOptions(given, checksFor(wanted, isSet));
+  const wrong = fault ?? unread;
   // All but these crosses: an option that is forgotten here would be dropped in silence.
   const { signal, onHeader, onProgress, tee, shards, ...common } = options;
   const settings = shards ? { ...common, shards: shards.map(({ tee: _, ...required }) => required) } : common;
@@ -145,6 +147,16 @@ function shardExplained(sources, error) {
   const { cause, shard } = error;
   const better = explainedBy([sources[shard]], cause);
   return isAdmissionError(better) && better !== cause ? ofShard(better, shard, sources.length) : error;
+}
+
+/**
+ * @param {Wanted} wanted
+ * @returns {{ wanted: Wanted, fault?: { reason: unknown } }}
+ */
+function readWanted(wanted) {
+  if (typeof wanted === 'string') return { wanted };
+  const { own, fault } = readNames(wanted.stored);
+  return { wanted: { stored: own }, fault: fault ? { reason: fault } : undefined };
 }
 
 /**
