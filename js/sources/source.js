@@ -25,6 +25,12 @@
  */
 
 /**
+ * @typedef {object} Parts  Of what can be asked again, after it was given up as a source.
+ * @property {(start: number, end: number) => Promise<Uint8Array>} read  `end` is the first byte that is not wanted. The
+ *   bytes are the caller's to keep
+ */
+
+/**
  * @typedef {object} SourceOptions
  * @property {AbortSignal} [signal]
  * @property {number} [retries]      how often a request is made again without a new byte of the file; default 3. Each

@@ -28,8 +28,8 @@ import { admitStoredSet } from './stored-set.js';
  * Request or a Response, and its server names the same version of the file, or the same digest is required in both. A
  * byte that was kept is used only once it is proven, MiB by MiB. Callbacks and tees see one whole file, once.
  *
- * A stored file that the disk has spoilt is mended: the MiB that differ from its evidence are fetched again, if the
- * source is an address, a Request or a Response whose server sends parts.
+ * A stored file that the disk has spoilt is mended: the MiB that differ from its evidence are read from the source
+ * again. That has to be one that can be asked for a part: no stream, and no server that sends whole files only.
  *
  * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
  * the stored file is not what was stored, and was deleted, or, where a tee had seen some of it, mended; `changed`, it

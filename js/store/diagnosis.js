@@ -10,7 +10,7 @@ import { lookedThrough } from './judged-anew.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../guest/model.js').Model} Model */
-/** @typedef {import('../sources/http/file-parts.js').FileParts} FileParts */
+/** @typedef {import('../sources/source.js').Parts} Parts */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('./stored-file.js').StoredFile} StoredFile */
 
@@ -40,7 +40,7 @@ export async function owned(files, signal = new AbortController().signal, work, 
  * @property {Stored} found
  * @property {Uint8Array} [evidence]  of the file that was stored
  * @property {AbortSignal} [signal]
- * @property {FileParts} [parts]      from where damaged groups can be fetched
+ * @property {Parts} [parts]      from where damaged groups can be fetched
  * @property {(mended: FileSystemFileHandle) => Promise<Model>} [again]  admits it as the caller wants it; missing where
  *   somebody has seen bytes of the damaged one
  */

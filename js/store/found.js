@@ -14,7 +14,7 @@ import { storedAdmission } from './stored-model.js';
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('../guest/model.js').Model} Model */
-/** @typedef {import('../sources/http/file-parts.js').FileParts} FileParts */
+/** @typedef {import('../sources/source.js').Parts} Parts */
 /** @typedef {import('../guest/report.js').Report} Report */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('./stored-file.js').StoredFile} StoredFile */
@@ -29,7 +29,7 @@ import { storedAdmission } from './stored-model.js';
  * @param {AdmitOptions} given
  * @param {object} by
  * @param {typeof import('../guest/admission.js').Admission} [by.Session]  of which make
- * @param {FileParts} [by.parts]  from where what is damaged can be fetched
+ * @param {Parts} [by.parts]  from where what is damaged can be fetched
  * @returns {Promise<Model>}
  */
 export async function admitFound(guest, files, found, given, { Session, parts }) {

@@ -5,7 +5,7 @@ import { orFault } from './fault.js';
 import { GROUP } from './journal.js';
 
 /** @typedef {import('../guest/guest.js').Guest} Guest */
-/** @typedef {import('../sources/http/file-parts.js').FileParts} FileParts */
+/** @typedef {import('../sources/source.js').Parts} Parts */
 /** @typedef {import('./stored-file.js').Stored} Stored */
 /** @typedef {import('./stored-file.js').StoredFile} StoredFile */
 
@@ -47,7 +47,7 @@ export async function damagedGroups({ guest, found, evidence, signal }) {
  *
  * @param {Patient} patient
  * @param {readonly number[]} damaged
- * @param {FileParts} parts
+ * @param {Parts} parts
  */
 export async function mend(patient, damaged, parts) {
   const { files, signal } = patient;
@@ -124,7 +124,7 @@ async function writePart({ files, found: { file, length }, signal }, replacement
 /**
  * @param {Patient} patient
  * @param {number} group
- * @param {FileParts} parts
+ * @param {Parts} parts
  */
 async function fetchedGroup({ guest, found, evidence }, group, parts) {
   const { length, digests: { blake3 } } = found;

@@ -7,8 +7,8 @@ import { checkOptions, oneOf, readOptions, signal } from '../core/options.js';
 import { follow, patiently } from '../core/waiting.js';
 import { Admission } from '../guest/admission.js';
 import { ALGORITHMS } from '../guest/settings.js';
-import { filePartsOf } from '../sources/http/file-parts.js';
-import { TakenSource, sourceOf } from '../sources/source-of.js';
+import { partsOf } from '../sources/parts.js';
+import { sourceOf } from '../sources/source-of.js';
 import { owned } from './diagnosis.js';
 import { isStoreFault, orFault } from './fault.js';
 import { admitFound } from './found.js';
@@ -115,7 +115,7 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   if (storing) return { model: withStore(await storing.admit(source, admission, tee), tee.fault), found: false };
   if (!found) throw new Error('neither found nor to be stored');
 
-  const parts = filePartsOf(source instanceof TakenSource ? source.from : source, admission);
+  const parts = partsOf(source, admission);
   await Promise.all([giveUp(source, admission), tees.unclaim()]);
   const model = await admitFound(guest, await tee.files, found, admission, { Session, parts });
   return { model: withStore(model), found: true };

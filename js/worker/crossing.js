@@ -2,18 +2,21 @@
 // page; of the rest the page is asked piece by piece. That goes for streams too, although most engines can transfer
 // them: a transferred stream costs the page more than twice the work (`cargo xtask bench --browser`), is no byte stream
 // any more, forgets what it failed with, and stays locked for ever when the worker crashes.
+import { partsOf } from '../sources/parts.js';
 import { sourceOf, unlessThrown } from '../sources/source-of.js';
 
 /** @typedef {import('../sources/source-of.js').Admissible} Admissible */
 /** @typedef {import('../sources/source.js').Source} Source */
 
-/** @typedef {{ native: unknown } | { request: RequestInit & { url: string } } | { isPulled: true }} Parcel */
+/** @typedef {{ native: unknown } | { request: RequestInit & { url: string } } | Pulled} Parcel */
+/** @typedef {{ isPulled: true, hasParts: boolean }} Pulled  The page reads it. hasParts: it can be asked again */
 
 /**
  * @typedef {object} Packed
  * @property {Parcel} parcel
  * @property {AbortSignal} [signal]  of the source's own, beside the admission's
  * @property {Source} [source]       the page's own, if it has to read it
+ * @property {import('../sources/source.js').Parts} [parts]  of that, if it can be asked again
  */
 
 /**
@@ -33,21 +36,23 @@ export const packed = (from, options) => unlessThrown(() => parcelOf(from, optio
 function parcelOf(from, options) {
   if (typeof from === 'string' || from instanceof URL) return { parcel: { native: absolute(from) } };
   if (isA('Blob', from) || isA('FileSystemFileHandle', from)) return { parcel: { native: from } };
-  if (isA('Request', from) && from.method === 'GET') return { parcel: { request: partsOf(from) }, signal: from.signal };
+  const isPlain = isA('Request', from) && from.method === 'GET';
+  if (isPlain) return { parcel: { request: fieldsOf(from) }, signal: from.signal };
   if (isNodeFile(from)) return { parcel: { native: nodeFile(from) } };
   const source = sourceOf(from, options);
-  return { parcel: { isPulled: true }, source, signal: source.signal };
+  const parts = partsOf(from, options);
+  return { parcel: { isPulled: true, hasParts: parts !== undefined }, source, signal: source.signal, parts };
 }
 
 /**
  * The source on the worker's side.
  *
  * @param {Parcel} parcel
- * @param {() => Admissible} pulled  makes the source that asks the page
+ * @param {(hasParts: boolean) => Admissible} pulled  makes the source that asks the page
  * @returns {Admissible}
  */
 export function unpacked(parcel, pulled) {
-  if ('isPulled' in parcel) return pulled();
+  if ('isPulled' in parcel) return pulled(parcel.hasParts);
   if ('request' in parcel) return new Request(parcel.request.url, parcel.request);
   return /** @type {Admissible} */ (parcel.native);
 }
@@ -87,7 +92,7 @@ function absolute(location) {
 }
 
 /** @param {Request} request */
-function partsOf({ url, method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity }) {
+function fieldsOf({ url, method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity }) {
   return {
     url,
     method,

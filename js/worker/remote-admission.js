@@ -21,6 +21,7 @@ import { LocalTees } from './remote-tee.js';
 /** @typedef {import('../store/stored.js').StoredOptions} StoredOptions */
 /** @typedef {import('../store/stored-set.js').StoredSetOptions} StoredSetOptions */
 /** @typedef {import('../sources/source.js').Source} Source */
+/** @typedef {import('../sources/source.js').Parts} Parts */
 
 /**
  * @typedef {object} Order  What the worker is told.
@@ -64,6 +65,7 @@ export async function admitRemotely(from, given, connect, asked = 'model') {
   const asking = new Asking();
   const local = new LocalTees(tees, asking);
   /** @type {(Source | undefined)[]} */ const sources = [];
+  /** @type {(Parts | undefined)[]} */ const parts = [];
   /** @type {Line | undefined} */ let line;
   /** @type {(() => void)[]} */ const unhear = [];
   // A source of the page's may know better what an error of the guest means.
@@ -72,6 +74,7 @@ export async function admitRemotely(from, given, connect, asked = 'model') {
     const conflict = local.begin();
     const taken = (list ?? [from]).map((from, index) => packedOrFault(from, { ...options, ...shards?.[index] }));
     sources.push(...taken.map(({ source }) => source));
+    parts.push(...taken.map(({ parts }) => parts));
     if (wrong) throw wrong.reason;
     if (conflict) throw conflict;
     for (const { fault } of taken) if (fault) throw fault.reason;
@@ -87,7 +90,7 @@ export async function admitRemotely(from, given, connect, asked = 'model') {
       },
       progress: async event => void (await asking.ask('call', () => onProgress?.(event))),
       ...local.answers(line, explained, signal),
-      ...sourceAnswers(sources, line, asking),
+      ...sourceAnswers(sources, parts, line, asking),
     })));
     connect(port2, ours);
 
@@ -170,7 +173,7 @@ function packedOrFault(from, options) {
   try {
     return packed(from, options);
   } catch (reason) {
-    return { parcel: { isPulled: true }, fault: { reason } };
+    return { parcel: { isPulled: true, hasParts: false }, fault: { reason } };
   }
 }
 
@@ -220,28 +223,30 @@ async function clearStores(stores) {
 
 /**
  * @param {(Source | undefined)[]} sources  the page's own, those that it has to read
+ * @param {(Parts | undefined)[]} parts     of them
  * @param {Line} line
  * @param {Asking} asking
  * @returns {import('./line.js').Answers}
  */
-function sourceAnswers(sources, line, asking) {
+function sourceAnswers(sources, parts, line, asking) {
+  const freight = (/** @type {Uint8Array | null | undefined} */ bytes, buffer = new ArrayBuffer(0)) => {
+    if (!bytes) return null;
+    const room = buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length);
+    const copy = new Uint8Array(room, 0, bytes.length);
+    copy.set(bytes);
+    return new Freight(copy, [copy.buffer]);
+  };
   return {
-    async sourceOpen(index) {
+    async sourceOpen(index, earlier) {
       const source = sources[index];
+      if (earlier) source?.goOnFrom?.(earlier);
       await source?.open?.();
-      return { length: source?.length, total: source?.total };
+      return { length: source?.length, total: source?.total, position: source?.position, identity: source?.identity };
     },
-    async sourceRead(index, most, buffer) {
-      const bytes = await asking.during(() => sources[index]?.read(most));
-      if (!bytes) return null;
-      const copy = new Uint8Array(
-        buffer.byteLength >= bytes.length ? buffer : new ArrayBuffer(bytes.length),
-        0,
-        bytes.length,
-      );
-      copy.set(bytes);
-      return new Freight(copy, [copy.buffer]);
-    },
+    sourceRead: async (index, most, buffer) =>
+      freight(await asking.during(() => sources[index]?.read(most)), buffer),
+    sourceRewind: (index, offset) => sources[index]?.rewind?.(offset),
+    sourcePart: async (index, start, end) => freight(await parts[index]?.read(start, end)),
     sourceClose: (index, reason) => sources[index]?.close(line.faults.unpack(reason)),
   };
 }

@@ -113,7 +113,8 @@ export class ServedAdmission {
     const teesOf = (/** @type {number} */ of) => tees.flatMap((tee, index) =>
       tee.shard !== of ? [] : 'name' in tee
         ? new OpfsTee(tee.name, { directory: tee.directory }) : new RemoteTee(this.#line, index, tee));
-    const sources = parcels.map((parcel, index) => unpacked(parcel, () => pageSource(this.#line, index)));
+    const sources = parcels.map((parcel, index) =>
+      unpacked(parcel, hasParts => pageSource(this.#line, index, hasParts, signal)));
     const [source] = sources;
     const guest = await this.#guest;
     if (wanted === 'header') return { model: await readHeader(guest, source, told), found: false };
@@ -162,17 +163,21 @@ export class ServedAdmission {
  *
  * @param {Line} line
  * @param {number} index  its place among the page's
+ * @param {boolean} hasParts
+ * @param {AbortSignal} signal
  * @returns {any} a sort of source that is no user's
  */
-function pageSource(line, index) {
+function pageSource(line, index, hasParts, signal) {
   let buffer = new ArrayBuffer(0);
   return new PulledSource({
-    open: () => line.ask('sourceOpen', [index]),
+    open: earlier => line.ask('sourceOpen', [index, earlier]),
     async read(most) {
       const bytes = await line.ask('sourceRead', [index, most, buffer], [buffer]);
       if (bytes) buffer = bytes.buffer;
       return bytes;
     },
+    rewind: offset => line.ask('sourceRewind', [index, offset]),
     close: reason => line.ask('sourceClose', [index, line.faults.pack(reason)]),
-  });
+    part: hasParts ? (start, end) => line.ask('sourcePart', [index, start, end]) : undefined,
+  }, signal);
 }
