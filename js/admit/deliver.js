@@ -115,9 +115,10 @@ async function ready(source, signal) {
  * @param {AbortSignal} signal
  */
 async function pump(source, intake, tees, progress, signal) {
-  const carry = source.readSync && intake.step && tees.isEmpty ? carryDirectly : carryInChunks;
   const turns = new Turns();
-  while (!intake.isFull && (await carry(source, intake, signal, tees, progress))) {
+  for (;;) {
+    const carry = source.readSync && intake.step && tees.have(intake.position) ? carryDirectly : carryInChunks;
+    if (intake.isFull || !(await carry(source, intake, signal, tees, progress))) return;
     await progress.tell(intake.position, intake.state === 'open' ? 'header' : 'data');
     await turns.pass();
     signal.throwIfAborted();
@@ -130,10 +131,12 @@ async function pump(source, intake, tees, progress, signal) {
  * @param {Source} source
  * @param {Intake<Admitted>} intake
  * @param {AbortSignal} signal
+ * @param {Tees} tees
  */
-async function carryDirectly(source, intake, signal) {
+async function carryDirectly(source, intake, signal, tees) {
   const count = intake.step?.((window, offset) => source.readSync?.(window, offset) ?? 0);
   await intake.decide?.(signal);
+  tees.pass(intake.position);
   return Boolean(count);
 }
 

@@ -30,6 +30,8 @@ import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
  * @property {string} order  in which names are claimed, so that no two admissions wait for each other
  * @property {(signal?: AbortSignal) => Promise<void>} claim
  * @property {() => Promise<void>} unclaim
+ * @property {number} has  how many of the file's first bytes it needs not be given
+ * @property {(offset: number) => void} pass  what comes before `offset` went by, and it has it
  */
 
 /** Of our own tees: the buffer of the latest bytes, come back from where it was sent. It is used again. */
@@ -108,6 +110,24 @@ export class Tees {
    */
   kept(bytes) {
     return (this.#bytes = copied(bytes, this.#bytes));
+  }
+
+  /**
+   * Whether none of them needs the byte at `offset`.
+   *
+   * @param {number} offset
+   */
+  have(offset) {
+    return this.#tees.every(tee => isClaim(tee) && tee.has > offset);
+  }
+
+  /**
+   * What comes before `offset` went by, and all of them have it.
+   *
+   * @param {number} offset
+   */
+  pass(offset) {
+    for (const tee of this.#claims) tee.pass(offset);
   }
 
   /** Whether there is one that waits to be opened. */

@@ -1,5 +1,5 @@
 // An admission that goes on where an earlier call stood: first what was kept, from the disk, and then the source.
-import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, messageOf, sourceFault } from '../core/errors.js';
 import { Admission } from '../guest/admission.js';
 import { checkGroup, hasEvidence } from '../guest/group.js';
 import { GROUP, VALUE } from './journal.js';
@@ -60,6 +60,27 @@ export class ContinuedSource {
     this.#kept.tell({ length, total, identity });
   }
 
+  /**
+   * What was kept, behind the header, straight into the guest's window, where the disk is read at once.
+   *
+   * @returns {Source['readSync']}
+   */
+  get readSync() {
+    const { readAt, bytes } = this.#kept;
+    if (!readAt || this.#position >= bytes || (this.intake?.state ?? 'open') === 'open') return undefined;
+    return (target, offset) => {
+      // Of one group at a time: the one that is no good is the one that was read.
+      const room = target.subarray(0, GROUP - (offset % GROUP));
+      try {
+        const count = readAt(room, offset);
+        this.#position = offset + count;
+        return count;
+      } catch (cause) {
+        throw sourceFault(`what was kept could not be read: ${messageOf(cause)}`, { offset, cause });
+      }
+    };
+  }
+
   /** @param {number} most */
   async read(most) {
     const kept = this.#kept;
@@ -105,6 +126,7 @@ export class ContinuedIntake {
   #onCut;
   #admission;
   /** @type {number | undefined} a session that proves groups */ #proof;
+  /** @type {number | undefined} a group that is no good: `decide` sees to it */ #bad;
 
   /**
    * @param {Guest} guest
@@ -172,6 +194,30 @@ export class ContinuedIntake {
     }
     await this.#restart(Math.floor(position / GROUP), signal);
     return false;
+  }
+
+  /**
+   * Takes in what was kept, behind the header.
+   *
+   * @param {import('../guest/admission.js').Fill} fill
+   */
+  step(fill) {
+    const { position } = this;
+    try {
+      const count = this.#admission.step(fill);
+      if (count > 0) return count;
+    } catch (error) {
+      if (this.state !== 'failed') throw error;
+    }
+    this.#bad = Math.floor(position / GROUP);
+    return 1;
+  }
+
+  /** @param {AbortSignal} [signal] */
+  async decide(signal) {
+    const bad = this.#bad;
+    this.#bad = undefined;
+    if (bad !== undefined) await this.#restart(bad, signal);
   }
 
   finish() {

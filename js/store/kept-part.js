@@ -112,6 +112,16 @@ export class KeptPart {
   }
 
   /**
+   * Reads at once: once it was read, and where that can be.
+   *
+   * @returns {((target: Uint8Array, offset: number) => number) | undefined}
+   */
+  get readAt() {
+    const part = this.#part;
+    return part?.readAt && ((target, offset) => /** @type {any} */ (part).readAt(target, offset));
+  }
+
+  /**
    * @param {Uint8Array} bytes
    * @param {number} offset
    */

@@ -7,6 +7,7 @@ import { misuse, nameOf } from '../core/errors.js';
  * @property {(bytes: Uint8Array, offset: number) => void | Promise<void>} write
  * @property {(offset: number, count: number, room?: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>} read
  *   what was there when it was opened; fewer bytes at the end. They may lie in `room`, which has room for them
+ * @property {(target: Uint8Array, offset: number) => number} [readAt]  the same at once, where that can be
  * @property {(length: number) => void | Promise<void>} truncate  gives the file this length: the room is asked for
  * @property {() => void} [flush]           what was written is on the disk; only where that is so before the end
  * @property {() => Promise<void>} finish   all of it is on its way to the disk, and the file is closed
@@ -115,9 +116,17 @@ class SyncPart {
     const bytes = room ? room.subarray(0, count) : new Uint8Array(count);
     let done = 0;
     for (let read = -1; read !== 0 && done < count; done += read) {
-      read = this.#handle.read(bytes.subarray(done), { at: offset + done });
+      read = this.readAt(bytes.subarray(done), offset + done);
     }
     return bytes.subarray(0, done);
+  }
+
+  /**
+   * @param {Uint8Array} target
+   * @param {number} at
+   */
+  readAt(target, at) {
+    return this.#handle.read(/** @type {Uint8Array<ArrayBuffer>} */ (target), { at });
   }
 
   /** @param {number} length */

@@ -122,6 +122,22 @@ export class OpfsTee {
     return this.#next(() => this.#heeding(signal, () => this.#find(by)));
   }
 
+  /** How many of the file's first bytes an earlier call has left. */
+  get has() {
+    return this.#keeper?.part.bytes ?? 0;
+  }
+
+  /**
+   * What an earlier call has left went by as far as `offset`.
+   *
+   * @param {number} offset
+   */
+  pass(offset) {
+    this.#position = offset;
+    const { part, told } = this.#keeper ?? {};
+    if (part) told?.tell(offset, part.length, part.bytes);
+  }
+
   /**
    * @param {Uint8Array} bytes
    * @param {number} offset  of the first of them: the tee takes a file's bytes in order, each once
@@ -132,9 +148,7 @@ export class OpfsTee {
       if (!this.#files && (await this.#heeding(undefined, () => this.#find()))) throw isStored(this.name);
       this.#part ??= this.#keeper?.part ?? (await this.#files?.open('.part'));
       await this.#part?.write(bytes, offset);
-      this.#position = offset + bytes.length;
-      const { part, told } = this.#keeper ?? {};
-      if (part) told?.tell(this.#position, part.length, part.bytes);
+      this.pass(offset + bytes.length);
     });
   }
 

@@ -128,6 +128,43 @@ for (const hasSync of [true, false]) {
   });
 }
 
+test('what was kept goes straight into the guest, where no tee wants it: what is no good is found too', async () => {
+  /** @type {[string, Uint8Array, (part: any) => void, number][]} */
+  const cases = [
+    ['nothing', model, () => {}, 4],
+    ['nothing of a wordy one', wordy, () => {}, 4],
+    ['the first MiB', model, ({ bytes }) => void (bytes[100] ^= 4), 0],
+    ['a byte behind the header', wordy, ({ bytes }) => void (bytes[3 * MIB - 1] ^= 4), 2],
+    ['the first byte of a MiB', model, ({ bytes }) => void (bytes[MIB] ^= 1), 1],
+    ['the last byte of a MiB', model, ({ bytes }) => void (bytes[3 * MIB - 1] ^= 1), 2],
+    ['an end that is gone', model, part => (part.bytes = part.bytes.slice(0, 1.5 * MIB)), 1],
+    ['an end that is gone at a border', model, part => (part.bytes = part.bytes.slice(0, 2 * MIB)), 2],
+  ];
+  for (const [what, file, spoil, from] of cases) {
+    newOrigin();
+    const server = await serving(file, { breakAfter: BROKEN }, {});
+    await faultOf(admitStored(guest, 'm.gguf', server.url, options));
+    const part = directory.files.get('m.gguf.part');
+    const whole = Math.floor((/** @type {Uint8Array} */ (bytesOf('m.gguf.journal')).length - 4096) / 32);
+    spoil(part);
+    let direct = 0;
+    directory.onRead = ({ buffer, length }) => void (direct += buffer === guest.view(0, 1).buffer ? length : 0);
+    /** @type {number[]} */ const told = [];
+    let asked = 0;
+    const { model: admitted, found } = await admitStored(guest, 'm.gguf', server.url, {
+      ...options, onHeader: () => void asked++, onProgress: ({ kept }) => void told.push(kept),
+    });
+    admitted.release();
+    const kept = Math.min(from, whole);
+    assert.deepEqual([found, asked, told.at(-1)], [false, 1, kept * MIB], what);
+    assert.deepEqual(bytesOf('m.gguf'), file, what);
+    assert.equal(server.requests.at(-1)?.range, kept === 0 ? 'bytes=0-' : `bytes=${kept * MIB}-`, what);
+    const headers = file === model ? 1 : 3;
+    assert.ok(direct >= (kept - headers) * MIB, `${what}: ${direct} bytes went straight in`);
+    assertNothingLeft(STORED);
+  }
+});
+
 test('a server whose file has changed sends it anew, in the same answer', async () => {
   const server = await serving(model, { breakAfter: BROKEN }, { body: another, headers: { etag: '"two"' } });
   await faultOf(admitStored(guest, 'm.gguf', server.url, options));

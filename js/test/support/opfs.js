@@ -20,6 +20,7 @@ export class FakeDirectory {
   losesUnflushed = false;
   calls = 0;
   /** @type {OnCall | undefined} */ onCall;
+  /** @type {((target: Uint8Array, at: number) => void) | undefined} before each read of a handle */ onRead;
   #isCrashed = false;
 
   get names() {
@@ -177,6 +178,7 @@ class FakeFile {
       getSize: () => this.bytes.length,
       /** @param {Uint8Array} target  @param {{ at: number }} options */
       read: (target, { at }) => {
+        directory.onRead?.(target, at);
         const piece = this.bytes.subarray(at, at + target.length);
         target.set(piece);
         return piece.length;
