@@ -121,11 +121,14 @@ impl EntryReader {
     }
 
     fn strings(&mut self, mut left: u64, fields: &mut Fields, bounds: Bounds<'_>) -> Next {
-        while left > 0 {
+        loop {
+            left = fields.strings(left, bounds);
+            if left == 0 {
+                return Ok(None);
+            }
             fields.at = fields.string(bounds).inspect_err(|_| self.step = EntryStep::Strings { left })?;
             left = left.saturating_sub(1);
         }
-        Ok(None)
     }
 
     fn items(&mut self, mut items: Items, fields: &mut Fields) -> Next {

@@ -95,6 +95,27 @@ impl Fields {
         Ok(end)
     }
 
+    /// Goes behind strings that begin here, `left` of them at most, and gives how many are left. It stops before the
+    /// first that [`string`](Fields::string) has to look at: one that is cut, lies across pages or breaks a rule.
+    pub(super) fn strings(&mut self, left: u64, bounds: Bounds<'_>) -> u64 {
+        let end = bounds.limits.get(LimitId::HeaderBytes).min(bounds.length.unwrap_or(u64::MAX));
+        let most = bounds.limits.get(LimitId::StringBytes);
+        let here = self.header.pages.bytes(self.at, end.saturating_sub(self.at)).run(0);
+        let (mut rest, mut taken) = (here, 0u64);
+        while taken < left
+            && let Some((len, text)) = rest.split_first_chunk()
+            && let len = u64::from_le_bytes(*len)
+            && len <= most
+            && let Some(behind) = usize::try_from(len).ok().and_then(|len| text.get(len..))
+        {
+            rest = behind;
+            taken = taken.saturating_add(1);
+        }
+        self.skip(here.len().saturating_sub(rest.len()) as u64);
+        self.look(taken.saturating_mul(8));
+        left.saturating_sub(taken)
+    }
+
     /// The end of the string that begins here, if it may be the name of something: 1 to `most` bytes of plain text.
     /// `above` is said of one that is longer.
     pub(super) fn name(&mut self, most: u64, above: &str, bounds: Bounds<'_>) -> Result<u64, Stop> {

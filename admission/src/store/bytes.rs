@@ -53,15 +53,19 @@ impl<'a> Bytes<'a> {
 
     /// The bytes in runs that lie together in memory, in order.
     pub fn runs(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let Bytes { pages, mut at, len } = *self;
-        let mut left = len;
+        let (bytes, mut at) = (*self, 0u64);
         core::iter::from_fn(move || {
-            let run = pages.run(at);
-            let run = run.get(..usize::try_from(left).map_or(run.len(), |left| left.min(run.len()))).unwrap_or(run);
+            let run = bytes.run(at);
             at = at.saturating_add(run.len() as u64);
-            left = left.saturating_sub(run.len() as u64);
             (!run.is_empty()).then_some(run)
         })
+    }
+
+    /// The bytes from `index` on that lie together in memory.
+    pub(crate) fn run(&self, index: u64) -> &'a [u8] {
+        let run = self.pages.run(self.at.saturating_add(index));
+        let left = usize::try_from(self.len.saturating_sub(index)).unwrap_or(usize::MAX);
+        run.get(..left).unwrap_or(run)
     }
 
     /// A copy; [`memory`](crate::Code::Memory) where there is no room for one.
