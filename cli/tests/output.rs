@@ -1,4 +1,4 @@
-//! Where the output goes: a disk that is full, the file itself, devices and links, and letters that hide or turn others.
+//! Where the output goes: a full disk, the file itself, devices and links, and letters that hide or turn others.
 
 #![cfg(unix)]
 
