@@ -1,5 +1,5 @@
-// Whatever holds a file can mend what is stored of it, if it can be asked for a part; and the same with the guest in a
-// worker, where the page has to be asked for some of them.
+// The store with the guest in a worker, and whatever can mend a stored file, since it can be asked for a part: the same
+// there and on this thread.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { afterEach, test } from 'node:test';
@@ -10,7 +10,7 @@ import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { serve } from './support/server.js';
 import { withServedGuest } from './support/served.js';
-import { assertNothingLeft, bytesOf, guest, newOrigin, sha256Of } from './support/store.js';
+import { assertNothingLeft, bytesOf, directory, guest, newOrigin, sha256Of } from './support/store.js';
 import { observed } from './support/streams.js';
 
 const MIB = 2 ** 20;
@@ -151,3 +151,18 @@ for (const [where, on] of PLACES) {
     assertNothingLeft(STORED);
   }));
 }
+
+test('a worker has the calls of the store as the package has them', () => withServedGuest(async served => {
+  const disk = { directory: /** @type {any} */ (directory) };
+  assert.equal(await served.findStored('m.gguf', disk), undefined);
+  (await admitStored(guest, 'm.gguf', model)).model.release();
+  assert.equal((await served.findStored('m.gguf'))?.length, model.length);
+  assert.equal(await served.pinStored('m.gguf', true, disk), true);
+  const [{ name, pinned }] = await served.listStored(disk);
+  assert.deepEqual([name, pinned], ['m.gguf', true]);
+  await served.removeStored('m.gguf', disk);
+  assert.deepEqual(await served.listStored(), []);
+  assert.equal((await faultOf(served.persistStored())).code, 'unsupported');
+  const reason = new Error('no');
+  await assert.rejects(served.removeStored('m.gguf', { signal: AbortSignal.abort(reason) }), reason);
+}));

@@ -3,7 +3,9 @@ import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
 import { AdmissionError, isAdmissionError } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
-import { ROOM_OPTIONS } from '../store/room.js';
+import { ROOM_OPTIONS, persistStored } from '../store/room.js';
+import { findStored, removeStored } from '../store/stored.js';
+import { listStored, pinStored } from '../store/stored-entry.js';
 import { Line } from './line.js';
 import { admitRemotely } from './remote-admission.js';
 import { openRemotely } from './remote-opened.js';
@@ -159,6 +161,47 @@ export class GuestWorker {
     const { signal, ...settings } = checkOptions(options, ROOM_OPTIONS);
     signal?.throwIfAborted();
     return unlessAborted(signal, this.#line.ask('makeRoom', [bytes, settings]));
+  }
+
+  /**
+   * As `findStored(name, options)`. This call and the four that follow need no guest, and are done here.
+   *
+   * @param {Parameters<typeof findStored>} about
+   */
+  findStored(...about) {
+    return findStored(...about);
+  }
+
+  /**
+   * As `listStored(options)`.
+   *
+   * @param {Parameters<typeof listStored>} about
+   */
+  listStored(...about) {
+    return listStored(...about);
+  }
+
+  /**
+   * As `removeStored(name, options)`.
+   *
+   * @param {Parameters<typeof removeStored>} about
+   */
+  removeStored(...about) {
+    return removeStored(...about);
+  }
+
+  /**
+   * As `pinStored(name, on, options)`.
+   *
+   * @param {Parameters<typeof pinStored>} about
+   */
+  pinStored(...about) {
+    return pinStored(...about);
+  }
+
+  /** As `persistStored()`. */
+  persistStored() {
+    return persistStored();
   }
 
   /** @returns {Promise<number>} size of the guest's memory, in bytes */
