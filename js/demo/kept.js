@@ -120,7 +120,7 @@ export class Kept {
     return element('li', {},
       element('div', { class: 'kept-text' },
         element('strong', {}, foreign(title)),
-        element('span', { class: 'note' }, factsOf(entry).join(' · '))),
+        element('span', { class: 'note' }, factsOf(entry, address !== undefined).join(' · '))),
       element('div', { class: 'buttons' },
         length === undefined ? undefined : button('Open', () => this.#openKept(name)),
         address === undefined ? undefined : button('Go on', () => this.#goOn(name, address)),
@@ -196,12 +196,14 @@ export class Kept {
 
 /**
  * @param {StoredEntry} entry
+ * @param {boolean} hasAddress  to go on with
  * @returns {string[]}
  */
-function factsOf({ length, storedAt, usedAt, kept, pinned, digests, bytes }) {
+function factsOf({ length, storedAt, usedAt, kept, pinned, digests, bytes }, hasAddress) {
   const facts = [];
   if (length !== undefined) facts.push(size(length));
   if (kept > 0) facts.push(`${size(kept)} of a download are here, the rest is missing`);
+  if (kept > 0 && !hasAddress) facts.push('choose it again to go on');
   if (length === undefined && kept === 0) facts.push(`${size(bytes)}, to be checked anew`);
   if (storedAt !== undefined) facts.push(`stored ${ago(storedAt)}`);
   if (usedAt !== undefined) facts.push(`last used ${ago(usedAt)}`);
@@ -224,33 +226,54 @@ function ago(time) {
 /** @param {unknown} error */
 const messageOf = error => cut(error instanceof Error ? error.message : String(error), 300);
 
+/**
+ * By where they are kept: an address that has a query may be signed, or hold a token. It stays in this tab.
+ *
+ * @typedef {'localStorage' | 'sessionStorage'} Memory
+ */
+
 /** @returns {Record<string, string>} by name */
-function addresses() {
+const addresses = () => ({ ...noted('localStorage'), ...noted('sessionStorage') });
+
+/**
+ * For as long as its download has not ended.
+ *
+ * @param {string} name
+ * @param {string} address
+ */
+function remember(name, address) {
+  forget(name);
+  const memory = /[?#@]/.test(address) ? 'sessionStorage' : 'localStorage';
+  note(memory, { ...noted(memory), [name]: address });
+}
+
+/** @param {string} name */
+function forget(name) {
+  for (const memory of /** @type {const} */ (['localStorage', 'sessionStorage'])) {
+    const { [name]: gone, ...others } = noted(memory);
+    if (gone !== undefined) note(memory, others);
+  }
+}
+
+/**
+ * @param {Memory} memory
+ * @returns {Record<string, string>}
+ */
+function noted(memory) {
   try {
-    return JSON.parse(localStorage.getItem(ADDRESSES) ?? '{}');
+    return JSON.parse(globalThis[memory].getItem(ADDRESSES) ?? '{}');
   } catch {
     return {}; // a browser that lets a page keep nothing
   }
 }
 
 /**
- * Whole, for as long as its download has not ended: without what is signed it may lead nowhere.
- *
- * @param {string} name
- * @param {string} address
+ * @param {Memory} memory
+ * @param {Record<string, string>} all
  */
-const remember = (name, address) => note({ ...addresses(), [name]: address });
-
-/** @param {string} name */
-function forget(name) {
-  const { [name]: gone, ...others } = addresses();
-  if (gone !== undefined) note(others);
-}
-
-/** @param {Record<string, string>} all */
-function note(all) {
+function note(memory, all) {
   try {
-    localStorage.setItem(ADDRESSES, JSON.stringify(all));
+    globalThis[memory].setItem(ADDRESSES, JSON.stringify(all));
   } catch {
     // Then the address has to be given again.
   }

@@ -33,6 +33,9 @@ inEachBrowser(test => {
         assert.deepEqual([await page.overflow(), await page.spills(), await page.audit()], [[], [], []], `${width}`);
       }
 
+      const onDisk = await page.run(() => Object.values(localStorage).join());
+      assert.doesNotMatch(onDisk, /secret/, 'what may be signed stays in this tab');
+
       await page.native.reload();
       await page.appears('#kept-go-on-0');
       await page.click('#ask');
@@ -43,7 +46,8 @@ inEachBrowser(test => {
       assert.ok((await page.text('#digests')).includes(sha256(FILE)));
       const from = Number(/^bytes=(\d+)-$/.exec(served.requests[1].range ?? '')?.[1]);
       assert.ok(from >= 2 * 2 ** 20 && served.requests[1].sent === FILE.length - from, String(from));
-      assert.equal(await page.run(() => Object.values(localStorage).join()), '{}', 'the address is forgotten');
+      const remembered = await page.run(() => [localStorage, sessionStorage].flatMap(each => Object.values(each)));
+      assert.deepEqual(remembered, ['{}'], 'the address is forgotten');
 
       await focus('kept-pin-0');
       await page.press('Enter');
@@ -71,6 +75,27 @@ inEachBrowser(test => {
       assert.equal(await page.shows('#kept'), false);
     });
   }, { timeout: 120_000, needs: ['private files'] });
+
+  test('a download goes on in another tab by its address, unless that may be signed', async given => {
+    const served = given.server.put({ body: FILE, etag: '"one"', hold: new Promise(() => {}), holdAt: HELD });
+    for (const [query, isKnown] of /** @type {const} */ ([['', true], ['?signature=secret', false]])) {
+      await onDemoPage(given, 'index.html', async page => {
+        await page.click('#ask');
+        await page.click('#keep');
+        await page.load(served.url + query);
+        await page.until('bytes', async () => /[3-9]\.\d+ MiB of/.test(await page.text('#numbers')));
+        await page.click('#cancel');
+        await page.until('cancelled', async () => (await page.text('#status')).includes('Cancelled.'));
+      });
+      await onDemoPage(given, 'index.html', async page => {
+        await page.appears('#kept-list li');
+        assert.equal(await page.shows('#kept-go-on-0'), isKnown);
+        assert.equal(/choose it again to go on/.test(await page.text('#kept-list')), !isKnown);
+        await page.click('#kept-remove-0');
+        await page.until('removed', async () => !(await page.shows('#kept')));
+      });
+    }
+  }, { needs: ['private files'] });
 
   test('two files of one name are two models, and a name that is markup is text', async given => {
     await onDemoPage(given, 'index.html', async page => {
