@@ -60,7 +60,8 @@ export class Joins {
   #join(index, shard) {
     const [lead] = this.#members;
     if (index === 0) this.#joinAsLead(shard);
-    else if (lead) shard.join(lead);
+    else if (lead?.handle) shard.join(lead);
+    // Else the lead begins anew, and takes this one into its set when it joins again.
     this.#members[index] = shard;
   }
 
@@ -72,7 +73,7 @@ export class Joins {
     if (count === 1 && key < 0) return; // a file that is not split
     shard.join(shard);
     // Another lead may have come before: the set ended with it.
-    for (const other of this.#members.slice(1)) other?.join(shard);
+    for (const other of this.#members.slice(1)) if (other?.handle) other.join(shard);
     const { value } = metadata[key];
     if (value !== count) throw isIncomplete(key, value, count);
   }

@@ -69,6 +69,15 @@ export class Tees {
   }
 
   /**
+   * Whether it is the only one.
+   *
+   * @param {unknown} tee
+   */
+  isAlone(tee) {
+    return this.#tees.every(other => other === tee);
+  }
+
+  /**
    * From here on they are this admission's, until `end`.
    *
    * @returns {unknown} what is against it; undefined if nothing is

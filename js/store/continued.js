@@ -1,5 +1,5 @@
 // An admission that goes on where an earlier call stood: first what was kept, from the disk, and then the source.
-import { AdmissionError, isAdmissionError, messageOf, sourceFault } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, messageOf } from '../core/errors.js';
 import { Admission } from '../guest/admission.js';
 import { checkGroup, hasEvidence } from '../guest/group.js';
 import { GROUP, VALUE } from './journal.js';
@@ -75,8 +75,8 @@ export class ContinuedSource {
         const count = readAt(room, offset);
         this.#position = offset + count;
         return count;
-      } catch (cause) {
-        throw sourceFault(`what was kept could not be read: ${messageOf(cause)}`, { offset, cause });
+      } catch {
+        return 0; // one that the disk gives no more is no good either
       }
     };
   }
@@ -86,7 +86,8 @@ export class ContinuedSource {
     const kept = this.#kept;
     if (this.#position < kept.bytes) {
       const at = this.#position % GROUP;
-      if (at === 0) this.#group = await kept.read(this.#position, GROUP, this.#room);
+      // A group that the disk gives no more is no good.
+      if (at === 0) this.#group = await kept.read(this.#position, GROUP, this.#room).catch(() => new Uint8Array(0));
       if (at > 0 || (await this.intake?.isGood(this.#position / GROUP, this.#group))) {
         const bytes = this.#group.subarray(at, at + most);
         this.#position += bytes.length;

@@ -59,7 +59,8 @@ export async function remedied(about, error) {
   const isReplaced = async () => !isSame(await orFault(files.name, 'looked up', () => files.lookup()), found);
   // Whoever replaced it meanwhile has the name, perhaps for as long as a download takes: that is not waited for.
   if (await isReplaced()) throw replaced(files, error);
-  if (error.kind === 'source') throw error;
+  // A disk that gives some of a file no more, say: with evidence that can be mended, and is no reason to delete it.
+  if (error.kind === 'source' && !(about.evidence && about.parts)) throw error;
   // It may be the options, a callback or a tee that rejected the file.
   const judged = await judge(about).then(verdict => ({ verdict }), fault => ({ fault }));
   if (await isReplaced()) throw replaced(files, error);
@@ -126,6 +127,7 @@ async function treated(about, { damaged, digests }, error) {
     cause = fault.fault;
     if (isPassing(cause)) throw isAdmissionError(cause) ? notNow(files, cause) : cause;
   }
+  if (error.kind === 'source') throw error;
   await files.clear({ keepsPin: true });
   throw retry('damaged', `the stored file ${files.name} was damaged, and is deleted: ${messageOf(cause)}`, error);
 }

@@ -53,6 +53,15 @@ export const isStoreFault = error =>
   isAdmissionError(error) && (OF_THE_STORE.includes(error.code) || (error.code === 'locked' && error.kind === 'retry'));
 
 /**
+ * Whether nothing but the store has failed, while a stored file was read: the disk gave no more what was stored.
+ *
+ * @param {unknown} error
+ * @returns {error is AdmissionError}
+ */
+export const isReadFault = error =>
+  isStoreFault(error) || (isAdmissionError(error) && ['source', 'damaged', 'changed'].includes(error.code));
+
+/**
  * @template T
  * @param {string} name
  * @param {string} what

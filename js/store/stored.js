@@ -10,7 +10,7 @@ import { ALGORITHMS } from '../guest/settings.js';
 import { partsOf } from '../sources/parts.js';
 import { sourceOf } from '../sources/source-of.js';
 import { owned } from './diagnosis.js';
-import { isStoreFault, orFault } from './fault.js';
+import { isReadFault, isStoreFault, orFault } from './fault.js';
 import { admitFound } from './found.js';
 import { judgedAnew } from './judged-anew.js';
 import { Storing } from './storing.js';
@@ -116,9 +116,22 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   if (!found) throw new Error('neither found nor to be stored');
 
   const parts = partsOf(source, admission);
-  await Promise.all([giveUp(source, admission), tees.unclaim()]);
-  const model = await admitFound(guest, await tee.files, found, admission, { Session, parts });
-  return { model: withStore(model), found: true };
+  await tees.unclaim();
+  // Nobody but this call sees bytes of the stored file: where that cannot be had, the source still can.
+  const canDoWithout = tee.isOptional && tees.isAlone(tee);
+  if (!canDoWithout) await giveUp(source, admission);
+  try {
+    const model = await admitFound(guest, await tee.files, found, admission, { Session, parts });
+    if (canDoWithout) await giveUp(source, admission);
+    return { model: withStore(model), found: true };
+  } catch (error) {
+    if (canDoWithout && isReadFault(error)) {
+      const model = await admitFile(Session ?? Admission, guest, source, admission);
+      return { model: withStore(model, error), found: false };
+    }
+    if (canDoWithout) await giveUp(source, admission, error);
+    throw error;
+  }
 }
 
 /**

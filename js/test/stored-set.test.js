@@ -1,6 +1,7 @@
 // Models in several files and the store: each file is an entry of its own.
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { Joins } from '../admit/joins.js';
 import { admitStored, findStored } from '../index.js';
 import { assertNoSession, faultOf } from './support/guest.js';
 import { serve } from './support/server.js';
@@ -100,6 +101,27 @@ test('a lead that begins anew, its kept data being spoilt, takes the others into
   assert.deepEqual(bytesOf(NAMES[0]), files[0]);
   model.release();
   assertNothingLeft(stored(NAMES));
+});
+
+test('a shard whose header comes while its lead begins anew joins the new one', async () => {
+  const joins = new Joins(3);
+  const sessions = [0, 1, 2].map(index => joins.sessionsOf(index));
+  const begun = async (/** @type {number} */ index) => {
+    const session = new sessions[index](guest, { length: files[index].length });
+    await session.write(files[index].subarray(0, 100_000));
+    return session;
+  };
+  const lead = await begun(0);
+  const early = await begun(1);
+  lead.release();
+  const late = await begun(2);
+  early.release();
+  const other = await begun(1);
+  const again = await begun(0);
+  assert.deepEqual(again.report.set?.joined, [0, 1, 2]);
+  const sessionsNow = [again, other, late];
+  assert.deepEqual(sessionsNow.map(({ report }) => report.set?.lead), Array(3).fill(again.handle));
+  for (const session of sessionsNow) session.release();
 });
 
 test('the last of 64 shards finds no session to prove what was kept, and is fetched again', async () => {

@@ -109,6 +109,8 @@ class FakeFile {
   isHeld = false;
   /** Synchronous handles that are open to read: they hold the file against all but each other. */
   readers = 0;
+  /** A byte that the disk gives no more, nor what is read together with it. */
+  lost = NaN;
   #directory;
 
   /** @param {FakeDirectory} directory */
@@ -131,7 +133,7 @@ class FakeFile {
       kind: 'file',
       getFile: async () => {
         directory.call('getFile');
-        return new Blob([this.bytes]);
+        return this.#readable(new Blob([this.bytes]), 0);
       },
       createWritable: async ({ keepExistingData = false } = {}) => {
         directory.call('createWritable');
@@ -180,6 +182,7 @@ class FakeFile {
       read: (target, { at }) => {
         directory.onRead?.(target, at);
         const piece = this.bytes.subarray(at, at + target.length);
+        this.#refuseIfLost(at, piece.length);
         target.set(piece);
         return piece.length;
       },
@@ -207,6 +210,23 @@ class FakeFile {
         isOpen = false;
       },
     };
+  }
+
+  /** @param {number} from  @param {number} count */
+  #refuseIfLost(from, count) {
+    if (from <= this.lost && this.lost < from + count) throw new DOMException('the disk is bad', 'NotReadableError');
+  }
+
+  /** @param {Blob} blob  @param {number} from  where it begins in the file */
+  #readable(blob, from) {
+    if (!(from <= this.lost && this.lost < from + blob.size)) return blob;
+    const fail = async () => this.#refuseIfLost(from, blob.size);
+    return Object.assign(blob, {
+      arrayBuffer: fail,
+      stream: () => new ReadableStream({ type: 'bytes', pull: fail }),
+      slice: (/** @type {number} */ start, /** @type {number} */ end = blob.size) =>
+        this.#readable(Blob.prototype.slice.call(blob, start, end), from + start),
+    });
   }
 
   /** @param {string} name */
