@@ -199,3 +199,23 @@ test('expected values count to held and against MEMORY', () => {
   assert.equal(e.window(handle), BigInt(STATUS.budget));
   assert.equal(host.lastError().expected, String(32000 + 65536));
 });
+
+test('room that is lent is zeroed, whatever lay there before', () => {
+  const host = new Host();
+  const { exports: e } = host;
+  const file = FILES[LONG];
+  const { values } = NAIVE[LONG];
+  const isZeroed = slice => host.view(slice).every(byte => byte === 0);
+  const used = open(host, file, { expected: 3, values: new Uint8Array(values.length).fill(255) });
+  host.view(e.lend_group(used, 0)).fill(255);
+  host.release(used);
+  const handle = host.begin(file.length, VERIFY, { digests: EVIDENCE });
+  const list = e.expect_evidence(handle, 3);
+  assert.ok(isZeroed(list), 'the list');
+  host.view(list).set(values);
+  for (const group of [0, 1, 2, 0]) {
+    const room = e.lend_group(handle, group);
+    assert.ok(isZeroed(room), `group ${group}`);
+    host.view(room).fill(255);
+  }
+});

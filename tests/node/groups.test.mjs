@@ -126,6 +126,7 @@ const VALUES = NAIVE[3].values;
 const PLACES = {
   'none open': host => open(host, TWO),
   'none unknown': host => open(host, TWO, { length: -1 }),
+  'none begun': host => fed(host, open(host, TWO), 20),
   'one open': host => open(host, TWO, { expected: 1, values: VALUES }),
   'one unknown': host => open(host, TWO, { length: -1, expected: 1, values: VALUES }),
   'one ready': host => fed(host, open(host, TWO, { expected: 1, values: VALUES }), TWO.dataStart),
@@ -147,19 +148,19 @@ function fed(host, handle, end) {
 const word = { s: 'state', a: 'argument', w: 'window' };
 // s state, a argument, w window; a number is the answer, a slice its length.
 const TABLE = `
-                       open      unknown   one-open  one-unkn  one-ready two-recv  recv      admitted  failed
-evidence               0         0         0         0         0         32        64        64        s
-expect                 32        32        s         s         s         s         s         s         s
-lend                   s         s         1048576   s         1048576   1048576   s         1048576   s
-lend second            s         s         s         s         s         1         s         1         s
-lend past the end      a         s         a         s         a         a         a         a         s
-lend before the start  a         s         a         s         a         a         a         a         s
-check                  s         s         w         s         w         w         s         w         s
-check lent             s         s         0         s         0         0         s         0         s
-check short            s         s         a         s         a         a         s         a         s
-check negative         s         s         a         s         a         a         s         a         s
-check second           s         s         s         s         s         w         s         w         s
-check past the end     a         s         a         s         a         a         a         a         s
+                       open      unknown   begun     one-open  one-unkn  one-ready two-recv  recv      admitted  failed
+evidence               0         0         0         0         0         0         32        64        64        s
+expect                 32        32        s         s         s         s         s         s         s         s
+lend                   s         s         s         1048576   s         1048576   1048576   s         1048576   s
+lend second            s         s         s         s         s         s         1         s         1         s
+lend past the end      a         s         a         a         s         a         a         a         a         s
+lend before the start  a         s         a         a         s         a         a         a         a         s
+check                  s         s         s         w         s         w         w         s         w         s
+check lent             s         s         s         0         s         0         0         s         0         s
+check short            s         s         s         a         s         a         a         s         a         s
+check negative         s         s         s         a         s         a         a         s         a         s
+check second           s         s         s         s         s         s         w         s         w         s
+check past the end     a         s         a         a         s         a         a         a         a         s
 `.trim().split('\n').slice(1).map(line => line.split(/\s{2,}/));
 
 test('the table has every call and every place', () => {
