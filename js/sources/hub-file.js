@@ -30,6 +30,9 @@ const COMMIT = /^[0-9a-f]{40}$/;
 const POINTER_SIZE = 1024;
 const POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n/;
 
+/** The first that leaves Authorization out where a redirect leads to another origin. Other engines did so before. */
+const SAFE_CHROMIUM = 119;
+
 /**
  * Asks a hub for what it knows of a file: one small request, for the pointer of Git LFS that stands in the place of
  * every large file. (A page sees nothing of a redirect, so not its `X-Linked-ETag` either.)
@@ -45,6 +48,11 @@ const POINTER = /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n/;
 export async function hubFile(repository, path, options) {
   const { revision = 'main', token, endpoint = hubAt('https://huggingface.co', 'endpoint'), signal } =
     checkOptions(options, HUB_OPTIONS);
+  if (token !== undefined && passesTokensOn()) {
+    throw misuse(`a token is not safe in this engine, which sends it on to other hosts: Chromium ${SAFE_CHROMIUM} is`, {
+      code: 'unsupported', path: 'token',
+    });
+  }
   if (!isPath(repository) || !REPOSITORY.test(repository)) {
     throw misuse(`not a repository: ${shown(repository)} (owner/name)`, { path: 'repository' });
   }
@@ -88,6 +96,12 @@ function pointed(text) {
     throw sourceFault(`the hub sent a pointer that names no file: ${shown(text)}`, { found: shown(text) });
   }
   return { length: Number(size), sha256 };
+}
+
+/** A page sees nothing of a redirect: only the engine can keep a token from where it leads. */
+function passesTokensOn() {
+  const [, version] = /\bChrome\/(\d+)/.exec(globalThis.navigator?.userAgent ?? '') ?? [];
+  return Number(version) < SAFE_CHROMIUM; // false of NaN: another engine
 }
 
 /** @param {unknown} path */

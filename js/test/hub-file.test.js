@@ -77,6 +77,19 @@ test('the token goes to the hub, and to nobody else, also where a download goes 
   assert.deepEqual(seen, [asked, asked, sent, asked, sent]);
 });
 
+test('an engine that would send the token on to another host gets none', async () => {
+  const hub = await hubOf();
+  for (const [version, isSafe] of /** @type {const} */ ([[108, false], [118, false], [119, true], [156, true]])) {
+    const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0`;
+    Object.assign(globalThis.navigator, { userAgent });
+    const before = hub.requests.length;
+    const { code, path } = await fileOf(hub, { token: TOKEN }).catch(error => error);
+    assert.deepEqual([code, path], isSafe ? [undefined, undefined] : ['unsupported', 'token'], `${version}`);
+    assert.equal(hub.requests.length, before + (isSafe ? 1 : 0));
+    assert.deepEqual((await fileOf(hub)).required, REQUIRED, 'without a token');
+  }
+});
+
 test('what the hub refuses is told in its words, without the token', async () => {
   const hub = await hubOf({ token: TOKEN });
   for (const token of [undefined, 'hf_wrong']) {
