@@ -97,7 +97,8 @@ export function isPassing(error) {
   const { code, status } = error;
   // A signed address that has expired says 401 or 403: with a new one the file is mended.
   const isNotNow = code === 'http' && status !== null && (status >= 500 || [401, 403, 408, 429].includes(status));
-  return isNotNow || ['source', 'memory', 'sessions', 'poisoned'].includes(code);
+  // So does a page to log in, in the place of the file.
+  return isNotNow || ['source', 'html', 'memory', 'sessions', 'poisoned'].includes(code);
 }
 
 /**

@@ -16,6 +16,7 @@ const another = model.slice();
 for (let at = 5; at < another.length; at += MIB) another[at] ^= 1;
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, retryDelay: 1 };
+const HTML = { 'content-type': 'text/html; charset=utf-8' };
 
 /** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
 afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
@@ -114,6 +115,16 @@ test('a server that is busy, out of reach or wants another signature: the file s
     assert.deepEqual([found, server.requests.length], [true, 2]);
     assert.deepEqual(bytesOf('m.gguf'), model);
   }
+});
+
+test('a page, to log in say, in the place of the file: that stays as it is, and is mended later', async () => {
+  await damaged(3 * MIB);
+  const server = await serving({ body: Buffer.from('<!doctype html>'), range: false, headers: HTML }, {});
+  const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
+  assert.deepEqual([fault.code, fault.kind], ['html', 'source']);
+  assertNothingLeft(STORED);
+  (await admitStored(guest, 'm.gguf', server.url, options)).model.release();
+  assert.deepEqual(bytesOf('m.gguf'), model);
 });
 
 test('a line that breaks is tried again, as in a download', async () => {

@@ -250,6 +250,19 @@ test('a server that is silent, busy or refuses leaves what was kept as it was', 
   assert.equal(await ended(server.url, model), proven);
 });
 
+test('a page, to log in say, in the place of the rest or of the file leaves what was kept as it was', async () => {
+  const headers = { etag: '"page"', 'content-type': 'text/html' };
+  const page = { body: Buffer.from('<!doctype html>'.repeat(99)), headers };
+  const server = await serving(model, { breakAfter: BROKEN }, page, page, {});
+  await faultOf(admitStored(guest, 'm.gguf', server.url, options));
+  for (const source of [server.url, await fetch(server.url)]) {
+    const fault = await faultOf(admitStored(guest, 'm.gguf', source, options));
+    assert.deepEqual([fault.code, fault.kind], ['html', 'source']);
+    assertNothingLeft(KEPT);
+  }
+  assert.equal(await ended(server.url, model), proven);
+});
+
 test('a download may break again and again, and again', async () => {
   const broken = { breakAfter: 1.5 * MIB };
   const server = await serving(model, broken, broken, broken, {});

@@ -2,7 +2,7 @@
 import { follow } from '../../core/waiting.js';
 import { isAdmissionError, messageOf, sourceFault } from '../../core/errors.js';
 import { shown } from '../../core/text.js';
-import { httpFault, isPassing } from './answer.js';
+import { contentType, httpFault, isPage, isPassing, pageFault } from './answer.js';
 import { bodyOf } from './body.js';
 import { contentRange, isEncoded, retryAfter } from './headers.js';
 import { Line, drop } from './line.js';
@@ -95,6 +95,8 @@ export class FileParts {
       await drop(response);
       if (isPassing(status)) throw new Busy(httpFault(response), retryAfter(headers));
       if (!response.ok) throw httpFault(response);
+      const type = contentType(headers);
+      if (isPage(type)) throw pageFault(type, 'a part of the file', { offset: start });
       throw sourceFault('the server does not send a part of the file', {
         code: 'range', offset: start, expected: `bytes ${start}-${end - 1}`,
         found: shown(headers.get('content-range') ?? status),

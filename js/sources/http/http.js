@@ -117,6 +117,8 @@ export class HttpSource {
     if (this.#earlier && (await this.#openAt(this.#earlier))) return;
     if (!this.#response) await this.#take((this.#response = await this.#first()));
     this.#judgeFirst(this.#response);
+    // What is kept is not given up for a page to log in, say: it is there when the file is.
+    if (this.#earlier && isPage(this.#type)) throw pageFault(this.#type, 'a GGUF file', { offset: 0 });
   }
 
   /**
