@@ -18,6 +18,9 @@ pub(crate) const DEFAULT_CONTEXT: usize = 512;
 /// Tokens that are evaluated together: bounds what a long prompt takes beside the context.
 pub(crate) const CHUNK: usize = 64;
 
+/// Bytes of a number that the network computes with.
+const FLOAT: u64 = size_of::<f32>() as u64;
+
 /// The numbers of a Gemma 3 network.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -116,16 +119,25 @@ impl Config {
         self.kv_heads * self.head
     }
 
-    /// Bytes of the keys and values of `context` tokens.
+    /// Bytes of the keys and values of `context` tokens. None of these sums is computed in a `usize`, which a hostile
+    /// file's numbers pass where it has 32 bits; bounded as they are, they fit 64.
     pub(crate) fn context_bytes(&self, context: usize) -> u64 {
+        let token = 2 * self.layers as u64 * self.key() as u64;
         // And a score for each.
-        ((self.layers * self.key() * 2 + 1) * size_of::<f32>()) as u64 * context as u64
+        (token + 1) * FLOAT * context as u64
+    }
+
+    /// Bytes of the norms, and of the longest once more, while it is copied.
+    pub(crate) fn norm_bytes(&self) -> u64 {
+        let layer = 4 * self.width as u64 + 2 * self.head as u64;
+        (self.layers as u64 * layer + 2 * self.width.max(self.head) as u64) * FLOAT
     }
 
     /// Bytes that the evaluation of `tokens` tokens takes for a moment, what candle allocates among them.
     pub(crate) fn activation_bytes(&self, tokens: usize) -> u64 {
-        let token = 6 * self.width + 4 * self.hidden + 4 * self.query() + 4 * self.key() + 2 * self.head;
-        ((token * tokens + self.vocabulary) * size_of::<f32>()) as u64
+        let [width, hidden, head] = [self.width, self.hidden, self.head].map(|number| number as u64);
+        let token = 6 * width + 4 * hidden + 4 * self.query() as u64 + 4 * self.key() as u64 + 2 * head;
+        (token * tokens as u64 + self.vocabulary as u64) * FLOAT
     }
 }
 

@@ -3,10 +3,12 @@
 use gguf_admission::{Code, Error, Model};
 
 use crate::config::{Config, DEFAULT_CONTEXT};
+use crate::memory::reserved;
 use crate::network::{Network, Precision};
 use crate::runnable::Runnable;
 use crate::sampler::Sampler;
 use crate::tokens::Tokens;
+use crate::vocabulary::TOKEN_BYTES;
 
 /// The longest prompt, in bytes.
 pub const PROMPT_BYTES: usize = 256 * 1024;
@@ -27,22 +29,22 @@ pub struct Engine {
 impl Engine {
     /// [`Code::State`] for a model that was admitted without its weights, and [`Code::Memory`].
     pub fn new(model: &Model<Runnable>) -> Result<Engine, Error> {
+        // A model that is only verified may be any.
+        model.sink().weights()?;
         Engine::with(model, Config::of(model.header())?, Precision::Fast)
     }
 
     /// The same with a configuration and a precision of the caller's.
     pub fn with(model: &Model<Runnable>, config: Config, precision: Precision) -> Result<Engine, Error> {
         let length = DEFAULT_CONTEXT.min(config.longest);
-        let mut pending = Vec::new();
-        pending.try_reserve_exact(1).map_err(|_| Error::memory(4))?;
         Ok(Engine {
             tokens: Tokens::of(model.header())?,
             network: Network::new(config, model.sink().weights()?, length, precision)?,
             sampler: Sampler::default(),
             window: Vec::new(),
             prompt: Vec::new(),
-            pending,
-            text: Vec::new(),
+            pending: reserved(1)?,
+            text: reserved(TOKEN_BYTES as usize)?,
         })
     }
 
@@ -51,8 +53,7 @@ impl Engine {
         let Some(len) = usize::try_from(len).ok().filter(|len| (1..=PROMPT_BYTES).contains(len)) else {
             return Err(argument(format_args!("a prompt has 1 to {PROMPT_BYTES} bytes, not {len}")));
         };
-        let mut window = Vec::new();
-        window.try_reserve_exact(len).map_err(|_| Error::memory(len as u64))?;
+        let mut window = reserved(len)?;
         window.resize(len, 0);
         self.window = window;
         Ok(&mut self.window)
@@ -74,9 +75,8 @@ impl Engine {
             return Err(Error::new(Code::Budget, error)
                 .with(format_args!("at most {length}"), format_args!("{}", prompt.len())));
         }
-        let mut pending = Vec::new();
         // A pending token is replaced by another in place.
-        pending.try_reserve_exact(prompt.len().max(1)).map_err(|_| Error::memory(prompt.len() as u64 * 4))?;
+        let mut pending = reserved(prompt.len().max(1))?;
         pending.extend_from_slice(&prompt);
         self.network.reset(length);
         (self.prompt, self.pending) = (prompt, pending);

@@ -10,11 +10,13 @@
 mod config;
 mod engine;
 pub mod exported;
+mod memory;
 mod network;
 mod runnable;
 mod sampler;
 mod tensors;
 mod tokens;
+mod vocabulary;
 
 pub use config::Config;
 pub use engine::{Engine, PROMPT_BYTES};

@@ -11,6 +11,7 @@ use gguf_admission::{Code, Error};
 use gguf_admission_candle::Weights;
 
 use crate::config::{CHUNK, Config};
+use crate::memory::{ask, reserve, reserved};
 use crate::tensors::{EMBEDDING, OUTPUT, OUTPUT_NORM, name};
 
 /// Why a computation of candle's cannot fail.
@@ -68,6 +69,8 @@ struct Layer {
 impl Network {
     /// A network of admitted weights, with an empty context for `length` tokens.
     pub fn new(config: Config, weights: &Weights, length: usize, precision: Precision) -> Result<Network, Error> {
+        // What candle copies of the norms.
+        ask(config.norm_bytes())?;
         let matrix = |name: &str, rows: usize, columns: usize| Matrix::new(weights, name, rows, columns, precision);
         let (width, hidden, query, key, head) =
             (config.width, config.hidden, config.query(), config.key(), config.head);
@@ -171,15 +174,14 @@ impl Network {
             let error = Error::new(Code::Budget, why);
             return Err(error.with(format_args!("at most {left}"), format_args!("{}", tokens.len())));
         }
-        let room = self.length * self.config.key();
+        // On a machine of 32 bits it may be more than there are addresses: then it is more than can be reserved, too.
+        let room = self.length.saturating_mul(self.config.key());
         for layer in &mut self.layers {
             reserve(&mut layer.keys, room)?;
             reserve(&mut layer.values, room)?;
         }
         reserve(&mut self.scores, self.length)?;
-        // What candle allocates itself cannot fail softly: room for it is asked for, and given back at once.
-        let moment = self.config.activation_bytes(tokens.len().min(CHUNK));
-        let _: Vec<u8> = reserved(usize::try_from(moment).map_err(|_| Error::memory(moment))?)?;
+        ask(self.config.activation_bytes(tokens.len().min(CHUNK)))?;
         let mut chunks = tokens.chunks(CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
             self.forward(chunk, wants_logits && chunks.peek().is_none());
@@ -361,15 +363,4 @@ fn softmax(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x = (*x - most).exp());
     let sum: f32 = x.iter().sum();
     x.iter_mut().for_each(|x| *x /= sum);
-}
-
-fn reserved<T>(count: usize) -> Result<Vec<T>, Error> {
-    let mut vec = Vec::new();
-    reserve(&mut vec, count)?;
-    Ok(vec)
-}
-
-fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<(), Error> {
-    let more = count.saturating_sub(vec.len());
-    vec.try_reserve_exact(more).map_err(|_| Error::memory(count.saturating_mul(size_of::<T>()) as u64))
 }

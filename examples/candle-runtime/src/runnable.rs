@@ -28,13 +28,12 @@ impl Runnable {
             return 0;
         };
         let logits = config.vocabulary as u64 * size_of::<f32>() as u64;
-        let norms = (config.layers * (4 * config.width + 2 * config.head) * size_of::<f32>()) as u64;
         [
             config.context_bytes(DEFAULT_CONTEXT.min(config.longest)),
             config.activation_bytes(CHUNK),
             Tokens::bytes_of(header, config.vocabulary),
             logits,
-            norms,
+            config.norm_bytes(),
         ]
         .into_iter()
         .fold(0, u64::saturating_add)

@@ -4,32 +4,21 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use gguf_admission::{Array, Error, Header, Value, ValueType};
+use gguf_admission::{Error, Header, Value};
 
-use crate::config::{expect_text, refused};
-
-/// Kinds of tokens, in `tokenizer.ggml.token_type`.
-const NORMAL: u8 = 1;
-const USER_DEFINED: u8 = 4;
-const BYTE: u8 = 6;
+use crate::config::refused;
+use crate::memory::{make_room, reserved};
+use crate::vocabulary::{BYTE, NORMAL, USER_DEFINED, Vocabulary};
 
 /// How SentencePiece writes a space.
 const SPACE: &str = "\u{2581}";
 
-/// No token.
+/// No symbol.
 const NONE: u32 = u32::MAX;
 
-/// The vocabulary, and how a text becomes tokens.
-///
-/// Invariants: `ends`, `scores` and `kinds` have one item a token; `ends` are ascending, the last one `texts.len()`;
-/// `table` has a power of two of places, at least twice the tokens, each a token or `NONE`.
+/// How a text becomes tokens, and tokens a text.
 pub struct Tokens {
-    texts: Vec<u8>,
-    ends: Vec<u32>,
-    scores: Vec<f32>,
-    kinds: Vec<u8>,
-    /// Tokens by their text: open addressing, so that no text is kept twice.
-    table: Vec<u32>,
+    vocabulary: Vocabulary,
     /// Tokens that are cut out of a text before anything else, the longest first.
     cut: Vec<u32>,
     /// The token of each byte, for texts that the vocabulary does not have.
@@ -41,128 +30,61 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// How many tokens the vocabulary has; an error of code `limit` where it is another tokeniser's, or its arrays do
-    /// not fit each other.
+    /// How many tokens there are; an error of code `limit` where they are another tokeniser's, or make no vocabulary.
     pub fn count(header: &Header) -> Result<usize, Error> {
-        expect_text(header, "tokenizer.ggml.model", "llama")?;
-        let texts = array(header, "tokenizer.ggml.tokens", ValueType::String)?;
-        for (key, of) in [("tokenizer.ggml.scores", ValueType::F32), ("tokenizer.ggml.token_type", ValueType::I32)] {
-            if array(header, key, of)?.len() != texts.len() {
-                return Err(refused(header, key, "there is one item for each token"));
-            }
-        }
-        let count = texts.len() as usize;
+        let count = Vocabulary::count(header)?;
         for key in ["bos_token_id", "eos_token_id", "unknown_token_id"] {
             let key = format!("tokenizer.ggml.{key}");
-            if !matches!(header.value(&key), None | Some(Value::U32(_)))
-                || id(header, &key, count).is_none() && header.value(&key).is_some()
-            {
+            if id(header, &key, count).is_none() && header.value(&key).is_some() {
                 return Err(refused(header, &key, "a u32 that is the id of a token is wanted"));
             }
-        }
-        if count == 0 {
-            return Err(refused(header, "tokenizer.ggml.tokens", "there are no tokens"));
         }
         Ok(count)
     }
 
     /// The most bytes that the tokens of this header take.
     pub(crate) fn bytes_of(header: &Header, count: usize) -> u64 {
-        let table = count.saturating_mul(2).next_power_of_two();
-        header.layout().header_end + (count * 13 + table * 4) as u64
+        // And the tokens that are cut out.
+        Vocabulary::bytes_of(header, count) + count as u64 * size_of::<u32>() as u64
     }
 
     /// The tokens of a header for which [`count`](Tokens::count) answered.
     pub fn of(header: &Header) -> Result<Tokens, Error> {
-        let count = Tokens::count(header)?;
-        let strings = array(header, "tokenizer.ggml.tokens", ValueType::String)?;
-        let length =
-            strings.iter().map(|text| if let Value::String(text) = text { text.len() } else { 0 }).sum::<u64>();
+        let vocabulary = Vocabulary::of(header)?;
+        let count = vocabulary.len();
         let flag = |key: &str, default| match header.value(&format!("tokenizer.ggml.{key}")) {
             Some(Value::Bool(flag)) => flag,
             _ => default,
         };
-        let mut tokens = Tokens {
-            texts: reserved(length as usize)?,
-            ends: reserved(count)?,
-            scores: reserved(count)?,
-            kinds: reserved(count)?,
-            table: reserved((count * 2).next_power_of_two())?,
-            cut: Vec::new(),
-            bytes: [NONE; 256],
+        let is_cut = |id: &u32| vocabulary.kind(*id) == Some(USER_DEFINED) && !vocabulary.text(*id).is_empty();
+        let mut cut: Vec<u32> = reserved((0..count as u32).filter(is_cut).count())?;
+        cut.extend((0..count as u32).filter(is_cut));
+        // Of the same length the first in the file. A sort that keeps the order by itself would allocate.
+        cut.sort_unstable_by_key(|id| (Reverse(vocabulary.text(*id).len()), *id));
+        let unknown = id(header, "tokenizer.ggml.unknown_token_id", count).unwrap_or(0);
+        let byte_token = |byte: u8| {
+            let token = vocabulary.find(format!("<0x{byte:02X}>").as_bytes()).or_else(|| vocabulary.find(&[byte]));
+            token.unwrap_or(unknown)
+        };
+        Ok(Tokens {
+            cut,
+            bytes: std::array::from_fn(|byte| byte_token(byte as u8)),
             begin: id(header, "tokenizer.ggml.bos_token_id", count).filter(|_| flag("add_bos_token", true)),
             end: id(header, "tokenizer.ggml.eos_token_id", count),
             ends_prompts: flag("add_eos_token", false),
             space_first: flag("add_space_prefix", true),
-        };
-        for text in strings.iter() {
-            if let Value::String(text) = text {
-                text.runs().for_each(|run| tokens.texts.extend_from_slice(run));
-            }
-            tokens.ends.push(tokens.texts.len() as u32);
-        }
-        let scores = array(header, "tokenizer.ggml.scores", ValueType::F32)?;
-        tokens.scores.extend(scores.iter().map(|score| if let Value::F32(score) = score { score } else { 0.0 }));
-        let kinds = array(header, "tokenizer.ggml.token_type", ValueType::I32)?;
-        tokens.kinds.extend(
-            kinds.iter().map(|kind| if let Value::I32(kind) = kind { u8::try_from(kind).unwrap_or(0) } else { 0 }),
-        );
-        tokens.fill_table();
-        let is_cut = |id: &u32| tokens.kinds[*id as usize] == USER_DEFINED && !tokens.text(*id).is_empty();
-        let mut cut: Vec<u32> = reserved((0..count as u32).filter(is_cut).count())?;
-        cut.extend((0..count as u32).filter(is_cut));
-        cut.sort_by_key(|id| Reverse(tokens.text(*id).len()));
-        tokens.cut = cut;
-        let unknown = id(header, "tokenizer.ggml.unknown_token_id", count).unwrap_or(0);
-        for byte in 0..=255u8 {
-            let token = tokens.find(format!("<0x{byte:02X}>").as_bytes()).or_else(|| tokens.find(&[byte]));
-            tokens.bytes[usize::from(byte)] = token.unwrap_or(unknown);
-        }
-        Ok(tokens)
-    }
-
-    /// Where two tokens have the same text, the later one is found.
-    fn fill_table(&mut self) {
-        self.table.resize(self.table.capacity().min((self.ends.len() * 2).next_power_of_two()), NONE);
-        for id in 0..self.ends.len() as u32 {
-            let place = self.place(self.text(id));
-            self.table[place] = id;
-        }
-    }
-
-    /// The place in `table` of the token with this text, or the free one where it would be.
-    fn place(&self, text: &[u8]) -> usize {
-        let mask = self.table.len() - 1;
-        let hash = text
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-        let mut place = (hash ^ (hash >> 32)) as usize & mask;
-        // Half of the places are free, so the search ends.
-        while self.table[place] != NONE && self.text(self.table[place]) != text {
-            place = (place + 1) & mask;
-        }
-        place
-    }
-
-    fn find(&self, text: &[u8]) -> Option<u32> {
-        Some(self.table[self.place(text)]).filter(|id| *id != NONE)
-    }
-
-    /// The text of a token, as the vocabulary has it.
-    fn text(&self, id: u32) -> &[u8] {
-        let id = id as usize;
-        let start = if id == 0 { 0 } else { self.ends[id - 1] as usize };
-        &self.texts[start..self.ends[id] as usize]
+            vocabulary,
+        })
     }
 
     /// How many tokens there are; ids are below it.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.vocabulary.len()
     }
 
     /// Whether there are none, which never is.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// The token that ends a text, if the file has one.
@@ -173,16 +95,21 @@ impl Tokens {
     /// The tokens of a text, with the first one that the file asks for, and the last. Names of control tokens in the
     /// text are text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let mut ids = reserved(text.len() + 3)?;
+        let mut ids = reserved(text.len() / 4 + 2)?;
         ids.extend(self.begin);
         let mut after_token = true;
         for piece in self.pieces(text)? {
             match piece {
-                Piece::Token(id) => ids.push(id),
+                Piece::Token(id) => {
+                    make_room(&mut ids, 1)?;
+                    ids.push(id);
+                }
                 Piece::Text(text) => {
                     let space = if self.space_first && after_token { " " } else { "" };
                     let mut written = String::new();
-                    written.try_reserve(text.len() * SPACE.len() + 1).map_err(|_| Error::memory(text.len() as u64))?;
+                    written
+                        .try_reserve((text.len() + 1) * SPACE.len())
+                        .map_err(|_| Error::memory(text.len() as u64))?;
                     for part in space.chars().chain(text.chars()) {
                         if part == ' ' { written.push_str(SPACE) } else { written.push(part) }
                     }
@@ -192,6 +119,7 @@ impl Tokens {
             after_token = matches!(piece, Piece::Token(_));
         }
         if self.ends_prompts {
+            make_room(&mut ids, 1)?;
             ids.extend(self.end);
         }
         Ok(ids)
@@ -204,7 +132,7 @@ impl Tokens {
             pieces.push(Piece::Text(text));
         }
         for id in &self.cut {
-            let Ok(needle) = std::str::from_utf8(self.text(*id)) else { continue };
+            let Ok(needle) = std::str::from_utf8(self.vocabulary.text(*id)) else { continue };
             if !text.contains(needle) {
                 continue;
             }
@@ -270,7 +198,8 @@ impl Tokens {
         }
         for symbol in symbols.iter().filter(|symbol| symbol.length > 0) {
             let piece = &text.as_bytes()[symbol.start as usize..][..symbol.length as usize];
-            match self.find(piece) {
+            make_room(ids, piece.len())?;
+            match self.vocabulary.find(piece) {
                 Some(id) => ids.push(id),
                 None => ids.extend(piece.iter().map(|byte| self.bytes[usize::from(*byte)])),
             }
@@ -282,19 +211,19 @@ impl Tokens {
     fn union(&self, text: &str, symbols: &[Symbol], left: u32, right: u32) -> Option<Merge> {
         let (first, second) = (symbols[left as usize], symbols[right as usize]);
         let length = first.length + second.length;
-        let id = self.find(&text.as_bytes()[first.start as usize..][..length as usize])?;
-        Some(Merge { score: Score(self.scores[id as usize]), left: Reverse(left), right, length })
+        let id = self.vocabulary.find(&text.as_bytes()[first.start as usize..][..length as usize])?;
+        Some(Merge { score: Score(self.vocabulary.score(id)), left: Reverse(left), right, length })
     }
 
     /// Appends what a token says: its text with spaces, or its byte, which may be part of a character. Nothing for a
     /// control token. `false` when there is no such token.
     pub fn decode(&self, id: u32, text: &mut Vec<u8>) -> bool {
-        let Some(kind) = self.kinds.get(id as usize) else {
+        let Some(kind) = self.vocabulary.kind(id) else {
             return false;
         };
-        match *kind {
+        match kind {
             NORMAL => {
-                let mut rest = self.text(id);
+                let mut rest = self.vocabulary.text(id);
                 while let Some((first, after)) = rest.split_first() {
                     if let Some(after) = rest.strip_prefix(SPACE.as_bytes()) {
                         text.push(b' ');
@@ -305,9 +234,9 @@ impl Tokens {
                     }
                 }
             }
-            USER_DEFINED => text.extend_from_slice(self.text(id)),
+            USER_DEFINED => text.extend_from_slice(self.vocabulary.text(id)),
             BYTE => {
-                let digits = self.text(id).strip_prefix(b"<0x").and_then(|digits| digits.get(..2));
+                let digits = self.vocabulary.text(id).strip_prefix(b"<0x").and_then(|digits| digits.get(..2));
                 let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
                 text.extend(digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()));
             }
@@ -363,22 +292,9 @@ impl Ord for Score {
     }
 }
 
-fn array<'a>(header: &'a Header, key: &str, of: ValueType) -> Result<Array<'a>, Error> {
-    match header.value(key) {
-        Some(Value::Array(array)) if array.of() == of => Ok(array),
-        _ => Err(refused(header, key, &format!("an array of {} is wanted", of.name()))),
-    }
-}
-
 fn id(header: &Header, key: &str, count: usize) -> Option<u32> {
     match header.value(key) {
         Some(Value::U32(id)) if (id as usize) < count => Some(id),
         _ => None,
     }
-}
-
-fn reserved<T>(count: usize) -> Result<Vec<T>, Error> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(count).map_err(|_| Error::memory((count * size_of::<T>()) as u64))?;
-    Ok(vec)
 }

@@ -1,35 +1,48 @@
 // A model of the shape of Gemma 3, with random weights and some hundred tokens: small enough for ABI v1.
 
 const ALIGNMENT = 32;
-const LAYERS = 2, WIDTH = 64, HIDDEN = 128, HEADS = 2, HEAD = 32;
+const SHAPE = { layers: 2, width: 64, hidden: 128, heads: 2, keyHeads: 1, head: 32 };
 /** Types with their number, elements and bytes of a block. */
 const TYPES = {
   F32: [0, 1, 4],
   F16: [1, 1, 2],
   Q4_0: [2, 32, 18],
+  Q4_1: [3, 32, 20],
+  Q5_0: [6, 32, 22],
+  Q5_1: [7, 32, 24],
   Q8_0: [8, 32, 34],
-  BF16: [30, 1, 2],
   Q8_1: [9, 32, 36],
+  Q2_K: [10, 256, 84],
+  Q3_K: [11, 256, 110],
+  Q4_K: [12, 256, 144],
+  Q5_K: [13, 256, 176],
+  Q6_K: [14, 256, 210],
+  Q8_K: [15, 256, 292],
   IQ4_NL: [20, 32, 18],
+  BF16: [30, 1, 2],
 }
 
 /**
  * @param {object} [change]
  * @param {Record<string, any>} [change.entries]  in the place of others; undefined leaves one out
  * @param {Record<string, any>} [change.tensors]  `[type, ...dims]` in the place of others
+ * @param {Partial<typeof SHAPE>} [change.shape]  other numbers, in the entries and in the tensors
+ * @param {any[][]} [change.tokens]  text, kind and score of each
+ * @param {string} [change.type]  of all matrices
+ * @param {(size: number, type: string) => Uint8Array} [change.weights]  bytes of a tensor
  * @returns {Uint8Array<ArrayBuffer>}
  */
-export function tiny({ entries = {}, tensors = {} } = {}) {
+export function tiny({ entries = {}, tensors = {}, shape = {}, tokens = vocabulary(), type, weights = blocks } = {}) {
   state = 1;
-  const tokens = vocabulary();
+  const whole = { ...SHAPE, ...shape };
   const all = {
     'general.architecture': 'gemma3',
-    'gemma3.block_count': LAYERS,
-    'gemma3.embedding_length': WIDTH,
-    'gemma3.feed_forward_length': HIDDEN,
-    'gemma3.attention.head_count': HEADS,
-    'gemma3.attention.head_count_kv': 1,
-    'gemma3.attention.key_length': HEAD,
+    'gemma3.block_count': whole.layers,
+    'gemma3.embedding_length': whole.width,
+    'gemma3.feed_forward_length': whole.hidden,
+    'gemma3.attention.head_count': whole.heads,
+    'gemma3.attention.head_count_kv': whole.keyHeads,
+    'gemma3.attention.key_length': whole.head,
     'gemma3.attention.sliding_window': 8,
     'gemma3.attention.sliding_window_pattern': 2,
     'gemma3.context_length': 128,
@@ -45,9 +58,9 @@ export function tiny({ entries = {}, tensors = {} } = {}) {
     'tokenizer.ggml.add_space_prefix': { bool: false },
     ...entries,
   };
-  const named = { ...network(tokens.length), ...tensors };
+  const named = { ...network(tokens.length, whole, type), ...tensors };
   for (const list of [all, named]) for (const key of Object.keys(list)) if (list[key] === undefined) delete list[key];
-  return file(all, named);
+  return file(all, named, weights);
 }
 
 /**
@@ -64,23 +77,23 @@ export const stretched = (factor = 8) => {
   return tiny({ entries, tensors: Object.fromEntries(named.map(([name, [, ...dims]]) => [name, ['F32', ...dims]])) });
 }
 
-function network(count) {
-  const tensors = { 'token_embd.weight': ['Q8_0', WIDTH, count], 'output_norm.weight': ['F32', WIDTH] };
-  for (let layer = 0; layer < LAYERS; layer++) {
+function network(count, { layers, width, hidden, heads, keyHeads, head } = SHAPE, type) {
+  const tensors = { 'token_embd.weight': [type ?? 'Q8_0', width, count], 'output_norm.weight': ['F32', width] };
+  for (let layer = 0; layer < layers; layer++) {
     const parts = {
-      attn_norm: ['F32', WIDTH],
-      attn_q: ['Q8_0', WIDTH, HEADS * HEAD],
-      attn_k: ['F16', WIDTH, HEAD],
-      attn_v: ['Q4_0', WIDTH, HEAD],
-      attn_q_norm: ['F32', HEAD],
-      attn_k_norm: ['F32', HEAD],
-      attn_output: ['Q4_0', HEADS * HEAD, WIDTH],
-      post_attention_norm: ['F32', WIDTH],
-      ffn_norm: ['F32', WIDTH],
-      ffn_gate: ['Q8_0', WIDTH, HIDDEN],
-      ffn_up: ['BF16', WIDTH, HIDDEN],
-      ffn_down: ['F32', HIDDEN, WIDTH],
-      post_ffw_norm: ['F32', WIDTH],
+      attn_norm: ['F32', width],
+      attn_q: [type ?? 'Q8_0', width, heads * head],
+      attn_k: [type ?? 'F16', width, keyHeads * head],
+      attn_v: [type ?? 'Q4_0', width, keyHeads * head],
+      attn_q_norm: ['F32', head],
+      attn_k_norm: ['F32', head],
+      attn_output: [type ?? 'Q4_0', heads * head, width],
+      post_attention_norm: ['F32', width],
+      ffn_norm: ['F32', width],
+      ffn_gate: [type ?? 'Q8_0', width, hidden],
+      ffn_up: [type ?? 'BF16', width, hidden],
+      ffn_down: [type ?? 'F32', hidden, width],
+      post_ffw_norm: ['F32', width],
     };
     for (const [part, tensor] of Object.entries(parts)) tensors[`blk.${layer}.${part}.weight`] = tensor;
   }
@@ -88,7 +101,7 @@ function network(count) {
 }
 
 /** Text, kind and score of each token. */
-function vocabulary() {
+export function vocabulary() {
   const control = ['<pad>', '<eos>', '<bos>', '<unk>'].map(text => [text, 3, -1000]);
   const bytes = Array.from({ length: 256 }, (_, byte) => [
     `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
@@ -104,7 +117,7 @@ function vocabulary() {
   return [...control, ...bytes, ...letters, ...merged, ['\n\n', 4, -1000]];
 }
 
-function file(entries, tensors) {
+function file(entries, tensors, weights) {
   const parts = [
     Buffer.from('GGUF\x03\0\0\0', 'latin1'),
     u64(Object.keys(tensors).length),
@@ -117,7 +130,7 @@ function file(entries, tensors) {
     const [number, elements, bytes] = TYPES[type];
     const size = dims.reduce((all, dim) => all * dim, 1) / elements * bytes;
     parts.push(string(name), u32(dims.length), ...dims.map(u64), u32(number), u64(offset));
-    data.push(padded(blocks(type, size)));
+    data.push(padded(weights(size, type)));
     offset += data.at(-1).length;
   }
   return new Uint8Array(Buffer.concat([padded(Buffer.concat(parts)), ...data]));
@@ -141,11 +154,11 @@ let state = 1;
 const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
 
 /** Random weights of about -0.2 to 0.2, and norms around 1. */
-function blocks(type, size) {
+function blocks(size, type) {
   const bytes = Buffer.alloc(size);
   const step = TYPES[type][2];
   for (let at = 0; at < size; at += step) {
-    if (type === 'F32') bytes.writeFloatLE(0.4 * random() - 0.2 + (size <= 4 * WIDTH ? 1 : 0), at)
+    if (type === 'F32') bytes.writeFloatLE(0.4 * random() - 0.2 + (size <= 4 * SHAPE.width ? 1 : 0), at)
     else if (type === 'F16')
       bytes.writeUInt16LE(0x2c00 + Math.floor(random() * 0x800) + (random() < 0.5 ? 0x8000 : 0), at)
     else if (type === 'BF16')

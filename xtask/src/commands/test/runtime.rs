@@ -9,6 +9,8 @@ use crate::commands::model;
 use crate::failure::Failure;
 use crate::project::Project;
 
+const TESTS: &str = "examples/candle-runtime/tests";
+
 /// Clippy, the tests on the real model, and the module.
 pub(super) fn run(project: &Project, log: &Path) -> Result<Outcome, Failure> {
     model::ensure_model(project)?;
@@ -21,6 +23,6 @@ pub(super) fn run(project: &Project, log: &Path) -> Result<Outcome, Failure> {
         single(cargo(project, &format), &part("format"))?.and(single(cargo(project, &clippy), &part("clippy"))?);
     let tested = counted(cargo(project, &tests), &part("tests"), count_libtest)?;
     build_runtime::run(project, false)?;
-    let module = [project.path("examples/candle-runtime/tests/module.test.mjs")];
+    let module = ["module", "hostile"].map(|name| project.path(&format!("{TESTS}/{name}.test.mjs")));
     Ok(checked.and(tested).and(counted(node(project, &module, &[])?, log, count_node)?))
 }
