@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
-use crate::format::{Header, ValueType};
+use crate::format::{DEFAULT_ALIGNMENT, Header, ValueType};
 
 /// How far before a length that makes no sense a byte that was replaced is looked for: further than the longest value
 /// of a fixed size.
@@ -47,9 +47,24 @@ pub(super) struct Fields {
     pub(super) path: Path,
     /// Bytes looked at.
     pub(super) work: u64,
+    /// A field that ends here, or before it, is whole, and inside the limit and the file.
+    reach: u64,
 }
 
 impl Fields {
+    /// The fields of a header of which nothing is there yet.
+    pub(super) fn new() -> Self {
+        let header = Header { alignment: DEFAULT_ALIGNMENT, ..Header::default() };
+        Fields { header, at: 0, path: Path::Magic, work: 0, reach: 0 }
+    }
+
+    /// Takes bytes that were reserved.
+    pub(super) fn append(&mut self, bytes: &[u8], bounds: Bounds<'_>) {
+        self.header.pages.append(bytes);
+        let most = bounds.limits.get(LimitId::HeaderBytes).min(bounds.length.unwrap_or(u64::MAX));
+        self.reach = self.header.pages.len().min(most);
+    }
+
     pub(super) fn u32(&mut self, bounds: Bounds<'_>) -> Result<u32, Stop> {
         self.fixed(4, bounds)?;
         Ok(self.header.pages.u32(self.at))
@@ -98,9 +113,8 @@ impl Fields {
     /// Goes behind strings that begin here, `left` of them at most, and gives how many are left. It stops before the
     /// first that [`string`](Fields::string) has to look at: one that is cut, lies across pages or breaks a rule.
     pub(super) fn strings(&mut self, left: u64, bounds: Bounds<'_>) -> u64 {
-        let end = bounds.limits.get(LimitId::HeaderBytes).min(bounds.length.unwrap_or(u64::MAX));
         let most = bounds.limits.get(LimitId::StringBytes);
-        let here = self.header.pages.bytes(self.at, end.saturating_sub(self.at)).run(0);
+        let here = self.header.pages.bytes(self.at, self.reach.saturating_sub(self.at)).run(0);
         let (mut rest, mut taken) = (here, 0u64);
         while taken < left
             && let Some((len, text)) = rest.split_first_chunk()
@@ -143,8 +157,11 @@ impl Fields {
 
     /// The field that begins here goes on to `end`: within the limit and the file, and all of it is here.
     pub(super) fn reaches(&self, end: u64, bounds: Bounds<'_>) -> Result<(), Stop> {
+        if end <= self.reach {
+            return Ok(());
+        }
         self.may_reach(end, bounds)?;
-        if end <= self.header.pages.len() { Ok(()) } else { Err(Stop::More) }
+        Err(Stop::More)
     }
 
     /// The field that begins here may go on to `end`.

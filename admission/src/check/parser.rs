@@ -7,7 +7,7 @@ use super::fields::{Bounds, Fields, Stop};
 use super::tensor::{Ends, TensorReader};
 use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
-use crate::format::{DEFAULT_ALIGNMENT, Header, Layout, SHORTEST_ENTRY, SHORTEST_TENSOR};
+use crate::format::{Header, Layout, SHORTEST_ENTRY, SHORTEST_TENSOR};
 
 /// A header on its way in.
 pub(crate) struct Parser {
@@ -35,14 +35,7 @@ const ENTRY_COUNT_AT: u64 = 16;
 
 impl Parser {
     pub(crate) fn new() -> Self {
-        let header = Header { alignment: DEFAULT_ALIGNMENT, ..Header::default() };
-        Parser {
-            fields: Fields { header, at: 0, path: Path::Magic, work: 0 },
-            step: Step::Magic,
-            tensor_count: 0,
-            entry_count: 0,
-            ends: Ends::default(),
-        }
+        Parser { fields: Fields::new(), step: Step::Magic, tensor_count: 0, entry_count: 0, ends: Ends::default() }
     }
 
     /// Frees what it holds. What it has cost stays known.
@@ -109,7 +102,7 @@ impl Parser {
 
     /// Reads a chunk that was reserved. `true`: the header is whole, and its layout says where it ended.
     pub(crate) fn feed(&mut self, chunk: &[u8], bounds: Bounds<'_>) -> Result<bool, Error> {
-        self.fields.header.pages.append(chunk);
+        self.fields.append(chunk, bounds);
         while !matches!(self.step, Step::Done) {
             match self.take(bounds) {
                 Ok(()) => self.fields.path = self.path(),

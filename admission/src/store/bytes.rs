@@ -148,7 +148,11 @@ impl<'a> Bytes<'a> {
 
     /// Whether all of it is UTF-8 without control characters (Unicode category Cc).
     pub(crate) fn is_plain_text(&self) -> bool {
-        self.pieces(&mut |piece| match piece {
+        // Most names are printable ASCII. Only what comes behind it is decoded.
+        let printable = self.run(0).iter().take_while(|byte| (b' '..=b'~').contains(byte)).count() as u64;
+        let (at, len) = (self.at.saturating_add(printable), self.len.saturating_sub(printable));
+        let rest = Bytes { at, len, ..*self };
+        rest.pieces(&mut |piece| match piece {
             Piece::Text(text) if !text.chars().any(char::is_control) => Ok(()),
             _ => Err(fmt::Error),
         })

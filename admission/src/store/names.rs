@@ -4,6 +4,8 @@
 //! the depth is bounded by the name's own bits (a hash table without a secret key can be flooded; sorting at the end
 //! would find a duplicate after the faults behind it), and looking up costs no second index.
 
+use core::ops::Range;
+
 use super::bytes::Bytes;
 use super::pages::Pages;
 use crate::error::Error;
@@ -155,8 +157,13 @@ impl Names {
         if record == 0 {
             self.root = Link::record(0);
         } else {
-            let Some(Place { bit, parent, displaced }) = self.place(pages, &name, work) else { return false };
-            let byte = name.byte(u64::from(bit >> 3)).unwrap_or(0);
+            let Some(Place { bit, parent, displaced }) = self.place(pages, name) else {
+                *work = work.saturating_add(name.len());
+                return false;
+            };
+            let index = u64::from(bit >> 3);
+            *work = work.saturating_add(index).saturating_add(1);
+            let byte = name.byte(index).unwrap_or(0);
             let fresh = Link::node(self.nodes.len());
             let place = parent.and_then(|(index, side)| self.nodes.get_mut(index)?.children.get_mut(side));
             *place.unwrap_or(&mut self.root) = fresh;
@@ -168,27 +175,29 @@ impl Names {
 
     /// Where a node for `name` goes; `None`: the name is there already.
     ///
-    /// The way down compares the name with a sample of each node, from where the last comparison ended. The first node
-    /// whose bit comes after a difference is displaced. Each byte of the name is looked at once.
-    fn place(&self, pages: &Pages, name: &Bytes<'_>, work: &mut u64) -> Option<Place> {
+    /// The way down compares the name with a sample of a node, from where the last comparison ended. The first node
+    /// whose bit comes after a difference is displaced. Each byte of the name is looked at once, up to the difference.
+    fn place(&self, pages: &Pages, name: Bytes<'_>) -> Option<Place> {
+        let run = name.run(0);
+        let byte_at = |at: usize| run.get(at).copied().unwrap_or_else(|| name.byte(at as u64).unwrap_or(0));
         let mut parent = None;
         let mut link = self.root;
         let mut same = 0;
-        let mut seen = None;
         while let To::Node(index) = link.to() {
             let node = self.nodes.get(index)?;
-            let sample = pages.string(self.start(node.sample as usize)?);
-            while same < node.index() {
-                let difference = look(name, same, &mut seen, work) ^ sample.byte(same).unwrap_or(0);
-                if difference != 0 {
-                    return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
+            let at = node.index();
+            // Most nodes test the byte that the node above them tests.
+            if same < at {
+                let sample = pages.string(self.start(node.sample as usize)?);
+                if let Some(bit) = first_difference(name, sample, same..at) {
+                    return Some(Place { bit, parent, displaced: link });
                 }
-                same = same.saturating_add(1);
+                same = at;
             }
-            let byte = look(name, same, &mut seen, work);
+            let byte = byte_at(at as usize);
             let difference = byte ^ node.sample_byte();
-            if difference != 0 && bit_of(same, difference) < node.bit() {
-                return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
+            if difference != 0 && bit_of(at, difference) < node.bit() {
+                return Some(Place { bit: bit_of(at, difference), parent, displaced: link });
             }
             let side = node.side(byte);
             parent = Some((index, side));
@@ -196,14 +205,8 @@ impl Names {
         }
         let To::Record(record) = link.to() else { return None };
         let other = pages.string(self.start(record)?);
-        while same < name.len().max(other.len()) {
-            let difference = look(name, same, &mut seen, work) ^ other.byte(same).unwrap_or(0);
-            if difference != 0 {
-                return Some(Place { bit: bit_of(same, difference), parent, displaced: link });
-            }
-            same = same.saturating_add(1);
-        }
-        None
+        let bit = first_difference(name, other, same..name.len().max(other.len()))?;
+        Some(Place { bit, parent, displaced: link })
     }
 
     /// The record named `name`.
@@ -236,26 +239,34 @@ impl Names {
     }
 }
 
-/// Byte `index` of a name that is read from its start on; the byte looked at last is remembered.
-fn look(name: &Bytes<'_>, index: u64, seen: &mut Option<(u64, u8)>, work: &mut u64) -> u8 {
-    match *seen {
-        Some((at, byte)) if at == index => byte,
-        _ => {
-            let byte = name.byte(index).unwrap_or(0);
-            *work = work.saturating_add(1);
-            *seen = Some((index, byte));
-            byte
+/// The first bit in which two names differ, among the bytes `range`.
+fn first_difference(one: Bytes<'_>, other: Bytes<'_>, range: Range<u64>) -> Option<u32> {
+    let mut at = range.start;
+    while at < range.end {
+        let here = one.run(at).iter().zip(other.run(at)).take(range.end.saturating_sub(at) as usize);
+        at = at.saturating_add(here.take_while(|(one, other)| one == other).count() as u64);
+        if at < range.end {
+            let difference = one.byte(at).unwrap_or(0) ^ other.byte(at).unwrap_or(0);
+            if difference != 0 {
+                return Some(bit_of(at, difference));
+            }
+            at = at.saturating_add(1);
         }
     }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::pages::PAGE;
     use std::collections::HashMap;
 
-    fn build(names: &[Vec<u8>]) -> (Pages, Names, Vec<bool>) {
+    /// The names one behind the other, from byte `at` on, and whether each of them was new.
+    fn build(at: usize, names: &[Vec<u8>]) -> (Pages, Names, Vec<bool>) {
         let (mut pages, mut index, mut fresh) = (Pages::default(), Names::default(), Vec::new());
+        pages.reserve(at).unwrap();
+        pages.append(&vec![0; at]);
         for name in names {
             let start = pages.len();
             pages.reserve(name.len() + 8).unwrap();
@@ -280,7 +291,7 @@ mod tests {
         let names: Vec<Vec<u8>> = (0..count)
             .map(|_| (0..1 + random() % 6).map(|_| b"ab\x80\xffB"[(random() % 5) as usize]).collect())
             .collect();
-        let (pages, index, fresh) = build(&names);
+        let (pages, index, fresh) = build(0, &names);
         let mut map = HashMap::new();
         for (name, fresh) in names.iter().zip(&fresh) {
             let next = map.len();
@@ -299,6 +310,20 @@ mod tests {
     #[test]
     fn a_prefix_is_another_name() {
         let names: Vec<Vec<u8>> = [&b"a"[..], b"ab", b"abc", b"b", b"ab"].map(Vec::from).into();
-        assert_eq!(build(&names).2, [true, true, true, true, false]);
+        assert_eq!(build(0, &names).2, [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_name_across_pages_is_the_same_name() {
+        let names = ["blk.1.norm", "blk.10.norm", "blk.1.nor", "blk.1.norm", "blk.2.norm", "blk.10.norm", "blk.2"];
+        let names = names.map(|name| name.as_bytes().to_vec());
+        let all: usize = names.iter().map(|name| name.len() + 8).sum();
+        for before in (0..all).step_by(if cfg!(miri) { 31 } else { 1 }) {
+            let (pages, index, fresh) = build(PAGE - before, &names);
+            assert_eq!(fresh, [true, true, true, false, true, false, true], "{before} bytes before the page's end");
+            for (name, record) in [(0, 0), (1, 1), (2, 2), (4, 3), (6, 4)].map(|(name, at)| (&names[name], at)) {
+                assert_eq!(index.find(&pages, name), Some(record), "{before} bytes before the page's end");
+            }
+        }
     }
 }
