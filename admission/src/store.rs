@@ -3,7 +3,9 @@
 mod bytes;
 mod names;
 mod pages;
+mod shared;
 
 pub use self::bytes::Bytes;
 pub(crate) use self::names::{Names, RECORD_BYTES};
 pub(crate) use self::pages::Pages;
+pub(crate) use self::shared::{Records, first_shared};

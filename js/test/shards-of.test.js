@@ -7,6 +7,8 @@ test('one name gives all names of its set, in order, whichever it is', () => {
   const all = ['m-00001-of-00003.gguf', 'm-00002-of-00003.gguf', 'm-00003-of-00003.gguf'];
   for (const name of all) assert.deepEqual(shardsOf(name), all);
   assert.equal(shardsOf('a/b-00017-of-00120.gguf')[119], 'a/b-00120-of-00120.gguf');
+  // A server may tell them apart.
+  assert.deepEqual(shardsOf('M-00002-OF-00002.GGUF'), ['M-00001-OF-00002.GGUF', 'M-00002-OF-00002.GGUF']);
 });
 
 test('of an address only the file changes: not the host, the folder or what stands behind', () => {

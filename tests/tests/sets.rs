@@ -131,6 +131,27 @@ fn the_last_shard_brings_exactly_the_tensors_that_are_missing() {
 }
 
 #[test]
+fn of_several_names_that_are_there_already_the_first_in_the_file_is_told() {
+    let says = |no| Says { no, count: 4, total: 20 };
+    let mut registry = Registry::new();
+    let files = [shard(says(0), &["d", "b", "a"]), shard(says(1), &["e", "c", "x"])];
+    let handles = files.map(|file| enter(&mut registry, &file, 1, false));
+    for handle in handles {
+        registry.join(handle, handles[0]).expect("it fits");
+    }
+    for (names, path, message) in [
+        (["y", "x", "a"], "tensors[1].name", "\"x\" is a tensor of shard 1 too"),
+        (["z", "b", "a"], "tensors[1].name", "\"b\" is a tensor of shard 0 too"),
+        (["aa", "dd", "e"], "tensors[2].name", "\"e\" is a tensor of shard 1 too"),
+        (["d", "x", "c"], "tensors[0].name", "\"d\" is a tensor of shard 0 too"),
+    ] {
+        let handle = enter(&mut registry, &shard(says(2), &names), 1, false);
+        let error = registry.join(handle, handles[0]).expect_err("a name that is there");
+        assert_eq!((error.path().to_string().as_str(), error.message()), (path, message));
+    }
+}
+
+#[test]
 fn a_lead_says_shard_0_and_at_most_64_shards() {
     let mut registry = Registry::new();
     let second = enter(&mut registry, &good()[1], 1, true);

@@ -103,13 +103,13 @@ impl<'a> Set<'a> {
             return Err(Error::at(Code::Set, says.tensors.offset, says.tensors.path, message)
                 .with(format_args!("{}", says.tensors.value), format_args!("{tensors}")));
         }
-        for index in 0..header.tensor_count() {
-            let Some(name) = header.tensor_name(index) else { continue };
-            if let Some(other) = self.joined().find(|no| self.shard(*no).is_some_and(|other| other.has_tensor(name))) {
-                let path = Path::Name(u32::try_from(index).unwrap_or(u32::MAX));
-                let message = format_args!("{name:?} is a tensor of shard {other} too");
-                return Err(Error::at(Code::Set, header.name_offset(index).unwrap_or(0), path, message));
-            }
+        let shared = |no| Some((header.first_shared_tensor(self.shard(no)?)?, no));
+        if let Some((index, other)) = self.joined().filter_map(shared).min()
+            && let Some(name) = header.tensor_name(index)
+        {
+            let path = Path::Name(u32::try_from(index).unwrap_or(u32::MAX));
+            let message = format_args!("{name:?} is a tensor of shard {other} too");
+            return Err(Error::at(Code::Set, header.name_offset(index).unwrap_or(0), path, message));
         }
         self.put(header, says);
         Ok(())

@@ -8,7 +8,7 @@ use super::rules::DIMENSIONS;
 use super::tensor_type::TensorType;
 use super::types::ValueType;
 use super::value::Value;
-use crate::store::{Bytes, Names, Pages};
+use crate::store::{Bytes, Names, Pages, Records, first_shared};
 
 /// Metadata and tensor table of a GGUF file. Whole once the session is past
 /// [`State::Open`](crate::State::Open); every record in it was checked.
@@ -141,9 +141,13 @@ impl Header {
         Some(self.pages.string(self.tensors.start(index)?))
     }
 
-    /// Whether a tensor has this name.
-    pub(crate) fn has_tensor(&self, name: Bytes<'_>) -> bool {
-        self.tensors.find_bytes(&self.pages, name).is_some()
+    /// The first tensor whose name is one of `other`'s tensors' too.
+    pub(crate) fn first_shared_tensor(&self, other: &Header) -> Option<usize> {
+        first_shared(self.tensor_records(), other.tensor_records(), &mut 0)
+    }
+
+    fn tensor_records(&self) -> Records<'_> {
+        Records { names: &self.tensors, pages: &self.pages }
     }
 
     /// File offset of the length field of tensor `index`'s name.

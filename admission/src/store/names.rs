@@ -23,7 +23,7 @@ pub(crate) struct Names {
 
 /// Tests one bit of a name. A name is read as if endless zeros followed it: none contains a NUL.
 #[derive(Clone, Copy)]
-struct Node {
+pub(super) struct Node {
     /// The bit, counted from the name's first byte, the highest bit of a byte first; above it, in the top 8 bits, the
     /// byte of the sample in which it stands. A name has at most 65,535 bytes: a bit takes 19.
     test: u32,
@@ -34,7 +34,7 @@ struct Node {
 
 /// A node, or (with the top bit) a record.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Link(u32);
+pub(super) struct Link(u32);
 
 const RECORD: u32 = 1 << 31;
 
@@ -83,12 +83,12 @@ impl Node {
         node
     }
 
-    fn bit(&self) -> u32 {
+    pub(super) fn bit(&self) -> u32 {
         self.test & 0x00ff_ffff
     }
 
     /// The index of the byte that holds the bit.
-    fn index(&self) -> u64 {
+    pub(super) fn index(&self) -> u64 {
         u64::from(self.bit() >> 3)
     }
 
@@ -101,10 +101,20 @@ impl Node {
     fn side(&self, byte: u8) -> usize {
         usize::from(byte & (0x80 >> (self.test & 7)) != 0)
     }
+
+    /// The child that a name with this byte belongs to.
+    pub(super) fn child(&self, byte: u8) -> Option<Link> {
+        self.children.get(self.side(byte)).copied()
+    }
+
+    /// Both, that of the names with a 0 first.
+    pub(super) fn children(&self) -> [Link; 2] {
+        self.children
+    }
 }
 
 /// The first bit in which two bytes at `index` of a name differ.
-fn bit_of(index: u64, difference: u8) -> u32 {
+pub(super) fn bit_of(index: u64, difference: u8) -> u32 {
     (index as u32).wrapping_mul(8).wrapping_add(difference.leading_zeros())
 }
 
@@ -116,6 +126,27 @@ impl Names {
     /// The file offset of record `index`.
     pub(crate) fn start(&self, index: usize) -> Option<u64> {
         self.starts.get(index).map(|&start| u64::from(start))
+    }
+
+    /// Where the tree begins.
+    pub(super) fn root(&self) -> Option<Link> {
+        (!self.starts.is_empty()).then_some(self.root)
+    }
+
+    /// The node that a link leads to; a record is none.
+    pub(super) fn node(&self, link: Link) -> Option<&Node> {
+        match link.to() {
+            To::Node(index) => self.nodes.get(index),
+            To::Record(_) => None,
+        }
+    }
+
+    /// Any record below a link, or the record that it leads to.
+    pub(super) fn sample(&self, link: Link) -> Option<usize> {
+        match link.to() {
+            To::Node(index) => Some(self.nodes.get(index)?.sample as usize),
+            To::Record(index) => Some(index),
+        }
     }
 
     /// Bytes requested from the allocator.
@@ -213,12 +244,6 @@ impl Names {
     pub(crate) fn find(&self, pages: &Pages, name: &[u8]) -> Option<usize> {
         let byte = |at| usize::try_from(at).ok().and_then(|at| name.get(at)).copied();
         self.candidate(byte).filter(|index| self.start(*index).is_some_and(|start| pages.string(start) == *name))
-    }
-
-    /// The record with a name that lies in other pages.
-    pub(crate) fn find_bytes(&self, pages: &Pages, name: Bytes<'_>) -> Option<usize> {
-        let is_name = |start| pages.string(start).after(name).is_some_and(|rest| rest.is_empty());
-        self.candidate(|at| name.byte(at)).filter(|index| self.start(*index).is_some_and(is_name))
     }
 
     /// The only record that can have the name of these bytes.
