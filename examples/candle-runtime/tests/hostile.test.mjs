@@ -169,8 +169,11 @@ test('vocabularies that make no sense', async () => {
   };
   for (const [name, [how, tokens]] of Object.entries(cases)) assert.equal(await judged(tiny({ tokens })), how, name);
   for (const space of [true, false]) {
-    const entries = { 'tokenizer.ggml.add_space_prefix': { bool: space }, 'tokenizer.ggml.add_eos_token': { bool: true } };
-    assert.equal(await judged(tiny({ entries, tokens: changed(([text, kind, score]) => [text, kind && 4, score]) })), 'runs');
+    const entries = {
+      'tokenizer.ggml.add_space_prefix': { bool: space }, 'tokenizer.ggml.add_eos_token': { bool: true },
+    };
+    const tokens = changed(([text, kind, score]) => [text, kind && 4, score]);
+    assert.equal(await judged(tiny({ entries, tokens })), 'runs');
   }
 });
 
