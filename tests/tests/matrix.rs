@@ -216,6 +216,10 @@ fn every_call_gets_the_answer_of_the_matrix_in_every_state() {
                 Err(error) => error.code().name().to_owned(),
             };
             assert_eq!(got, *wanted, "{name} in {state}");
+            if let Err(error) = &answer {
+                let twice = format!("{0}: {0}", error.code());
+                assert!(!error.to_string().starts_with(&twice), "{name} in {state}: {error}");
+            }
             // A window that was lent moves HEADER_READY on, whatever the push behind it says.
             let lends = name.contains("above the window") || name.contains("not written");
             let twice = name.contains("twice");

@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 use std::error::Error as _;
 use std::fmt::Debug;
+use std::hash::Hash;
 use std::io;
 
-use gguf_admission::{AdmitError, Algorithm, Code, Digest, Error, Evidence, Options, Session, admit_reader};
+use gguf_admission::{
+    AdmitError, Algorithm, Code, Digest, Error, Evidence, Kind, Level, LimitId, Options, Path, Profile, Rule, Session,
+    Severity, State, Storage, TensorType, ValueType, Zone, admit_reader,
+};
 use gguf_tests::sinks::Weights;
 use gguf_tests::writer::{Writer, file_of};
 
@@ -18,6 +22,38 @@ fn a_code_is_shown_by_its_word_and_counts_as_itself() {
     assert_eq!(Code::ALL.iter().chain(Code::ALL).collect::<HashSet<_>>().len(), Code::ALL.len());
 }
 
+/// Each of `all` counts once, however often it comes.
+fn counts_as_itself<T: Copy + Debug + Eq + Hash>(all: &[T]) {
+    assert_eq!(all.iter().chain(all).collect::<HashSet<_>>().len(), all.len(), "{all:?}");
+}
+
+#[test]
+fn what_is_plain_can_be_a_key() {
+    counts_as_itself(&[Kind::Misuse, Kind::Retry, Kind::Rejected, Kind::Dead]);
+    counts_as_itself(&[State::Open, State::HeaderReady, State::Receiving, State::Admitted, State::Failed]);
+    counts_as_itself(&[Storage::Verify, Storage::Resident]);
+    counts_as_itself(&Algorithm::ALL);
+    counts_as_itself(&LimitId::ALL);
+    counts_as_itself(&ValueType::ALL);
+    counts_as_itself(TensorType::ALL);
+    counts_as_itself(&[Path::None, Path::Key(0), Path::Key(1), Path::Dim(0, 1), Path::Dim(1, 0)]);
+    counts_as_itself(&[Digest([0; 32]), Digest([1; 32])]);
+    counts_as_itself(&[Profile::Llama]);
+    counts_as_itself(&[Level::Report, Level::Refuse]);
+    counts_as_itself(&[Rule::L1, Rule::L9]);
+    counts_as_itself(&[Severity::Error, Severity::Warning]);
+    counts_as_itself(&[Zone::Padding, Zone::Trailing, Zone::Tensor { index: 0, at: 1 }]);
+}
+
+#[test]
+fn why_an_admission_ended_is_said_in_a_sentence() {
+    let says = |error: AdmitError<io::Error>, text: &str| assert_eq!(error.to_string(), text);
+    says(AdmitError::Source(io::Error::other("it broke")), "the source failed: it broke");
+    says(AdmitError::Tee(io::Error::other("no room")), "the tee failed: no room");
+    let error = admit_reader(&b"GGUX"[..], Options::verify()).unwrap_err();
+    says(error, "refused: magic at byte 0: not a GGUF file");
+}
+
 #[test]
 fn a_digest_is_read_from_the_text_that_it_is_shown_as_and_from_capitals() {
     let digest = Digest(std::array::from_fn(|index| (index * 37) as u8));
@@ -25,6 +61,7 @@ fn a_digest_is_read_from_the_text_that_it_is_shown_as_and_from_capitals() {
     assert_eq!(hex.len(), 64);
     assert_eq!(hex.parse(), Ok(digest));
     assert_eq!(hex.to_uppercase().parse(), Ok(digest));
+    assert_eq!(format!("{digest:?}"), hex);
     let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".parse::<Digest>();
     assert_eq!(known.expect("64 digits").0[..4], [0xe3, 0xb0, 0xc4, 0x42]);
 }

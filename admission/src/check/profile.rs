@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::format::Header;
 
 /// Which table of rules. The number is the ABI's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
     /// What llama.cpp, and the readers that follow it, ask of a text model: rules L1 to L9 of docs/profiles.md.
@@ -20,7 +20,7 @@ pub enum Profile {
 }
 
 /// What a finding does. The number is the ABI's level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
     /// Findings stand in the report.
     Report = 1,

@@ -23,7 +23,7 @@ impl Layout {
 }
 
 /// What the bytes at a place of the file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Zone {
     /// Zero bytes that align what follows.
     Padding,

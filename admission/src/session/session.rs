@@ -349,7 +349,7 @@ impl<S: Sink> Session<S> {
 
     /// The error of a call that the state does not allow.
     pub(super) fn misplaced(&self, call: &str) -> Error {
-        Error::new(Code::State, format_args!("{call} is not allowed in state {}", self.state.name()))
+        Error::new(Code::State, format_args!("{call} is not allowed while the session is {}", self.state.name()))
     }
 
     pub(super) fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {

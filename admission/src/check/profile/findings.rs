@@ -15,7 +15,7 @@ const RULES: usize = 9;
 const KEPT: usize = RULES * KEPT_OF_A_RULE;
 
 /// A rule of a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names are those of docs/profiles.md")]
 #[non_exhaustive]
 pub enum Rule {
@@ -48,7 +48,7 @@ impl Rule {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
     /// The reader would refuse the file, crash, or read it wrongly.
     Error,
