@@ -1,7 +1,7 @@
 //! Ways to bring a file in, and ways to cut it.
 
 use gguf_admission::abi::Registry;
-use gguf_admission::{AdmitError, Builtin, Error, Lend, Limits, Options, Session, Sink, State, Storage};
+use gguf_admission::{AdmitError, Builtin, Error, Keep, Lend, Limits, Options, Session, Sink, State, Storage};
 
 use crate::dice::Dice;
 use crate::verdict::{Rejection, Verdict, parsed, sections, sections_of};
@@ -172,8 +172,8 @@ pub fn by_push<S: Sink>(session: &mut Session<S>, file: &[u8], cuts: &mut Cuts) 
 }
 
 /// The whole of `file` through a registry's session: its handle, or its handle and why it was rejected.
-pub fn by_registry(
-    registry: &mut Registry,
+pub fn by_registry<S: Keep>(
+    registry: &mut Registry<S>,
     file: &[u8],
     length: Option<u64>,
     storage: Storage,

@@ -138,6 +138,11 @@ fn sink_holds_every_tensor() {
 }
 
 #[test]
+fn lend_keeps_every_tensor_too() {
+    assert_eq!(run("lend", &[]), "token_embd.weight: 64 bytes\noutput.weight: 8 bytes\n");
+}
+
+#[test]
 fn the_sink_holds_each_tensor_once_whatever_allocation_fails() {
     let file = small(7);
     let whole = admit_reader(&file[..], Options::into_sink(Weights::default())).expect("a good file");
