@@ -74,11 +74,11 @@ export async function mend(patient, damaged, parts) {
  * @param {(mended: FileSystemFileHandle) => Promise<M>} admit
  * @returns {Promise<M>}
  */
-export async function promoteMended({ files }, admit) {
+export async function promoteMended({ files, found }, admit) {
   /** @type {M | undefined} */ let admitted;
   try {
     admitted = await admit(await files.partHandle());
-    await orFault(files.name, 'mended', () => files.replace());
+    await orFault(files.name, 'mended', () => files.replace(found));
     return admitted;
   } catch (error) {
     admitted?.release();

@@ -154,6 +154,7 @@ export class KeptPart {
     await this.#part?.finish();
     await this.#journal?.finish();
     this.#part = this.#journal = undefined;
+    if (this.#values.length / VALUE > this.#noted) await this.#writeJournal();
   }
 
   async discard() {
@@ -170,12 +171,16 @@ export class KeptPart {
       return isTouched ? this.#files.clearPart() : undefined;
     }
     await this.finish();
-    if (this.#values.length / VALUE === this.#noted) return;
+  }
+
+  /** All at once: of a part that was written as a stream, once it is closed. */
+  async #writeJournal() {
     const journal = await this.#files.open('.journal');
     try {
       await journal.write(await journalHead(this.#begunNow), 0);
       await journal.write(this.#values, VALUES_AT);
       await journal.finish();
+      this.#noted = this.#values.length / VALUE;
     } catch (error) {
       await journal.discard();
       throw error;

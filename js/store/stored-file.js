@@ -25,7 +25,7 @@ const PIECE = 1024 * 1024;
  * A name in a directory, and the files that belong to it:
  *
  *   NAME.part      bytes that nobody has admitted yet
- *   NAME.journal   which of them are proven (see journal.js)
+ *   NAME.journal   which of them are proven (see journal.js); of a whole part that is about to be NAME, its record
  *   NAME           all bytes of an admitted file
  *   NAME.evidence  the value of each group of it
  *   NAME.digests   its length and digests (see record.js). Written after the file is in its place: what has no record,
@@ -33,9 +33,9 @@ const PIECE = 1024 * 1024;
  *   NAME.used      when it was last read
  *   NAME.pin       it is there: no room is made of the file
  *
- * A file that is stored stays until the next one is whole: for that time both take room. After a crash at any moment
- * there is a file with its record, or a part whose journal proves its first bytes, or something that the next call
- * deletes. All but `lookup` is for the owner of the name's lock.
+ * A file that is stored stays until the next one is whole, and is known to be that: for that time both take room. After
+ * a crash at any moment there is a file with its record, or a part whose journal proves its first bytes or holds its
+ * record, or something that the next call deletes. All but `lookup` is for the owner of the name's lock.
  */
 export class StoredFile {
   #directory;
@@ -215,36 +215,60 @@ export class StoredFile {
     const { size } = await part.getFile();
     const { length } = known;
     if (size !== length) throw new Error(`${this.#name + PART} has ${size} bytes, the admitted file ${length}`);
+    const all = { ...known, id: crypto.randomUUID(), storedAt: Date.now() };
     await this.unlessOpen(async () => {
-      await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
-      this.#isTaken = true;
-      for (const suffix of [RECORD, EVIDENCE, USED]) await this.#remove(suffix);
-      await this.#move(part, this.#name + PART, '');
-      if (evidence) await this.putEvidence(evidence);
-      await this.record({ ...known, id: crypto.randomUUID(), storedAt: Date.now() });
-      await this.#remove(JOURNAL);
-    });
-  }
-
-  /** Puts the whole `NAME.part` in the place of the file, of which all that is known goes for the part, too. */
-  replace() {
-    return this.unlessOpen(async () => {
-      await this.#remove('');
-      await this.#move(await this.partHandle(), this.#name + PART, '');
+      // Before what was stored goes, the disk says what the part is: by the values in its journal, or by its record.
+      const isProven = ((await this.snapshot(JOURNAL))?.size ?? 0) > VALUES_AT;
+      if (!isProven) await this.#put(JOURNAL, await recordOf(all));
+      await this.#take(all, evidence);
     });
   }
 
   /**
-   * Ends a `replace` that a crash has stopped.
+   * Puts the whole `NAME.part` in the place of the file, of which all that is known goes for the part, too.
+   *
+   * @param {Known} known
+   */
+  replace(known) {
+    return this.unlessOpen(async () => {
+      await this.#put(JOURNAL, await recordOf(known));
+      await this.#take(known);
+    });
+  }
+
+  /**
+   * Ends a `promote` or a `replace` that a crash has stopped, where the journal holds the record of the whole part.
    *
    * @returns {Promise<Stored | undefined>}
    */
   async replaced() {
-    const known = await knownIn(await this.bytes(RECORD));
-    const isWhole = known && (await this.partSize()) === known.length;
-    if (!isWhole || (await this.#existing(this.#name + JOURNAL))) return undefined;
-    await this.replace();
+    const known = await knownIn(await this.bytes(JOURNAL));
+    const sizes = known ? [await this.partSize(), (await this.snapshot(''))?.size] : [];
+    if (!known || !sizes.includes(known.length)) return undefined;
+    await this.unlessOpen(() => this.#take(known));
     return this.lookup();
+  }
+
+  /**
+   * Moves the part to its place, if it is not there, and writes what is known of it.
+   *
+   * @param {Known} known
+   * @param {Uint8Array} [evidence]
+   */
+  async #take(known, evidence) {
+    const part = await this.#existing(this.#name + PART);
+    if (part) {
+      await this.#remove(''); // first: a file that another tab is reading stays as it is, with its record
+      this.#isTaken = true;
+      // What is mended is what was stored: all that was known of it stays.
+      const before = await knownIn(await this.bytes(RECORD));
+      const isMended = JSON.stringify(before?.digests) === JSON.stringify(known.digests) && before?.id === known.id;
+      if (!isMended) for (const suffix of [RECORD, EVIDENCE, USED]) await this.#remove(suffix);
+      await this.#move(part, this.#name + PART, '');
+    }
+    if (evidence) await this.putEvidence(evidence);
+    await this.record(known);
+    await this.#remove(JOURNAL);
   }
 
   /**

@@ -5,13 +5,15 @@ import { admitStored, listStored, makeRoom, pinStored, removeStored } from '../i
 import { clearAfterCrash } from '../store/store-tee.js';
 import { freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { FakeDirectory } from './support/opfs.js';
 import { serve } from './support/server.js';
-import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
+import { stopAnywhere } from './support/stops.js';
+import { assertNothingLeft, bytesOf, directory, guest } from './support/store.js';
 
 const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 2 * MIB }, { bytes: MIB + 333 }] });
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
+
+/** @typedef {import('./support/opfs.js').FakeDirectory} FakeDirectory */
 
 /** @type {Awaited<ReturnType<typeof serve>>} */ let server;
 before(async () => void (server = await serve(model)));
@@ -31,30 +33,8 @@ const STEPS = {
   'pinning it': { spoil: () => {}, act: () => pinStored('m.gguf') },
 };
 
-/** @type {[hasSync: boolean, hasMove: boolean, losesUnflushed: boolean][]} */
+/** @type {import('./support/stops.js').Engine[]} */
 const DISKS = [[true, true, false], [true, true, true], [true, false, false], [false, true, false]];
-
-/**
- * @param {typeof DISKS[number]} engine
- * @param {(disk: FakeDirectory) => unknown} prepare
- * @param {() => Promise<unknown>} act
- * @param {(disk: FakeDirectory, at: number) => Promise<unknown>} judge
- */
-async function stopAnywhere([hasSync, hasMove, loses], prepare, act, judge) {
-  for (let at = 1, isOver = false; !isOver; at++) {
-    const disk = new FakeDirectory();
-    newOrigin(disk);
-    Object.assign(disk, { hasSync, hasMove });
-    await prepare(disk);
-    disk.losesUnflushed = loses;
-    disk.crashAt(at);
-    await act().catch(() => {});
-    isOver = !disk.isCrashed;
-    disk.revive();
-    newOrigin(disk);
-    await judge(disk, at);
-  }
-}
 
 for (const disk of DISKS) {
   const [hasSync, hasMove, loses] = disk;
@@ -98,6 +78,8 @@ for (const disk of DISKS) {
 
 test('what a worker leaves that crashed while a mended file took its place is that file', async () => {
   (await admitStored(guest, 'm.gguf', model)).model.release();
+  const record = /** @type {any} */ (directory.files.get('m.gguf.digests'));
+  directory.files.set('m.gguf.journal', record);
   directory.files.set('m.gguf.part', /** @type {any} */ (directory.files.get('m.gguf')));
   directory.files.delete('m.gguf');
   await clearAfterCrash('m.gguf');

@@ -84,7 +84,7 @@ test('a stored file that was damaged is deleted, and the same call again takes t
     (await admitStored(guest, 'm.gguf', file)).model.release();
     const bytes = /** @type {Uint8Array} */ (bytesOf('m.gguf'));
     bytes[at] ^= 1;
-    const fault = await faultOf(admitStored(guest, 'm.gguf', file));
+    const fault = await faultOf(admitStored(guest, 'm.gguf', new Blob([file]).stream()));
     assert.deepEqual([fault.code, fault.kind], ['damaged', 'retry']);
     assertNothingLeft();
     const { model, found } = await admitStored(guest, 'm.gguf', file);
