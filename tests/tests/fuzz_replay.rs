@@ -2,6 +2,7 @@
 
 use gguf_fuzz_targets::{CONTROL, TARGETS};
 use gguf_tests::dice::Dice;
+use gguf_tests::writer::Writer;
 
 /// Random inputs, shared out among the targets.
 const RANDOM: usize = 20_000;
@@ -38,6 +39,21 @@ fn every_target_keeps_its_promises_over_random_inputs() {
             _ => TARGETS[[0, 2, 3, 2, 5, 6, 2, 1][seed % 8]],
         };
         run(name, target, &format!("seed {seed}"), &random(seed as u64));
+    }
+}
+
+/// The naive judge takes the data alone for a model's memory. What a model takes beside it decides here.
+#[test]
+fn a_model_whose_data_just_fits_is_no_disagreement() {
+    for size in [(1u64 << 53) - 65, (1 << 53) - (1 << 30)] {
+        let mut writer = Writer::new(1, 0);
+        writer.tensor(b"a", 24, size);
+        let mut input = writer.bytes;
+        let file = input.len();
+        // Of unknown length, to be kept.
+        input.extend([0, 3, 255]);
+        input.resize(file + CONTROL, 0);
+        run("twin", gguf_fuzz_targets::twin, "at the bound", &input);
     }
 }
 

@@ -11,6 +11,7 @@ mod build;
 mod drive;
 mod evidence;
 mod naive;
+mod naive_profile;
 mod parser;
 mod profile;
 mod session;

@@ -53,8 +53,21 @@ const EXACT: u128 = (1 << 53) - 1;
 const MEMORY: u128 = if usize::BITS == 32 { (1 << 32) - (1 << 24) } else { EXACT };
 const BUFFER: u128 = (1 << (usize::BITS - 1)) - 1;
 
+/// More than a model of a small file can take beside its data: header, index, and room for alignment.
+const BESIDE: u128 = 1 << 32;
+
 /// The verdict: the facts, or the first fault.
 pub(crate) fn judge(file: &[u8], terms: Terms<'_>) -> Result<Facts, Fault> {
+    judge_beside(file, terms, 0)
+}
+
+/// Whether a model to keep is so near the bound that what it takes beside its data decides. The rules do not say how
+/// much that is.
+pub(crate) fn is_at_bound(file: &[u8], terms: Terms<'_>) -> bool {
+    terms.resident && judge(file, terms) != judge_beside(file, terms, BESIDE)
+}
+
+fn judge_beside(file: &[u8], terms: Terms<'_>, beside: u128) -> Result<Facts, Fault> {
     let known = file.len().min(terms.declared.map_or(usize::MAX, |length| length as usize));
     let mut reader = Reader { file, known: known as u128, limits: terms.limits, at: 0 };
     let mut facts = Facts { alignment: 32, ..Facts::default() };
@@ -125,7 +138,7 @@ pub(crate) fn judge(file: &[u8], terms: Terms<'_>) -> Result<Facts, Fault> {
     }
     if let (true, Some(at)) = (terms.resident, fields.last()) {
         let largest = facts.tensors.iter().map(|tensor| tensor.4).max().unwrap_or(0);
-        if u128::from(largest) > BUFFER - u128::from(facts.alignment - 1) || sum > MEMORY {
+        if u128::from(largest) > BUFFER - u128::from(facts.alignment - 1) || sum + beside > MEMORY {
             return fault("limit", *at, "memory");
         }
     }
