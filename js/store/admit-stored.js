@@ -32,7 +32,7 @@ import { admitStoredSet } from './stored-set.js';
  * again. That has to be one that can be asked for a part: no stream, and no server that sends whole files only.
  *
  * Two errors of the kind `retry` ask for the same call again (with a new stream or Response, if it was one): `damaged`,
- * the stored file is not what was stored, and was deleted, or, where a tee had seen some of it, mended; `changed`, it
+ * the stored file is not what was stored, and was deleted, or, where it was damaged twice, mended; `changed`, it
  * turned out to be another one than required, by a digest that had not been computed when it was stored, or another tab
  * replaced or deleted it meanwhile.
  *

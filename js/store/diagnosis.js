@@ -50,7 +50,7 @@ export async function owned(files, signal = new AbortController().signal, work, 
  *
  * @param {Case} about
  * @param {unknown} error  of its admission
- * @returns {Promise<Model>} of the mended file
+ * @returns {Promise<Model | undefined>} of the mended file; undefined where it is not admitted again
  */
 export async function remedied(about, error) {
   const { files, found, signal } = about;
@@ -73,6 +73,28 @@ export async function remedied(about, error) {
   if ('fault' in end) throw end.fault;
   return end.model;
 }
+
+/**
+ * A file that is damaged, when it is mended. Where that cannot be done, what there is to tell is thrown.
+ *
+ * @param {Case} about
+ * @param {AdmissionError} error  of its admission, or of the disk
+ * @returns {Promise<FileSystemFileHandle>}
+ */
+export async function mended({ again: _, ...about }, error) {
+  const { files, found } = about;
+  await remedied(about, error);
+  const now = await orFault(files.name, 'looked up', () => files.lookup());
+  if (!now || !isSame(now, found)) throw replaced(files, error);
+  return now.file;
+}
+
+/**
+ * @param {StoredFile} files
+ * @param {unknown} error  of the admission, of which somebody has seen bytes that were wrong
+ */
+export const isMended = (files, error) =>
+  retry('damaged', `the stored file ${files.name} was damaged, and is mended`, /** @type {AdmissionError} */ (error));
 
 /**
  * @typedef {object} Verdict
@@ -103,7 +125,7 @@ async function judge({ guest, files, found, evidence, signal }) {
  * @param {Case} about
  * @param {Verdict} verdict
  * @param {AdmissionError} error
- * @returns {Promise<Model>}
+ * @returns {Promise<Model | undefined>}
  */
 async function treated(about, { damaged, digests }, error) {
   const { guest, files, found, evidence, parts, signal, again } = about;
@@ -122,7 +144,7 @@ async function treated(about, { damaged, digests }, error) {
       })));
       if (again) return model;
       model.release();
-      throw retry('damaged', `the stored file ${files.name} was damaged, and is mended`, error);
+      return undefined;
     }
     cause = fault.fault;
     if (isPassing(cause)) throw isAdmissionError(cause) ? notNow(files, cause) : cause;

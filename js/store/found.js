@@ -2,9 +2,10 @@
 import { admitFile } from '../admit/file.js';
 import { AdmissionError, isAdmissionError } from '../core/errors.js';
 import { hasEvidence } from '../guest/group.js';
-import { remedied, requiredOf } from './diagnosis.js';
+import { isMended, mended, remedied, requiredOf } from './diagnosis.js';
 import { proofOf, proven } from './evidence.js';
 import { orFault } from './fault.js';
+import { admitWatched } from './found-intake.js';
 import { GROUP } from './journal.js';
 import { noted } from './noted.js';
 import { provenGroup } from './opened-model.js';
@@ -43,19 +44,32 @@ export async function admitFound(guest, files, found, given, { Session, parts })
     ...requiredOf(found),
   };
   const make = storedAdmission(found.digests, Session);
+  const isTeed = [given.tee ?? []].flat().length > 0;
+  const { signal } = given;
+  const about = { guest, files, found, evidence, signal, parts };
+  /** @type {unknown} */ let told;
+  const mend = (/** @type {AdmissionError} */ error) => mended(about, error).catch(fault => {
+    throw (told = fault);
+  });
   try {
-    const model = await admitFile(make, guest, found.file, options);
+    const model = isTeed && evidence
+      ? await admitWatched({ guest, Session: make, found, evidence, mend }, { ...options, ...callbacks(given) })
+      : await admitFile(make, guest, found.file, options);
     const isLearnt = !evidence && hasEvidence(guest);
     await noted(files, found, isLearnt ? { evidence: model.evidence(), digests: model.report.digests } : undefined);
     return model;
   } catch (error) {
-    const isTeed = [given.tee ?? []].flat().length > 0;
+    if (error === told) throw error;
     const again = (/** @type {FileSystemFileHandle} */ file) =>
       admitFile(make, guest, file, { ...options, ...heard.callbacks(file) });
-    const { signal } = given;
-    return remedied({ guest, files, found, evidence, signal, parts, again: isTeed ? undefined : again }, error);
+    const model = await remedied({ ...about, again: isTeed ? undefined : again }, error);
+    if (!model) throw isMended(files, error);
+    return model;
   }
 }
+
+/** @param {AdmitOptions} given */
+const callbacks = ({ onHeader, onProgress }) => ({ onHeader, onProgress });
 
 /** The caller's callbacks, of two admissions of which each has to hear as of one. */
 class Heard {

@@ -6,7 +6,6 @@ import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { serve } from './support/server.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
-import { recorder } from './support/streams.js';
 
 const MIB = 2 ** 20;
 const words = Array.from({ length: 20_000 }, (_, index) => `word-${index}-`.padEnd(60, 'x'));
@@ -146,20 +145,6 @@ test('an abort leaves the damaged file, and no part', async () => {
   stop.abort(reason);
   assert.equal(await ending, reason);
   assertNothingLeft(STORED);
-});
-
-test('a tee that has seen the damaged file is told: the file is mended, and found by the same call again', async () => {
-  await damaged(3 * MIB);
-  const server = await serving();
-  const tee = recorder();
-  const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, { ...options, tee }));
-  assert.deepEqual([fault.code, fault.kind, tee.closed.length, tee.aborted.length], ['damaged', 'retry', 0, 1]);
-  assert.match(fault.message, /mended/);
-  assert.deepEqual(bytesOf('m.gguf'), model);
-  const again = recorder();
-  const { model: mended, found } = await admitStored(guest, 'm.gguf', server.url, { ...options, tee: again });
-  mended.release();
-  assert.deepEqual([found, server.requests.length, Buffer.compare(again.bytes, model)], [true, 1, 0]);
 });
 
 test('a disk without room for the new part, or with a model that is open, does not mend', async () => {
