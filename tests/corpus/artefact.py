@@ -19,7 +19,10 @@ ABOUT = """# GGUF files, good and broken
 
     python3 run.py PROGRAM [ARGUMENT...]
 
-`run.py` says what PROGRAM must print. `expected.json` has for each file: `file`, `bytes`, `sha256`, `about`, `verdict`
+PROGRAM is run once for each file, with the file's path as its last argument. It prints one line of JSON:
+`{{"accepts": true}}`, or `{{"rejects": "why"}}`. `run.py` prints each verdict that is not the expected one.
+
+`expected.json` has for each file: `file`, `bytes`, `sha256`, `about`, `verdict`
 (`accepts` or `rejects`), `rules` (the rules that the file is about, with their level), `cve`, and
 
 * of a file that is rejected `code`, `offset` and `path`: the first fault, as rules.md names them;

@@ -32,7 +32,13 @@ def outcome(program, path, memory=MEMORY, seconds=SECONDS, environment=None):
         return {"ended": "does not end"}
     complaint = run.stderr.decode("utf-8", "replace")
     if run.returncode == 0:
-        answer = json.loads(run.stdout)
+        try:
+            answer = json.loads(run.stdout)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or not {"accepts", "rejects", "memory"} & answer.keys():
+            raise SystemExit(f'{program[0]} has to print {{"accepts": ANYTHING}} or {{"rejects": MESSAGE}}, and of '
+                             f"{path} it printed: {run.stdout[:200]!r}")
         return {"ended": "allocates too much"} if "memory" in answer else answer
     if run.returncode in (-24, 128 + 24):
         return {"ended": "does not end"}

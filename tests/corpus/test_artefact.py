@@ -81,6 +81,13 @@ class Artefact(unittest.TestCase):
         finally:
             (self.folder / "expected.json").write_text(whole, encoding="utf-8")
 
+    def test_a_reader_that_prints_something_else_is_told_so(self):
+        file = self.folder / self.expected[0]["file"]
+        for printed in ("print('accepts')", "print('[]')", "print('{}')", "pass"):
+            READERS["that prints something else"] = printed
+            with self.subTest(printed), self.assertRaisesRegex(SystemExit, "has to print"):
+                run.outcome(self.reader("that prints something else"), file)
+
     def test_crashes_endless_loops_and_greed_are_outcomes(self):
         file = self.folder / self.expected[0]["file"]
         for name, ended in (("that crashes", "crashes with signal 6"), ("that loops", "does not end"),
