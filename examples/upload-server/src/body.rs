@@ -17,7 +17,7 @@ pub const PIECE: usize = 128 * 1024;
 pub enum Cut {
     /// The connection broke, or what came was no HTTP.
     Broken,
-    /// Nothing came in the time given.
+    /// Nothing came in the time given, or too little.
     Slow,
 }
 

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gguf_admission::{Digest, Error, Session, Verify};
@@ -20,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::name::ModelName;
 use crate::problem::Problem;
 use crate::quarantine::Part;
+use crate::settings::Settings;
 use crate::store::Claim;
 
 /// Dropping it removes what was written and gives back its name and its place among the uploads.
@@ -45,6 +47,13 @@ pub struct Open(prometheus_client::metrics::gauge::Gauge);
 
 /// The intake of one upload, held by one request at a time.
 pub type Held = OwnedMutexGuard<Intake>;
+
+/// How fast a client sends. What this server takes for its own work is not counted.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    bytes: u64,
+}
 
 /// Why bytes stop being taken in.
 #[derive(Debug)]
@@ -79,9 +88,11 @@ pub async fn receive(
     superseded: impl Future<Output = ()>,
 ) -> Result<Held, End> {
     let patience = desk.settings.chunk();
+    let mut pace = Pace::default();
     let late = sleep_until(intake.deadline);
     tokio::pin!(superseded, late);
     loop {
+        let asked = Instant::now();
         let piece = tokio::select! {
             biased;
             () = &mut superseded => return Err(End::Superseded),
@@ -90,6 +101,7 @@ pub async fn receive(
         };
         let Some(piece) = piece else { return Ok(intake) };
         let length: usize = piece.iter().map(Bytes::len).sum();
+        pace.note(asked.elapsed(), length as u64, &desk.settings)?;
         let work = spawn_blocking(move || {
             let result = piece.iter().try_for_each(|bytes| intake.take(bytes));
             (intake, result)
@@ -146,6 +158,21 @@ impl Intake {
         };
         let part = self.part.take().ok_or(End::Lost)?.close().map_err(End::Disk)?;
         Ok((part, stored))
+    }
+}
+
+impl Pace {
+    /// A client that sends a byte now and then would keep its place for a day.
+    fn note(&mut self, waited: Duration, bytes: u64, settings: &Settings) -> Result<(), End> {
+        self.waited += waited;
+        self.bytes += bytes;
+        if self.waited < settings.chunk() {
+            return Ok(());
+        }
+        match std::mem::take(self).bytes {
+            enough if enough >= settings.chunk_bytes => Ok(()),
+            _ => Err(End::Cut(Cut::Slow)),
+        }
     }
 }
 

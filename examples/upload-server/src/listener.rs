@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::time::{interval, sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use crate::desk::Desk;
@@ -85,11 +86,16 @@ async fn serve_one(stream: TcpStream, router: Router, patience: Duration, watche
         override_method(&mut request);
         router.clone().oneshot(request)
     });
+    // A client that asks and never reads would keep its place for good.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
+        // A client that has sent all that it will send may still wait for its answer.
+        .half_close(true)
         .max_buf_size(READ)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     // An error here is a client that went away or spoke no HTTP: its upload has said so already.
     let _ = watcher.watch(connection).await;
 }

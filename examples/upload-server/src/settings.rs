@@ -37,9 +37,12 @@ pub struct Settings {
     /// Most connections at once; further ones wait
     #[arg(long, env = "UPLOAD_MAX_CONNECTIONS", default_value_t = 512)]
     pub max_connections: usize,
-    /// Seconds in which the next bytes of a body, or the headers of a request, have to come
+    /// Seconds in which the next bytes of a body, or the headers of a request, have to come, or an answer be taken
     #[arg(long, env = "UPLOAD_CHUNK_SECONDS", default_value_t = 30.0)]
     chunk_seconds: f64,
+    /// Least bytes of a body that have to come in --chunk-seconds of waiting for them
+    #[arg(long, env = "UPLOAD_CHUNK_BYTES", default_value_t = 16 << 10)]
+    pub chunk_bytes: u64,
     /// Seconds that a tus upload is kept without a request
     #[arg(long, env = "UPLOAD_IDLE_SECONDS", default_value_t = 3_600.0)]
     idle_seconds: f64,

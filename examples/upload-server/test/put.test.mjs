@@ -201,24 +201,49 @@ test('a body that is cut, or lies about its length, leaves nothing', async t => 
 });
 
 test('a client that is too slow between bytes, or on the whole, is answered and cleaned up', async t => {
-  const server = await start(t, { options: ['--chunk-seconds', '1', '--total-seconds', '3'] });
+  const server = await start(t, { options: ['--chunk-seconds', '1', '--total-seconds', '4', '--chunk-bytes', '500'] });
   const silent = await raw(t, server.port);
   await silent.write(silent.head('PUT', '/models/a.gguf', { 'Content-Length': model.length }));
   await silent.write(model.bytes.subarray(0, 1000));
   const slow = await silent.answer();
   assert.deepEqual([slow.status, slow.code], [408, 'slow']);
 
-  const dribbling = await raw(t, server.port);
-  await dribbling.write(dribbling.head('PUT', '/models/a.gguf', { 'Content-Length': model.length }));
-  let at = 0;
-  const drip = setInterval(() => dribbling.socket.write(model.bytes.subarray(at, (at += 10))), 100);
-  t.after(() => clearInterval(drip));
-  const late = await dribbling.answer();
-  assert.deepEqual([late.status, late.code], [408, 'late']);
+  // A byte now and then is as good as none; what comes fast enough is cut by the deadline alone.
+  for (const [bytes, code] of [
+    [10, 'slow'],
+    [200, 'late'],
+  ]) {
+    const dribbling = await raw(t, server.port);
+    await dribbling.write(dribbling.head('PUT', '/models/a.gguf', { 'Content-Length': model.length }));
+    let at = 0;
+    const drip = setInterval(() => dribbling.socket.write(model.bytes.subarray(at, (at += bytes))), 100);
+    t.after(() => clearInterval(drip));
+    const cut = await dribbling.answer();
+    assert.deepEqual([cut.status, cut.code], [408, code]);
+    clearInterval(drip);
+    await until(() => server.files('quarantine').length === 0, 'the name is free again');
+  }
+
+  // Who asks and never reads an answer keeps no connection either.
+  const deaf = await raw(t, server.port);
+  deaf.socket.pause();
+  const asking = setInterval(() => deaf.socket.write('GET /page.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000)), 10);
+  t.after(() => clearInterval(asking));
+  await until(() => deaf.socket.destroyed, 'it is cut off');
+  clearInterval(asking);
 
   // Headers that never end: the connection does.
   const headless = await raw(t, server.port);
   await headless.write('PUT /models/a.gguf HTTP/1.1\r\nHost: x\r\n');
   await until(() => headless.socket.readyState !== 'open');
   assert.deepEqual([server.files('models'), server.files('quarantine')], [[], []]);
+});
+
+test('a client that says that it sends no more still gets its answer', async t => {
+  const server = await start(t);
+  const client = await raw(t, server.port);
+  await client.write(client.head('PUT', '/models/a.gguf', { 'Content-Length': model.length }));
+  client.socket.end(model.bytes);
+  const { status, length } = await client.answer();
+  assert.deepEqual([status, length, server.files('models')], [201, model.length, ['a.gguf']]);
 });
