@@ -4,6 +4,7 @@
 //! `corpus/`, never by the code under test.
 
 pub mod allocator;
+pub mod calls;
 pub mod corpus;
 pub mod dice;
 pub mod evidence;

@@ -1,8 +1,9 @@
 //! What evidence and the proof of a group hold and need, and that every allocation for them may fail.
 
 use gguf_admission::abi::Registry;
-use gguf_admission::{Builtin, Code, Error, Evidence, LimitId, Limits, Session, State, Storage};
+use gguf_admission::{Builtin, Code, Evidence, LimitId, Limits, Session, State, Storage};
 use gguf_tests::allocator::{self, Counting, again, each_fault, rearm};
+use gguf_tests::calls::{Call, Grants, bring_in, needed};
 use gguf_tests::evidence::{EVIDENCE, GROUP, file, long_header};
 use gguf_tests::feed;
 
@@ -90,12 +91,6 @@ fn held_is_what_the_allocator_gave_out() {
     }
 }
 
-/// The number in a `budget` detail.
-fn needed(error: &Error) -> u64 {
-    assert_eq!((error.code(), error.path().to_string().as_str()), (Code::Budget, "memory"), "{error}");
-    error.expected().and_then(|number| number.parse().ok()).expect("a number")
-}
-
 #[test]
 fn memory_set_to_needed_at_header_ready_is_enough_until_the_end() {
     for (file, chunk) in &files() {
@@ -143,30 +138,16 @@ fn a_session_granted_what_each_refusal_asks_for_and_no_more_is_admitted_and_prov
         for storage in [Storage::Verify, Storage::Resident] {
             let mut registry = Registry::new();
             let handle = registry.begin(file.len() as i64, storage as i32).expect("a slot");
-            let memory = LimitId::Memory as i32;
-            registry.limit(handle, memory, 0).expect("nothing is in yet");
             registry.limit(handle, LimitId::StringBytes as i32, 2 << 20).expect("nothing is in yet");
             registry.digests(handle, i32::from(EVIDENCE)).expect("nothing is in yet");
-            let mut grants = 0;
-            let mut granted = |registry: &mut Registry, call: &mut dyn FnMut(&mut Registry) -> Result<usize, Error>| {
-                let error = match call(registry) {
-                    Ok(value) => return value,
-                    Err(error) => error,
-                };
-                let number = needed(&error);
-                registry.limit(handle, memory, number as i64 - 1).expect("settable");
-                assert_eq!(needed(&call(registry).expect_err("one byte less")), number);
-                registry.limit(handle, memory, number as i64).expect("settable");
-                grants += 1;
-                call(registry).unwrap_or_else(|error| panic!("{number} was asked for: {error}"))
-            };
-            granted(&mut registry, &mut |registry| {
+            let mut grants = Grants::none(&mut registry, handle);
+            grants.ask(&mut registry, &mut |registry| {
                 registry.expect_evidence(handle, groups as i32).map(|room| {
                     room.copy_from_slice(&values);
                     room.len()
                 })
             });
-            let lent = granted(&mut registry, &mut |registry| {
+            let lent = grants.ask(&mut registry, &mut |registry| {
                 registry.lend_group(handle, 1).map(|room| {
                     let size = room.len();
                     room.copy_from_slice(&file[GROUP..GROUP + size]);
@@ -174,19 +155,8 @@ fn a_session_granted_what_each_refusal_asks_for_and_no_more_is_admitted_and_prov
                 })
             });
             assert!(registry.check_group(handle, 1, lent as i32).expect("lent"));
-            let mut at = 0;
-            while at < file.len() {
-                let size = granted(&mut registry, &mut |registry| {
-                    let window = registry.window(handle)?;
-                    let size = window.len().min(chunk).min(file.len() - at);
-                    window[..size].copy_from_slice(&file[at..at + size]);
-                    Ok(size)
-                });
-                granted(&mut registry, &mut |registry| registry.push_chunk(handle, at as i64, size as i32).map(|_| 0));
-                at += size;
-            }
-            granted(&mut registry, &mut |registry| registry.finish(handle).map(|_| 0));
-            assert!(grants >= 2, "list and group at least were refused first");
+            bring_in(&mut registry, handle, &file, chunk, &mut |registry, call| grants.ask(registry, call));
+            assert!(grants.count >= 2, "list and group at least were refused first");
             assert_eq!(registry.evidence(handle).expect("computed"), values);
         }
     }
@@ -263,19 +233,8 @@ fn a_registry_answers_every_failed_allocation_and_goes_on() {
                     if expected > 0 && known {
                         prove(&mut registry, handle, &file, 0);
                     }
-                    let mut at = 0;
-                    while at < file.len() {
-                        let lent = again(1, || {
-                            registry.window(handle).map(|window| {
-                                let size = window.len().min(chunk).min(file.len() - at);
-                                window[..size].copy_from_slice(&file[at..at + size]);
-                                size
-                            })
-                        });
-                        again(1, || registry.push_chunk(handle, at as i64, lent as i32));
-                        at += lent;
-                    }
-                    again(1, || registry.finish(handle));
+                    let ask = &mut |registry: &mut Registry, call: Call<'_>| again(1, || call(registry));
+                    bring_in(&mut registry, handle, &file, chunk, ask);
                     again(1, || registry.evidence(handle).map(drop));
                     prove(&mut registry, handle, &file, groups - 1);
                     let failed = allocator::disarm();

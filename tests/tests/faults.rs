@@ -2,8 +2,9 @@
 //! there stays as it was; and the same call, made again with memory, goes on.
 
 use gguf_admission::abi::Registry;
-use gguf_admission::{Builtin, Code, Error, Limits, State, Storage};
+use gguf_admission::{Builtin, Code, Limits, State, Storage};
 use gguf_tests::allocator::{self, Counting, again, each_fault, rearm};
+use gguf_tests::calls::{Call, bring_in};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::files::{admitted, large, small};
 use gguf_tests::verdict::{parsed, sections_of};
@@ -47,19 +48,8 @@ fn a_registry_answers_every_failed_allocation_and_goes_on() {
                 let before = others(&mut registry, &neighbours);
                 allocator::fail_nth(nth, false);
                 let handle = again(1, || registry.begin(file.len() as i64, storage as i32));
-                let mut at = 0;
-                while at < file.len() {
-                    let lent = again(1, || {
-                        registry.window(handle).map(|window| {
-                            let size = window.len().min(chunk).min(file.len() - at);
-                            window[..size].copy_from_slice(&file[at..at + size]);
-                            size
-                        })
-                    });
-                    again(1, || registry.push_chunk(handle, at as i64, lent as i32));
-                    at += lent;
-                }
-                again(1, || registry.finish(handle));
+                let ask = &mut |registry: &mut Registry, call: Call<'_>| again(1, || call(registry));
+                bring_in(&mut registry, handle, file, chunk, ask);
                 again(1, || registry.report(handle).map(drop));
                 again(1, || registry.metadata(handle, 0).map(drop));
                 again(1, || registry.activate(handle));
@@ -116,7 +106,7 @@ fn without_any_memory_from_some_point_on_every_call_is_answered_and_the_session_
         allocator::fail_nth(nth, true);
         // Each call once; what fails is asked again when there is memory.
         let mut failed = 0;
-        let mut call = |registry: &mut Registry, call: &mut dyn FnMut(&mut Registry) -> Result<i64, Error>| -> i64 {
+        let mut ask = |registry: &mut Registry, call: Call<'_>| {
             match call(registry) {
                 Ok(value) => value,
                 Err(error) => {
@@ -128,20 +118,9 @@ fn without_any_memory_from_some_point_on_every_call_is_answered_and_the_session_
                 }
             }
         };
-        let handle = call(&mut registry, &mut |registry| registry.begin(-1, 2).map(i64::from)) as i32;
-        let mut at = 0;
-        while at < file.len() {
-            let size = call(&mut registry, &mut |registry| {
-                let window = registry.window(handle)?;
-                let size = window.len().min(60_000).min(file.len() - at);
-                window[..size].copy_from_slice(&file[at..at + size]);
-                Ok(size as i64)
-            });
-            call(&mut registry, &mut |registry| registry.push_chunk(handle, at as i64, size as i32).map(|_| 0));
-            at += size as usize;
-        }
-        call(&mut registry, &mut |registry| registry.finish(handle).map(|_| 0));
-        call(&mut registry, &mut |registry| registry.report(handle).map(|text| text.len() as i64));
+        let handle = ask(&mut registry, &mut |registry| registry.begin(-1, 2).map(|handle| handle as usize)) as i32;
+        bring_in(&mut registry, handle, &file, 60_000, &mut ask);
+        ask(&mut registry, &mut |registry| registry.report(handle).map(<[u8]>::len));
         failed += allocator::disarm();
         assert_eq!(registry.state(handle), Some(State::Admitted));
         assert_eq!(others(&mut registry, &neighbours), before);

@@ -1,8 +1,9 @@
 //! What is held and what is needed: the allocator's own count beside the numbers that are told, and limit MEMORY.
 
 use gguf_admission::abi::Registry;
-use gguf_admission::{Builtin, Code, Digest, Error, LimitId, Limits, Session, State, Storage};
+use gguf_admission::{Builtin, Code, Digest, LimitId, Limits, Session, State, Storage};
 use gguf_tests::allocator::{self, Counting, each_fault, rearm};
+use gguf_tests::calls::{Grants, bring_in, needed};
 use gguf_tests::feed::{self, Cuts};
 use gguf_tests::files::{admitted, large, small};
 use gguf_tests::verdict::parsed;
@@ -86,48 +87,15 @@ fn held_is_true_after_an_allocation_failed_too() {
     });
 }
 
-/// The number in a `budget` detail.
-fn needed(error: &Error) -> u64 {
-    assert_eq!((error.code(), error.path().to_string().as_str()), (Code::Budget, "memory"), "{error}");
-    error.expected().and_then(|number| number.parse().ok()).expect("a number")
-}
-
 #[test]
 fn a_session_granted_what_each_refusal_asks_for_and_no_more_is_admitted() {
     for &(ref file, chunk) in admitted(env!("CARGO_TARGET_TMPDIR")) {
         for storage in [Storage::Verify, Storage::Resident] {
             let mut registry = Registry::new();
             let handle = registry.begin(-1, storage as i32).expect("a slot");
-            let memory = LimitId::Memory as i32;
-            registry.limit(handle, memory, 0).expect("nothing is in yet");
-            let mut at = 0;
-            let mut grants = 0;
-            // One byte less is refused with the same number, that number is enough.
-            let mut granted = |registry: &mut Registry, call: &mut dyn FnMut(&mut Registry) -> Result<usize, Error>| {
-                let error = match call(registry) {
-                    Ok(value) => return value,
-                    Err(error) => error,
-                };
-                let number = needed(&error);
-                registry.limit(handle, memory, number as i64 - 1).expect("settable");
-                let refused = call(registry).expect_err("one byte less");
-                assert_eq!(needed(&refused), number);
-                registry.limit(handle, memory, number as i64).expect("settable");
-                grants += 1;
-                call(registry).unwrap_or_else(|error| panic!("{number} was asked for: {error}"))
-            };
-            while at < file.len() {
-                let size = granted(&mut registry, &mut |registry| {
-                    let window = registry.window(handle)?;
-                    let size = window.len().min(chunk).min(file.len() - at);
-                    window[..size].copy_from_slice(&file[at..at + size]);
-                    Ok(size)
-                });
-                granted(&mut registry, &mut |registry| registry.push_chunk(handle, at as i64, size as i32).map(|_| 0));
-                at += size;
-            }
-            granted(&mut registry, &mut |registry| registry.finish(handle).map(|_| 0));
-            assert!(grants >= 2, "window and consent at least were refused first");
+            let mut grants = Grants::none(&mut registry, handle);
+            bring_in(&mut registry, handle, file, chunk, &mut |registry, call| grants.ask(registry, call));
+            assert!(grants.count >= 2, "window and consent at least were refused first");
             let report = parsed(registry.report(handle).expect("what is needed covers the report"));
             assert!(report["memory"]["held"].as_u64() <= report["memory"]["limit"].as_u64(), "{}", report["memory"]);
         }
