@@ -4,14 +4,10 @@ import { Readable } from 'node:stream';
 import { beforeEach, test } from 'node:test';
 import { Admission, admit } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
-import { gguf } from './support/gguf.js';
+import { long } from './support/gguf.js';
 import { observed, recorder } from './support/streams.js';
 
-const file = gguf({
-  metadata: { 'general.architecture': 'test', words: Array.from({ length: 9000 }, (_, i) => `word ${i}`) },
-  tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
-});
-const tensorAt = file.length - 32 - 3_000_032;
+const { file, tensorAt } = long();
 
 /** @type {import('../index.js').Guest} */ let guest;
 beforeEach(async () => void (guest = await freshGuest()));

@@ -10,14 +10,10 @@ import { admit, readHeader } from '../index.js';
 import { SliceSource } from '../sources/blob.js';
 import { folderWith } from './support/disk.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
-import { gguf } from './support/gguf.js';
+import { long } from './support/gguf.js';
 import { observed, recorder } from './support/streams.js';
 
-const file = gguf({
-  metadata: { 'general.architecture': 'test', words: Array.from({ length: 9000 }, (_, i) => `word ${i}`) },
-  tensors: [{ bytes: 3_000_001 }, { bytes: 7 }],
-});
-const tensorAt = file.length - 32 - 3_000_032;
+const { file, tensorAt } = long();
 const { folder, onDisk, openFiles } = folderWith(file);
 
 /** @type {import('../index.js').Guest} */ let guest;

@@ -1,10 +1,10 @@
 // A stored file that a disk spoilt: what differs is fetched again, and no more.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored, findStored, openStored, pinStored } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
 
 const MIB = 2 ** 20;
@@ -16,16 +16,6 @@ for (let at = 5; at < another.length; at += MIB) another[at] ^= 1;
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, retryDelay: 1 };
 const HTML = { 'content-type': 'text/html; charset=utf-8' };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {...import('./support/server.js').Manner} manners */
-async function serving(...manners) {
-  const server = await serve(model, ...manners);
-  servers.push(server);
-  return server;
-}
 
 /** Stores the model, and flips bits. @param {...number} flipped */
 async function damaged(...flipped) {
@@ -44,7 +34,7 @@ for (const [hasSync, hasMove] of [[true, true], [false, true], [true, false]]) {
     for (const groups of [[0], [1], [2], [5], [0, 3, 5], [0, 1, 2, 3, 4, 5]]) {
       await damaged(...groups.map(group => group * MIB + 77));
       Object.assign(directory, { hasSync, hasMove });
-      const server = await serving();
+      const server = await serving(model);
       /** @type {unknown[]} */ const heard = [];
       let latest = 0;
       const { model: mended, found } = await admitStored(guest, 'm.gguf', server.url, {
@@ -71,11 +61,11 @@ for (const [hasSync, hasMove] of [[true, true], [false, true], [true, false]]) {
 }
 
 test('the file is mended from a Response, a Request and another address, whatever they call it', async () => {
-  const first = await serving();
+  const first = await serving(model);
   for (const source of [
     async () => fetch(first.url), async () => new Request(first.url), async () => `${first.url}/else?signed=1`,
-    async () => (await serving({ headers: { etag: undefined } })).url,
-    async () => (await serving({ headers: { etag: '"new"', 'content-range': undefined } })).url,
+    async () => (await serving(model, { headers: { etag: undefined } })).url,
+    async () => (await serving(model, { headers: { etag: '"new"', 'content-range': undefined } })).url,
   ]) {
     await damaged(3 * MIB);
     const { model: mended, found } = await admitStored(guest, 'm.gguf', await source(), options);
@@ -91,7 +81,7 @@ test('where it cannot be mended it is deleted, and the same call again fetches a
   for (const manner of manners) {
     await damaged(3 * MIB);
     await pinStored('m.gguf');
-    const server = await serving(manner);
+    const server = await serving(model, manner);
     const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
     assert.deepEqual([fault.code, fault.kind], ['damaged', 'retry'], JSON.stringify(Object.keys(manner)));
     assert.match(fault.message, /deleted/);
@@ -104,7 +94,7 @@ test('where it cannot be mended it is deleted, and the same call again fetches a
 test('a server that is busy, out of reach or wants another signature: the file stays, is mended later', async () => {
   for (const manner of [{ status: 503 }, { status: 401 }, { status: 403 }, { cut: true }, { breakAfter: 1000 }]) {
     await damaged(3 * MIB);
-    const server = await serving(manner, {});
+    const server = await serving(model, manner, {});
     const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
     assert.deepEqual([fault.code, fault.kind], ['status' in manner ? 'http' : 'source', 'source']);
     assert.match(fault.message, /is damaged, and cannot be mended now/);
@@ -118,7 +108,7 @@ test('a server that is busy, out of reach or wants another signature: the file s
 
 test('a page, to log in say, in the place of the file: that stays as it is, and is mended later', async () => {
   await damaged(3 * MIB);
-  const server = await serving({ body: Buffer.from('<!doctype html>'), range: false, headers: HTML }, {});
+  const server = await serving(model, { body: Buffer.from('<!doctype html>'), range: false, headers: HTML }, {});
   const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
   assert.deepEqual([fault.code, fault.kind], ['html', 'source']);
   assertNothingLeft(STORED);
@@ -128,7 +118,7 @@ test('a page, to log in say, in the place of the file: that stays as it is, and 
 
 test('a line that breaks is tried again, as in a download', async () => {
   await damaged(3 * MIB);
-  const server = await serving({ breakAfter: 1000 }, { status: 429 }, { cut: true }, {});
+  const server = await serving(model, { breakAfter: 1000 }, { status: 429 }, { cut: true }, {});
   const { model: mended } = await admitStored(guest, 'm.gguf', server.url, { retryDelay: 1 });
   mended.release();
   assert.ok(server.requests.length >= 4);
@@ -139,7 +129,7 @@ test('an abort leaves the damaged file, and no part', async () => {
   await damaged(3 * MIB);
   const stop = new AbortController();
   const reason = new Error('no more');
-  const server = await serving({ wait: new Promise(() => {}) });
+  const server = await serving(model, { wait: new Promise(() => {}) });
   const ending = faultOf(admitStored(guest, 'm.gguf', server.url, { ...options, signal: stop.signal }));
   while (server.requests.length === 0) await new Promise(resolve => setTimeout(resolve, 5));
   stop.abort(reason);
@@ -149,7 +139,7 @@ test('an abort leaves the damaged file, and no part', async () => {
 
 test('a disk without room for the new part, or with a model that is open, does not mend', async () => {
   await damaged(3 * MIB);
-  const server = await serving();
+  const server = await serving(model);
   directory.quota = 1.5 * model.length;
   const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, options));
   assert.deepEqual([fault.code, fault.kind], ['damaged', 'retry']);
@@ -165,7 +155,7 @@ test('a disk without room for the new part, or with a model that is open, does n
 
 test('what the options refuse of a sound file is not mended', async () => {
   await damaged();
-  const server = await serving();
+  const server = await serving(model);
   const fault = await faultOf(admitStored(guest, 'm.gguf', server.url, { ...options, limits: { tensors: 0 } }));
   assert.equal(fault.code, 'limit');
   assert.equal(server.requests.length, 0);
@@ -175,7 +165,7 @@ test('onHeader is asked of a header that was proven, not of the one that the dis
   const at = Buffer.from(model).indexOf('word-19999-');
   assert.ok(at > MIB);
   await damaged(at + 2);
-  const server = await serving();
+  const server = await serving(model);
   /** @type {string[]} */ const looked = [];
   const { model: mended } = await admitStored(guest, 'm.gguf', server.url, {
     ...options, onHeader: (_, header) => void looked.push(header.metadata('words')[19_999]),

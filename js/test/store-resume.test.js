@@ -1,10 +1,10 @@
 // A part that survives its admission, and the next call that goes on with it.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored, findStored, removeStored } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin, sha256Of } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
 
@@ -23,16 +23,6 @@ const wordy = gguf({ metadata: { 'general.architecture': 'a', words }, tensors: 
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const KEPT = ['m.gguf.journal', 'm.gguf.part'];
 const options = { retries: 0, retryDelay: 1 };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {Uint8Array} file @param {...import('./support/server.js').Manner} manners */
-async function serving(file, ...manners) {
-  const server = await serve(file, ...manners);
-  servers.push(server);
-  return server;
-}
 
 /**
  * Admits to the end, what was kept and the rest.

@@ -5,7 +5,7 @@ import { GuestWorker, admitStored, findStored, listStored, makeRoom, openStored,
 } from '../index.js';
 import { faultOf, olderGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, directory, file, guest, locks, newOrigin, other } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
 import { Line } from '../worker/line.js';
@@ -18,18 +18,7 @@ const BESIDE = 1024 + 32 + 128;
 /** @param {number} time  in milliseconds */
 const sleep = time => new Promise(resolve => setTimeout(resolve, time));
 
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => {
-  mock.restoreAll();
-  await Promise.all(servers.splice(0).map(server => server.close()));
-});
-
-/** @param {import('./support/server.js').Manner} [manner] */
-async function serving(manner = {}) {
-  const server = await serve(model, manner);
-  servers.push(server);
-  return server;
-}
+afterEach(() => mock.restoreAll());
 
 /** @param {string} name @param {number} at  the moment, in milliseconds */
 async function store(name, at, from = file) {
@@ -54,7 +43,7 @@ for (const hasSync of [true, false]) {
   });
 
   test(`a store that need not be is done without, whatever fails in it (${engine})`, async () => {
-    const server = await serving();
+    const server = await serving(model);
     /** @type {Record<string, string>} */ const codes = {};
     const calls = ['createSyncAccessHandle', 'createWritable', 'getFileHandle', 'truncate', 'write', 'flush', 'close',
       'move', 'removeEntry'];
@@ -121,7 +110,7 @@ test('a model says that it is stored, also when it was found; a judgement of the
 
 test('listStored tells what is stored, what is kept, and what it takes', async () => {
   assert.deepEqual(await listStored(), []);
-  const server = await serving({ breakAfter: 2.5 * MIB });
+  const server = await serving(model, { breakAfter: 2.5 * MIB });
   await store('b.gguf', 5000);
   await store('a.gguf', 7000, other);
   await store('a.gguf', 9000);

@@ -2,13 +2,13 @@
 // there and on this thread.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { admitStored } from '../index.js';
 import { folderWith } from './support/disk.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { withServedGuest } from './support/served.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin, sha256Of } from './support/store.js';
 import { observed } from './support/streams.js';
@@ -19,16 +19,6 @@ const model = gguf({ tensors: [{ bytes: 3 * MIB }, { bytes: MIB + 4 * 77_777 }] 
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, retryDelay: 1 };
 const { onDisk, openFiles } = folderWith(model);
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {...import('./support/server.js').Manner} manners */
-async function serving(...manners) {
-  const server = await serve(model, ...manners);
-  servers.push(server);
-  return server;
-}
 
 /** Stores the model, and flips bits of two groups. */
 async function damaged() {
@@ -117,12 +107,12 @@ for (const [where, on] of PLACES) {
 
   test(`a Response mends, and what was kept goes on with it, ${where}`, () => on(async call => {
     await damaged();
-    const { url, requests } = await serving();
+    const { url, requests } = await serving(model);
     await (await call('m.gguf', await fetch(url), options)).model.release();
     assert.deepEqual(bytesOf('m.gguf'), model);
     assert.equal(requests.length, 1 + 2, 'the answer itself, and two groups');
     newOrigin();
-    const server = await serving({ breakAfter: 3.2 * MIB }, {});
+    const server = await serving(model, { breakAfter: 3.2 * MIB }, {});
     const answer = async () => fetch(server.url);
     const fault = await faultOf(call('m.gguf', await answer(), options));
     assert.equal(fault.kind, 'source');
@@ -140,7 +130,7 @@ for (const [where, on] of PLACES) {
 
   test(`what is kept and spoilt is fetched from a Response again, ${where}`, () => on(async call => {
     newOrigin(); // without the lock of the worker's life
-    const server = await serving({ breakAfter: 4.2 * MIB }, {});
+    const server = await serving(model, { breakAfter: 4.2 * MIB }, {});
     await faultOf(call('m.gguf', await fetch(server.url), options));
     /** @type {Uint8Array} */ (bytesOf('m.gguf.part'))[MIB + 9] ^= 1;
     const { model: admitted } = await call('m.gguf', await fetch(server.url), options);

@@ -1,10 +1,10 @@
 // A disk that gives some of a file no more: what it gave before is used, and the rest is fetched.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { servers, serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin, sha256Of } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
 
@@ -14,16 +14,6 @@ const sha256 = sha256Of(model);
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, retryDelay: 1 };
 const optional = { ...options, store: /** @type {const} */ ('optional') };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {...import('./support/server.js').Manner} manners */
-async function serving(...manners) {
-  const server = await serve(model, ...manners);
-  servers.push(server);
-  return server;
-}
 
 /** @param {string} name @param {number} at */
 const lose = (name, at) => void Object.assign(/** @type {object} */ (directory.files.get(name)), { lost: at });
@@ -44,7 +34,7 @@ for (const hasSync of [true, false]) {
       for (const group of [0, 1, 2]) {
         newOrigin();
         Object.assign(directory, { hasSync });
-        const server = await serving({ breakAfter: 4.2 * MIB }, {});
+        const server = await serving(model, { breakAfter: 4.2 * MIB }, {});
         await faultOf(admitStored(guest, 'm.gguf', server.url, options));
         lose('m.gguf.part', group * MIB + 7);
         let kept = 0;
@@ -63,7 +53,7 @@ for (const hasSync of [true, false]) {
   });
 
   test(`a MiB of a stored file that cannot be read is mended, and no other is fetched (${engine})`, async () => {
-    for (const source of [async () => (await serving()).url, async () => new Blob([model])]) {
+    for (const source of [async () => (await serving(model)).url, async () => new Blob([model])]) {
       await stored(hasSync);
       const from = await source();
       const { model: mended, found } = await admitStored(guest, 'm.gguf', from, options);
@@ -76,7 +66,7 @@ for (const hasSync of [true, false]) {
   });
 
   test(`one that cannot be read nor mended stays: a disk may come back (${engine})`, async () => {
-    const { url } = await serving({ range: false });
+    const { url } = await serving(model, { range: false });
     for (const source of [url, observed(model).stream]) {
       await stored(hasSync);
       const fault = await faultOf(admitStored(guest, 'm.gguf', /** @type {any} */ (source), options));
@@ -90,7 +80,7 @@ for (const hasSync of [true, false]) {
   });
 
   test(`a store that need not be: what it gives no more comes from the source (${engine})`, async () => {
-    for (const source of [(await serving({ range: false })).url, observed(model).stream, new Response(model)]) {
+    for (const source of [(await serving(model, { range: false })).url, observed(model).stream, new Response(model)]) {
       await stored(hasSync);
       const { model: admitted, found } = await admitStored(guest, 'm.gguf', /** @type {any} */ (source), optional);
       assert.deepEqual([found, admitted.stored, admitted.report.digests.sha256], [false, false, sha256]);
@@ -129,7 +119,7 @@ test('a store that need not be: the source is given up when the file is found, a
 test('with a tee that has seen bytes of the stored file, there is no other source', async () => {
   await stored(true);
   const tee = recorder();
-  const { url } = await serving({ range: false });
+  const { url } = await serving(model, { range: false });
   const fault = await faultOf(admitStored(guest, 'm.gguf', url, { ...optional, tee }));
   assert.deepEqual([fault.kind, tee.closed.length, tee.aborted.length], ['source', 0, 1]);
   assertNothingLeft(STORED);

@@ -1,11 +1,11 @@
 // Two tabs want one file: the second sees how far the first is, and goes on where it stood when it goes.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored } from '../index.js';
 import { faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { Told, watch } from '../store/watched.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, guest } from './support/store.js';
 
 /** @typedef {import('../index.js').AdmissionProgress} Progress */
@@ -14,9 +14,6 @@ const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 5 * MIB }] });
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, length: model.length };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
 
 /**
  * Waits until something is so, while a call is under way: if the call ends, whatever it ends with, so does the wait.
@@ -35,8 +32,7 @@ async function until(isSo, call) {
 
 /** A server whose first answer stops in the middle, and the call that waits for it. */
 async function begun() {
-  const server = await serve(model, { breakAfter: 4.5 * MIB, hang: true }, {});
-  servers.push(server);
+  const server = await serving(model, { breakAfter: 4.5 * MIB, hang: true }, {});
   const stop = new AbortController();
   let bytes = 0;
   const write = (/** @type {Uint8Array} */ piece, /** @type {number} */ at) => void (bytes = at + piece.length);

@@ -1,10 +1,10 @@
 // Models in several files and the store: each file is an entry of its own.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { Joins } from '../admit/joins.js';
 import { admitStored, findStored } from '../index.js';
 import { assertNoSession, faultOf } from './support/guest.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { shard, shards } from './support/shards.js';
 import { assertNothingLeft, bytesOf, directory, guest, sha256Of } from './support/store.js';
 import { observed, recorder } from './support/streams.js';
@@ -17,16 +17,6 @@ const stored = names => names.flatMap(name => [name, `${name}.digests`, `${name}
 /** @param {Uint8Array<ArrayBuffer>[]} list */
 const blobs = list => list.map(bytes => new Blob([bytes]));
 const options = { retries: 0, retryDelay: 1 };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {Uint8Array} file @param {...import('./support/server.js').Manner} manners */
-async function serving(file, ...manners) {
-  const server = await serve(file, ...manners);
-  servers.push(server);
-  return server;
-}
 
 test('each shard is stored under its name, and found there', async () => {
   const first = await admitStored(guest, NAMES, blobs(files), { sink: 'resident' });

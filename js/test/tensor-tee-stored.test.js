@@ -1,11 +1,11 @@
 // Tensors of a download that was kept, and goes on: they pass once, whatever of the part was still good.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored, gpuTee, tensorTee } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { Device } from './support/gpu.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, guest, newOrigin } from './support/store.js';
 
 const MIB = 2 ** 20;
@@ -17,14 +17,10 @@ const tensors = [{ name: 'a', bytes: 1_500_001 }, { name: 'none', bytes: 0 }, { 
 const FILES = [gguf({ tensors }), gguf({ metadata: { 'general.architecture': 'a', words }, tensors })];
 const options = { retries: 0, retryDelay: 1 };
 
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
 /** An address, of which a part was kept. @param {Uint8Array} file */
 async function kept(file) {
   newOrigin();
-  const server = await serve(file, { breakAfter: 3.5 * MIB }, {}, {});
-  servers.push(server);
+  const server = await serving(file, { breakAfter: 3.5 * MIB }, {}, {});
   assert.equal((await faultOf(admitStored(guest, 'm.gguf', server.url, options))).kind, 'source');
   assertNothingLeft(KEPT);
   return server.url;

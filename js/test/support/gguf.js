@@ -51,6 +51,14 @@ export function gguf({
   return joined(parts);
 }
 
+/** A file whose header takes more than one window, as its first tensor does; and where that begins. */
+export function long() {
+  const words = Array.from({ length: 9000 }, (_, i) => `word ${i}`);
+  const metadata = { 'general.architecture': 'test', words };
+  const file = gguf({ metadata, tensors: [{ bytes: 3_000_001 }, { bytes: 7 }] });
+  return { file, tensorAt: file.length - 32 - 3_000_032 };
+}
+
 /** @param {Uint8Array[]} parts  @returns {Uint8Array<ArrayBuffer>} */
 export function joined(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
