@@ -1,11 +1,11 @@
 // What is on the disk after a second stop: of a call that went on where one had been stopped, and of a removal.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored, findStored, listStored, pinStored, removeStored } from '../index.js';
 import { freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { FakeDirectory } from './support/opfs.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
 
 const MIB = 2 ** 20;
@@ -13,9 +13,6 @@ const MIB = 2 ** 20;
 const model = gguf({ tensors: [{ bytes: 3 * MIB }, { bytes: MIB / 2 }] });
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, length: model.length };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
 
 /** @type {[hasSync: boolean, hasMove: boolean, losesUnflushed: boolean][]} */
 const DISKS = [[true, true, false], [true, false, true], [false, true, false]];
@@ -35,8 +32,7 @@ for (const [hasSync, hasMove, losesUnflushed] of DISKS) {
     let now = 0;
     // As in store-states.test.js: a second passes with each look at a clock, so that every group is flushed.
     if (losesUnflushed) t.mock.method(performance, 'now', () => (now += 1000));
-    const server = await serve(model, { breakAfter: 2.6 * MIB }, {});
-    servers.push(server);
+    const server = await serving(model, { breakAfter: 2.6 * MIB }, {});
     newOrigin();
     Object.assign(directory, { hasSync, hasMove });
     await admitStored(guest, 'm.gguf', server.url, options).catch(() => {});

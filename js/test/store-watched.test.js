@@ -1,10 +1,10 @@
 // A stored file that is damaged, admitted while tees watch: they see what was stored, once, and nothing else.
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { admitStored, findStored, removeStored, tensorTee } from '../index.js';
 import { faultOf } from './support/guest.js';
 import { gguf } from './support/gguf.js';
-import { serve } from './support/server.js';
+import { serving } from './support/serving.js';
 import { withServedGuest } from './support/served.js';
 import { shards } from './support/shards.js';
 import { assertNothingLeft, bytesOf, directory, guest, newOrigin } from './support/store.js';
@@ -16,16 +16,6 @@ const words = Array.from({ length: 20_000 }, (_, index) => `word-${index}-`.padE
 const model = gguf({ metadata: { 'general.architecture': 'a', words }, tensors: [{ bytes: 10 * MIB }] });
 const STORED = ['m.gguf', 'm.gguf.digests', 'm.gguf.evidence'];
 const options = { retries: 0, retryDelay: 1 };
-
-/** @type {Awaited<ReturnType<typeof serve>>[]} */ const servers = [];
-afterEach(async () => void (await Promise.all(servers.splice(0).map(server => server.close()))));
-
-/** @param {Uint8Array} [file] @param {...import('./support/server.js').Manner} manners */
-async function serving(file = model, ...manners) {
-  const server = await serve(file, ...manners);
-  servers.push(server);
-  return server;
-}
 
 /** Stores the model, and flips bits. @param {...number} flipped */
 async function damaged(...flipped) {
@@ -45,7 +35,7 @@ for (const hasSync of [true, false]) {
     for (const groups of [[0], [1], [2], [9], [11], [0, 1, 5], [1, 2, 10, 11]]) {
       await damaged(...groups.map(group => group * MIB + 77));
       Object.assign(directory, { hasSync });
-      const server = await serving();
+      const server = await serving(model);
       const tee = recorder();
       /** @type {unknown[]} */ const heard = [];
       let latest = 0;
@@ -101,7 +91,7 @@ test('what cannot be mended ends with the tee told, that has seen no wrong byte'
 
 test('a disk that spoils what is mended, too, is told of, and not mended for ever', async () => {
   await damaged(6 * MIB);
-  const server = await serving();
+  const server = await serving(model);
   const tee = recorder();
   let isMoved = false;
   directory.onCall = call => {
@@ -123,7 +113,7 @@ test('a disk that spoils what is mended, too, is told of, and not mended for eve
 
 test('options that refuse a sound file refuse it as without a tee; an abort is heard', async () => {
   await damaged();
-  const server = await serving();
+  const server = await serving(model);
   const none = new Error('none');
   const stop = new AbortController();
   /** @type {[import('../index.js').AdmitOptions, string | undefined][]} */
@@ -154,7 +144,7 @@ test('a file that another call removes while a tee watches is told as changed', 
 
 test('a tee of a page sees the same from a worker, and so do tensors', () => withServedGuest(async served => {
   await damaged(7 * MIB + 1);
-  const server = await serving();
+  const server = await serving(model);
   const bytes = new Uint8Array(10 * MIB);
   const tee = tensorTee({ write: (/** @type {Uint8Array} */ piece, /** @type {number} */ at) => bytes.set(piece, at) });
   const seen = recorder();

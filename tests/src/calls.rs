@@ -6,8 +6,8 @@ use gguf_admission::{Code, Error, LimitId};
 /// A call of a registry, which can be made again.
 pub type Call<'a> = &'a mut dyn FnMut(&mut Registry) -> Result<usize, Error>;
 
-/// All of `file` in chunks of at most `chunk` bytes, and its end. Each call is made by `ask`, as often as it likes until
-/// the call succeeds.
+/// All of `file` in chunks of at most `chunk` bytes, and its end. Each call is made by `ask`, as often as it likes,
+/// until it succeeds.
 pub fn bring_in(
     registry: &mut Registry,
     handle: i32,
