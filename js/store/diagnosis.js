@@ -79,14 +79,14 @@ export async function remedied(about, error) {
  *
  * @param {Case} about
  * @param {AdmissionError} error  of its admission, or of the disk
- * @returns {Promise<FileSystemFileHandle>}
+ * @returns {Promise<Stored>}
  */
 export async function mended({ again: _, ...about }, error) {
   const { files, found } = about;
   await remedied(about, error);
   const now = await orFault(files.name, 'looked up', () => files.lookup());
   if (!now || !isSame(now, found)) throw replaced(files, error);
-  return now.file;
+  return now;
 }
 
 /**

@@ -48,9 +48,12 @@ export async function admitFound(guest, files, found, given, { Session, parts })
   const { signal } = given;
   const about = { guest, files, found, evidence, signal, parts };
   /** @type {unknown} */ let told;
-  const mend = (/** @type {AdmissionError} */ error) => mended(about, error).catch(fault => {
-    throw (told = fault);
-  });
+  const mend = async (/** @type {AdmissionError} */ error) => {
+    about.found = await mended(about, error).catch(fault => {
+      throw (told = fault);
+    });
+    return about.found.file;
+  };
   try {
     const model = isTeed && evidence
       ? await admitWatched({ guest, Session: make, found, evidence, mend }, { ...options, ...callbacks(given) })
