@@ -6,6 +6,7 @@ mod pages;
 mod shared;
 
 pub use self::bytes::Bytes;
+pub(crate) use self::bytes::split_string;
 pub(crate) use self::names::{Names, RECORD_BYTES};
 pub(crate) use self::pages::Pages;
 pub(crate) use self::shared::{Records, first_shared};

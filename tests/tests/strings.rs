@@ -1,8 +1,10 @@
 //! Long arrays of strings: each is read as it stands, and a fault in one of them is told of that string, wherever the
 //! pages of the header and the chunks of the file end. What is expected is counted here, string by string.
 
+use std::collections::BTreeSet;
+
 use gguf_admission::abi::Registry;
-use gguf_admission::{LimitId, Limits, Storage};
+use gguf_admission::{Level, LimitId, Limits, Options, Profile, Rule, Storage, admit_reader};
 use gguf_tests::dice::Dice;
 use gguf_tests::feed::{self, Cuts, Way};
 use gguf_tests::verdict::{Rejection, Verdict, parsed};
@@ -25,7 +27,8 @@ fn array() -> Array {
     writer.entry_array(b"list", 8, count);
     let strings = (0..count).map(|index| {
         let start = writer.bytes.len();
-        let text = format!("{index} {}", "é".repeat(20));
+        // Zeros, so that a length that is read beside its place looks like one.
+        let text = format!("{}{index} {}", "\0".repeat(9), "é".repeat(20));
         let most = text.floor_char_boundary(dice.below(LONGEST as usize + 1));
         writer.string(&text.as_bytes()[..most]);
         (start, writer.bytes.len())
@@ -36,12 +39,9 @@ fn array() -> Array {
 }
 
 impl Array {
-    /// The strings at the ends of pages, with those before and behind them, and the first and the last of all.
+    /// The strings at the ends of pages, and the first and the last of all.
     fn at_pages(&self) -> Vec<usize> {
-        let across = |page: usize| self.strings.partition_point(|(_, end)| *end <= page * PAGE);
-        let pages = 1..self.file.len().div_ceil(PAGE);
-        let near = pages.map(across).flat_map(|index| [index - 1, index, index + 1]);
-        [0].into_iter().chain(near).chain([self.strings.len() - 1]).collect()
+        [0].into_iter().chain(at_pages(&self.strings)).chain([self.strings.len() - 1]).collect()
     }
 
     /// Where a string starts that goes on behind byte `end`: the first of them.
@@ -54,6 +54,15 @@ impl Array {
         let (start, end) = self.strings[index];
         [start + 3, start + 8, (end - 1).max(start + 8), end]
     }
+}
+
+/// Which of these fields, each from its start to its end, lie at the ends of pages: those across them, and those before
+/// and behind.
+fn at_pages(fields: &[(usize, usize)]) -> Vec<usize> {
+    let across = |page: usize| fields.partition_point(|(_, end)| *end <= page * PAGE);
+    let pages = 1..=fields.last().expect("a field").1 / PAGE;
+    let near = pages.map(across).filter(|index| *index > 0).flat_map(|index| [index - 1, index, index + 1]);
+    near.filter(|index| *index < fields.len()).collect()
 }
 
 fn limits() -> Limits {
@@ -90,6 +99,48 @@ fn every_string_is_read_as_it_stands() {
             assert_eq!(value.as_str().map(str::as_bytes), Some(&file[start + 8..*end]));
         }
     }
+    let model = admit_reader(&file[..], Options::verify()).expect("a good file");
+    let texts = model.header().array("list").expect("it is there").strings().expect("they are strings");
+    assert_eq!(texts.len(), strings.len());
+    for (text, (start, end)) in texts.zip(&strings) {
+        assert_eq!(text.offset(), *start as u64 + 8);
+        assert_eq!(text.to_vec().expect("a copy"), &file[start + 8..*end]);
+    }
+}
+
+#[test]
+fn a_profile_finds_a_token_of_the_wrong_type_wherever_it_and_its_type_stand() {
+    let mut cut = 0;
+    // The types stand at every place of a word.
+    for shift in 0..4 {
+        let count = 70_000;
+        let mut writer = Writer::new(0, 3);
+        writer.entry_string(b"general.architecture", &b"llama123"[..5 + shift]);
+        writer.entry_array(b"tokenizer.ggml.tokens", 8, count);
+        let tokens = (0..count).map(|index| {
+            let start = writer.bytes.len();
+            writer.string(format!("token {index}").as_bytes());
+            (start, writer.bytes.len())
+        });
+        let tokens: Vec<_> = tokens.collect();
+        writer.entry_array(b"tokenizer.ggml.token_type", 5, count);
+        let types = writer.bytes.len();
+        let types: Vec<_> = (0..tokens.len()).map(|index| (types + 4 * index, types + 4 * index + 4)).collect();
+        let wrong: BTreeSet<_> = at_pages(&tokens).into_iter().chain(at_pages(&types)).collect();
+        cut += wrong.iter().filter(|index| types[**index].0 / PAGE != (types[**index].1 - 1) / PAGE).count();
+        writer.bytes.extend((0..count).flat_map(|_| 1u32.to_le_bytes()));
+        for index in wrong {
+            let (start, end) = types[index];
+            let mut file = writer.bytes.clone();
+            file[start..end].copy_from_slice(&6u32.to_le_bytes());
+            let options = Options { digests: 0, profile: Some((Profile::Llama, Level::Report)), ..Options::verify() };
+            let model = admit_reader(&file[..], options).expect("a good file");
+            let kept = model.findings().expect("a profile was chosen").kept();
+            let found = kept.iter().filter(|finding| finding.rule() == Rule::L5).map(|finding| finding.offset());
+            assert_eq!(found.collect::<Vec<_>>(), [Some(tokens[index].0 as u64)], "shift {shift}, token {index}");
+        }
+    }
+    assert!(cut > 0, "a type lies across pages");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use core::fmt;
 use crate::contract::{Code, LimitId, Limits};
 use crate::error::{Error, Path};
 use crate::format::{DEFAULT_ALIGNMENT, Header, ValueType};
+use crate::store::split_string;
 
 /// How far before a length that makes no sense a byte that was replaced is looked for: further than the longest value
 /// of a fixed size.
@@ -117,10 +118,8 @@ impl Fields {
         let here = self.header.pages.bytes(self.at, self.reach.saturating_sub(self.at)).run(0);
         let (mut rest, mut taken) = (here, 0u64);
         while taken < left
-            && let Some((len, text)) = rest.split_first_chunk()
-            && let len = u64::from_le_bytes(*len)
-            && len <= most
-            && let Some(behind) = usize::try_from(len).ok().and_then(|len| text.get(len..))
+            && let Some((text, behind)) = split_string(rest)
+            && text.len() as u64 <= most
         {
             rest = behind;
             taken = taken.saturating_add(1);

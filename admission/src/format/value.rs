@@ -7,7 +7,7 @@ use super::types::ValueType;
 use crate::contract::Code;
 use crate::error::{Error, Path};
 use crate::memory;
-use crate::store::{Bytes, Pages};
+use crate::store::{Bytes, Pages, split_string};
 
 /// A metadata value.
 #[derive(Clone, Copy)]
@@ -127,12 +127,43 @@ impl<'a> Array<'a> {
     /// The elements of an array of strings, in order; an error where it is one of something else.
     pub fn strings(&self) -> Result<impl ExactSizeIterator<Item = Bytes<'a>> + use<'a>, Error> {
         self.expect(ValueType::String)?;
-        let (pages, mut at) = (self.pages, self.at);
+        let (pages, mut at, mut run) = (self.pages, self.at, self.pages.run(self.at));
         Ok((0..self.count()).map(move |_| {
-            let text = pages.string(at);
+            let text = match split_string(run) {
+                Some((text, behind)) => {
+                    run = behind;
+                    pages.bytes(at.saturating_add(8), text.len() as u64)
+                }
+                // It lies across pages.
+                None => {
+                    let text = pages.string(at);
+                    run = pages.run(text.offset().saturating_add(text.len()));
+                    text
+                }
+            };
             at = text.offset().saturating_add(text.len());
             text
         }))
+    }
+
+    /// The bits of the elements, in order, of an array whose elements have 4 bytes.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let (pages, mut at, mut run) = (self.pages, self.at, self.pages.run(self.at));
+        (0..self.items).map(move |_| {
+            let word = match run.split_first_chunk() {
+                Some((word, behind)) => {
+                    run = behind;
+                    u32::from_le_bytes(*word)
+                }
+                // It lies across pages.
+                None => {
+                    run = pages.run(at.saturating_add(4));
+                    pages.u32(at)
+                }
+            };
+            at = at.saturating_add(4);
+            word
+        })
     }
 
     /// Copies the elements, which are of type `T`, to a slice that is as long as the array.

@@ -30,6 +30,12 @@ impl Pages {
     }
 }
 
+/// The string whose length these bytes begin with, and what follows it, where all of it is here.
+pub(crate) fn split_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)
+}
+
 impl<'a> Bytes<'a> {
     /// How many bytes.
     pub fn len(&self) -> u64 {

@@ -4,7 +4,7 @@ use super::findings::{Findings, Rule};
 use super::keys::Field;
 use crate::error::Path;
 use crate::format::ValueType;
-use crate::format::{Array, Header, Value};
+use crate::format::{Array, Header};
 use crate::store::Bytes;
 
 /// The most bytes of a token that readers are known to hold.
@@ -144,15 +144,11 @@ fn merges(vocabulary: &Vocabulary<'_>, findings: &mut Findings) {
 /// L5 and L9, in one walk over the tokens.
 fn tokens(vocabulary: &Vocabulary<'_>, findings: &mut Findings) {
     let Some(field) = &vocabulary.tokens else { return };
-    let Some(tokens) = field.array().filter(|array| array.of() == ValueType::String) else { return };
-    let mut types = vocabulary.token_type.and_then(|field| field.array()).filter(is_integers).map(|array| array.iter());
-    for (id, value) in tokens.iter().enumerate() {
-        let Value::String(token) = value else { return };
-        let ty = match types.as_mut().and_then(Iterator::next) {
-            Some(Value::I32(ty)) => ty.cast_unsigned(),
-            Some(Value::U32(ty)) => ty,
-            _ => 0,
-        };
+    let Some(tokens) = field.array().and_then(|array| array.strings().ok()) else { return };
+    let mut types =
+        vocabulary.token_type.and_then(|field| field.array()).filter(is_integers).map(|array| array.words());
+    for (id, token) in tokens.enumerate() {
+        let ty = types.as_mut().and_then(Iterator::next).unwrap_or(0);
         let offset = Some(token.offset().saturating_sub(8));
         if !byte_is_named(token, ty) {
             let message = format_args!("token {id}, {:?}, stands for a byte and does not name it", token.first(24));
