@@ -170,9 +170,10 @@ test('vocabularies that make no sense', async () => {
   for (const [name, [how, tokens]] of Object.entries(cases)) assert.equal(await judged(tiny({ tokens })), how, name);
   for (const space of [true, false]) {
     const entries = {
-      'tokenizer.ggml.add_space_prefix': { bool: space }, 'tokenizer.ggml.add_eos_token': { bool: true },
+      'tokenizer.ggml.add_space_prefix': { bool: space },
+      'tokenizer.ggml.add_eos_token': { bool: true },
     };
-    const tokens = changed(([text, kind, score]) => [text, kind && 4, score]);
+    const tokens = changed(([text, kind, score]) => [text, kind === 1 ? 4 : kind, score]);
     assert.equal(await judged(tiny({ entries, tokens })), 'runs');
   }
 });
