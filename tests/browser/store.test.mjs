@@ -57,6 +57,35 @@ inEachBrowser((test, browserName) => {
     });
   }
 
+  for (const where of PLACES) {
+    test(`what watches a damaged file sees it whole, mended from a File of the user's, ${where}`, async ({ page }) => {
+      const run = where.includes('own') ? page.runInWorker : page.run;
+      const result = await run(async isRemote => {
+        const remote = isRemote ? (await kit.guestWorker()).guestWorker : undefined;
+        const here = remote ? undefined : await kit.guest();
+        const file = kit.models.large(12);
+        const again = new File([file], 'again.gguf');
+        const admit = (source, options) => remote
+          ? remote.admitStored('m.gguf', source, options) : kit.admitStored(here, 'm.gguf', source, options);
+        await (await admit(again)).model.release();
+        const { file: handle } = await kit.findStored('m.gguf');
+        for (const at of [3, 2_000_000, file.length - 1]) await kit.flip(handle, at);
+        const seen = new Uint8Array(file.length);
+        const told = [];
+        const tee = {
+          write: (bytes, offset) => void (seen.set(bytes, offset), told.push(offset)),
+          close: () => void told.push('closed'), abort: () => void told.push('aborted'),
+        };
+        const { model, found } = await admit(again, { tee });
+        await model.release();
+        const whole = await (await (await kit.findStored('m.gguf')).file.getFile()).arrayBuffer();
+        const inOrder = told.slice(0, -1).every((offset, index) => index === 0 || offset > told[index - 1]);
+        return [found, kit.same(seen, file), told.at(-1), inOrder, kit.same(new Uint8Array(whole), file)];
+      }, where.includes('Guest'));
+      assert.deepEqual(result, [true, true, 'closed', true, true]);
+    });
+  }
+
   test('room is made of what was used the longest time ago, and a store that need not be is done without', async ({
     page, browser, server,
   }) => {
