@@ -165,13 +165,7 @@ inEachBrowser(test => {
       const { MAP_READ, STORAGE } = GPUBufferUsage;
       const usage = await kit.fault(kit.admit(guest, file, { tee: kit.gpuTee(device, { usage: MAP_READ | STORAGE }) }));
       const made = [];
-      const { limits, lost, queue } = device;
-      const gpu = kit.gpuTee({
-        limits, lost, queue,
-        createBuffer: descriptor => (made.push(device.createBuffer(descriptor)), made.at(-1)),
-        pushErrorScope: filter => device.pushErrorScope(filter),
-        popErrorScope: () => device.popErrorScope(),
-      });
+      const gpu = kit.gpuTee(kit.gpu.recording(device, made));
       const destroy = { write: (_, offset) => void (offset > 1e6 && made.at(-1).destroy()) };
       const destroyed = await kit.fault(kit.admit(guest, file, { tee: [destroy, gpu] }));
       await kit.sleep(50);
@@ -181,6 +175,52 @@ inEachBrowser(test => {
     for (const fault of [seen.usage, seen.destroyed])
       assert.deepEqual([fault.code, fault.kind, fault.found], ['device', 'misuse', 'validation']);
     assert.deepEqual([seen.uncaptured, seen.count], [[], 6]);
+  }, { needs: ['WebGPU'] });
+
+  test('a GPU that has no memory for a tensor: refused before its data, and the device serves the next file', async ({
+    page, server,
+  }) => {
+    // The adapter in software gives no buffer as large as it says that one may be.
+    const file = gguf({ tensors: [{ name: 'small', bytes: 300_000 }, { name: 'large', bytes: 64 }] });
+    const dimension = Buffer.from(file.buffer).indexOf('large') + 5 + 4;
+    const [head, next] = [server.put({ body: file }), server.put({ body: odd })];
+    const seen = await page.run(async ({ head, next, dimension }) => {
+      const device = await kit.gpu.device(true);
+      const uncaptured = [];
+      device.onuncapturederror = ({ error }) => uncaptured.push(error.message);
+      const bytes = await kit.bytes(head);
+      new DataView(bytes.buffer).setBigUint64(dimension, BigInt(device.limits.maxBufferSize), true);
+      const { guestWorker } = await kit.guestWorker();
+      const guest = await kit.guest();
+      const faults = [];
+      for (const admit of [kit.admit.bind(null, guest), guestWorker.admit.bind(guestWorker)]) {
+        const made = [];
+        const gpu = kit.gpuTee(kit.gpu.recording(device, made));
+        const source = kit.controlled(bytes, { piece: 1000 });
+        const { code, kind, found, message } = await kit.fault(admit(source.stream, { tee: gpu }));
+        // Who writes to a buffer that was destroyed hears of it.
+        device.pushErrorScope('validation');
+        device.queue.writeBuffer(made[0], 0, new Uint8Array(4));
+        const isDestroyed = (await device.popErrorScope()) !== null;
+        const { given, isCancelled } = source;
+        faults.push({ code, kind, found, message, left: gpu.buffers.size, isDestroyed, given, isCancelled });
+      }
+      const gpu = kit.gpu.readableTee(kit, device);
+      const good = new Blob([await kit.bytes(next)]);
+      const model = await kit.admit(guest, good, { tee: gpu });
+      const wrong = await kit.gpu.differing(device, gpu.buffers, model.report.tensors, good);
+      model.release();
+      device.destroy();
+      return { faults, uncaptured, wrong };
+    }, { head: head.url, next: next.url, dimension });
+    for (const { message, given, ...fault } of seen.faults) {
+      assert.deepEqual(fault, {
+        code: 'device', kind: 'retry', found: 'out-of-memory', left: 0, isDestroyed: true, isCancelled: true,
+      });
+      assert.match(message, /^the GPU: ./);
+      assert.ok(given < 150_000, `${given} bytes were taken`);
+    }
+    assert.deepEqual([seen.faults.length, seen.uncaptured, seen.wrong], [2, [], []]);
   }, { needs: ['WebGPU'] });
 
   test('the example: a row of the real model on the GPU is that row, computed by itself', async ({

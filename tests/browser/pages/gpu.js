@@ -18,6 +18,25 @@ export const readableTee = (kit, device) =>
   kit.gpuTee(device, { usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC, label: 'weights/' });
 
 /**
+ * What a tee uses of a device.
+ *
+ * @param {GPUDevice} device
+ * @param {GPUBuffer[]} made  gets each buffer that is made
+ */
+export const recording = (device, made) => ({
+  limits: device.limits,
+  lost: device.lost,
+  queue: device.queue,
+  createBuffer(/** @type {GPUBufferDescriptor} */ descriptor) {
+    const buffer = device.createBuffer(descriptor);
+    made.push(buffer);
+    return buffer;
+  },
+  pushErrorScope: (/** @type {GPUErrorFilter} */ filter) => device.pushErrorScope(filter),
+  popErrorScope: () => device.popErrorScope(),
+});
+
+/**
  * The tensors whose buffers are not what the file holds, padded by zeros to words. Empty: all are.
  *
  * @param {GPUDevice} device
