@@ -59,6 +59,7 @@ fn a_digest_is_read_from_the_text_that_it_is_shown_as_and_from_capitals() {
     let digest = Digest(std::array::from_fn(|index| (index * 37) as u8));
     let hex = digest.to_string();
     assert_eq!(hex.len(), 64);
+    assert_eq!(Digest([0xab; 32]).to_string(), "ab".repeat(32), "in small letters");
     assert_eq!(hex.parse(), Ok(digest));
     assert_eq!(hex.to_uppercase().parse(), Ok(digest));
     assert_eq!(format!("{digest:?}"), hex);

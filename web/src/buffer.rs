@@ -15,6 +15,7 @@ extern "C" {
     fn new(length: u32) -> Result<Room, JsValue>;
 
     #[wasm_bindgen(js_name = Uint8Array)]
+    #[derive(Clone)]
     type View;
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     fn new(buffer: &JsValue, offset: &JsValue, length: &JsValue) -> Result<View, JsValue>;
@@ -32,7 +33,7 @@ impl Bytes {
     pub(crate) fn of(value: &JsValue) -> Result<Option<Self>, JsValue> {
         // A `Uint8Array` too: one whose buffer is gone says that it is empty, a view that is made of it throws.
         if ArrayBuffer::is_view(value) {
-            let field = |name: &str| field(value, name);
+            let field = |name: &'static str| field(value, name);
             View::new(&field("buffer")?, &field("byteOffset")?, &field("byteLength")?).map(|view| Some(Bytes(view)))
         } else if matches!(tag_of(value)?.as_str(), "ArrayBuffer" | "SharedArrayBuffer") {
             View::new(value, &JsValue::UNDEFINED, &JsValue::UNDEFINED).map(|view| Some(Bytes(view)))
@@ -52,12 +53,15 @@ impl Bytes {
     ///
     /// What the engine throws: the buffer does not have them.
     pub(crate) fn part(&self, start: f64, end: f64) -> Result<Uint8Array, JsValue> {
+        if start == 0.0 && end == self.len() {
+            return Ok(self.0.clone().unchecked_into());
+        }
         let offset = self.number("byteOffset") + start;
         let part = View::new(&field(&self.0, "buffer")?, &offset.into(), &(end - start).into())?;
         Ok(part.unchecked_into())
     }
 
-    fn number(&self, name: &str) -> f64 {
+    fn number(&self, name: &'static str) -> f64 {
         field(&self.0, name).ok().and_then(|number| number.as_f64()).unwrap_or(0.0)
     }
 }

@@ -1,6 +1,8 @@
 //! Values that a page made. To look at one may run code of the page's (a getter, a proxy), and that may throw. Here a
 //! throw is an answer: one that passed through a task would leave it waiting for good, and clean up nothing.
 
+use std::cell::RefCell;
+
 use js_sys::{Function, Object, Promise, Reflect, TypeError};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -26,8 +28,25 @@ extern "C" {
 /// # Errors
 ///
 /// What was thrown instead of an answer; a TypeError where the value has no fields.
-pub(crate) fn field(value: &JsValue, name: &str) -> Result<JsValue, JsValue> {
-    Reflect::get(value, &name.into())
+pub(crate) fn field(value: &JsValue, name: &'static str) -> Result<JsValue, JsValue> {
+    Reflect::get(value, &text(name))
+}
+
+thread_local! {
+    /// Texts that were made once: each read asks for a few fields, and to make a text costs more than to ask.
+    static TEXTS: RefCell<Vec<(&'static str, JsValue)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A text of ours as the engine's. There are few, so the first ones are found soonest.
+fn text(name: &'static str) -> JsValue {
+    TEXTS.with_borrow_mut(|texts| {
+        if let Some((_, text)) = texts.iter().find(|(known, _)| *known == name) {
+            return text.clone();
+        }
+        let text = JsValue::from_str(name);
+        texts.push((name, text.clone()));
+        text
+    })
 }
 
 /// What a method of a value answers.
@@ -35,7 +54,7 @@ pub(crate) fn field(value: &JsValue, name: &str) -> Result<JsValue, JsValue> {
 /// # Errors
 ///
 /// What it threw; a TypeError where there is no such method.
-pub(crate) fn call(value: &JsValue, name: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
+pub(crate) fn call(value: &JsValue, name: &'static str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
     let method: Function =
         field(value, name)?.dyn_into().map_err(|_| TypeError::new(&format!("{name} is not a function")))?;
     match arguments {
@@ -103,11 +122,11 @@ pub(crate) fn ignore(value: &JsValue) {
 }
 
 /// A fresh object with these fields, which no prototype has.
-pub(crate) fn object<const N: usize>(fields: [(&str, JsValue); N]) -> Object {
+pub(crate) fn object<const N: usize>(fields: [(&'static str, JsValue); N]) -> Object {
     let object = Object::new();
     for (name, value) in fields {
         // Nothing of a fresh object is in the way.
-        let _ = Reflect::set(&object, &name.into(), &value);
+        let _ = Reflect::set(&object, &text(name), &value);
     }
     object
 }

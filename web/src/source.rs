@@ -88,7 +88,7 @@ impl ByteStream {
 }
 
 /// A field of a source.
-fn read(value: &JsValue, name: &str, source: &str) -> Result<JsValue, SourceError> {
+fn read(value: &JsValue, name: &'static str, source: &str) -> Result<JsValue, SourceError> {
     field(value, name).map_err(|thrown| SourceError::unreadable(&format!("the {source}'s field {name}"), thrown))
 }
 
