@@ -107,13 +107,14 @@ impl Engine {
     }
 
     /// Evaluates the pending tokens and chooses the next one, which is then pending. [`Code::State`] when none is
-    /// pending, [`Code::Budget`] when the context is full; then nothing has changed.
+    /// pending, [`Code::Budget`] when the context is full, [`Code::Memory`]; then nothing has changed.
     pub fn generate_next_token(&mut self) -> Result<i32, Error> {
         if self.pending.is_empty() {
             return Err(nothing_pending());
         }
+        let room = self.sampler.room(self.tokens.len())?;
         self.network.evaluate(&self.pending)?;
-        let chosen = self.network.logits().map_or(Ok(0), |logits| self.sampler.choose(logits))?;
+        let chosen = self.network.logits().map_or(0, |logits| self.sampler.choose(logits, room));
         self.replace_pending(chosen);
         Ok(chosen as i32)
     }

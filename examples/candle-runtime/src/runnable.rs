@@ -5,6 +5,7 @@ use gguf_admission_candle::Weights;
 
 use crate::config::{CHUNK, Config, DEFAULT_CONTEXT};
 use crate::exported;
+use crate::sampler;
 use crate::tokens::Tokens;
 
 /// The weights of a model that can be run; or, where a host only verifies, of any model, kept by nobody.
@@ -33,6 +34,7 @@ impl Runnable {
             config.activation_bytes(CHUNK),
             Tokens::bytes_of(header, config.vocabulary),
             logits,
+            config.vocabulary as u64 * sampler::BYTES,
             config.norm_bytes(),
         ]
         .into_iter()

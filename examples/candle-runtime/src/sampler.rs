@@ -2,6 +2,14 @@
 
 use gguf_admission::{Code, Error};
 
+use crate::memory::reserved;
+
+/// Bytes of a token while it is chosen among.
+pub(crate) const BYTES: u64 = size_of::<(f32, u32)>() as u64;
+
+/// Room for the numbers of all tokens, in the order in which they are chosen among.
+pub(crate) struct Room(Vec<(f32, u32)>);
+
 /// How the next token is chosen. At temperature 0, the default, it is the one with the greatest number.
 #[derive(Clone, Debug, Default)]
 pub struct Sampler {
@@ -30,15 +38,18 @@ impl Sampler {
         Ok(Sampler { temperature, top_k, top_p, state: seed.cast_unsigned() })
     }
 
-    /// The token chosen by `logits`, which has at least one item. An error of code `memory` chooses none and changes
-    /// nothing.
-    pub fn choose(&mut self, logits: &[f32]) -> Result<u32, Error> {
+    /// What a choice among `count` tokens takes. It is asked for before the tokens are computed, so that where there is
+    /// no memory for it nothing has been evaluated.
+    pub(crate) fn room(&self, count: usize) -> Result<Room, Error> {
+        Ok(Room(if self.temperature == 0.0 { Vec::new() } else { reserved(count)? }))
+    }
+
+    /// The token chosen by `logits`, which has at least one item and no more than there is room for.
+    pub(crate) fn choose(&mut self, logits: &[f32], room: Room) -> u32 {
         if self.temperature == 0.0 {
-            return Ok(greatest(logits));
+            return greatest(logits);
         }
-        let mut order: Vec<(f32, u32)> = Vec::new();
-        let bytes = (logits.len() * size_of::<(f32, u32)>()) as u64;
-        order.try_reserve_exact(logits.len()).map_err(|_| Error::memory(bytes))?;
+        let Room(mut order) = room;
         // What is no number has no chance.
         let number = |logit: &f32| if logit.is_nan() { f32::NEG_INFINITY } else { *logit };
         order.extend(logits.iter().map(number).zip(0..));
@@ -63,7 +74,7 @@ impl Sampler {
             left -= weigh(*logit);
             left < 0.0
         });
-        Ok(chosen.or(order.last()).map_or(0, |(_, id)| *id))
+        chosen.or(order.last()).map_or(0, |(_, id)| *id)
     }
 
     /// A number from 0 to below 1 (SplitMix64).

@@ -225,6 +225,37 @@ test('whatever memory there is, the first calls on a model answer', async () => 
   assert.ok(refused > 20, `${refused} of ${to - from} answers`);
 });
 
+test('whatever memory there is, a token that cannot be chosen was not evaluated', async () => {
+  // To choose among 200,000 tokens takes 1.6 MB more than to compute their numbers.
+  const tokens = [...vocabulary(), ...Array.from({ length: 200_000 }, (_, at) => [`${at}`, 1, -2000])];
+  const shape = { layers: 1, width: 32, hidden: 32, heads: 1, keyHeads: 1, head: 32 };
+  const file = tiny({ shape, tokens, tensors: { 'token_embd.weight': ['Q4_0', 32, tokens.length] } });
+  const ask = async guest => {
+    (await admit(guest, file, { sink: 'resident' })).activate();
+    prompt(guest, 'the thing');
+  };
+  const greedy = guest => (guest.call('set_sampling_config', 0, 0, 1, 0n), generated(guest, 2), logits(guest).slice(0, 8));
+  const free = fresh();
+  await ask(free);
+  const from = free.memoryBytes / 65_536;
+  const right = greedy(free);
+  prompt(free, 'the thing');
+  free.call('set_sampling_config', 1, 0, 1, 7n);
+  generated(free, 1);
+  const to = free.memoryBytes / 65_536;
+  let refused = 0;
+  for (let pages = from; pages <= to; pages += 4) {
+    const guest = confined(pages);
+    await ask(guest);
+    guest.call('set_sampling_config', 1, 0, 1, 7n);
+    if (answer(() => guest.call('generate_next_token')) !== 'memory') continue;
+    // The context is as it was: what needs less memory says what it always says.
+    const now = answer(() => greedy(guest));
+    if (now !== 'memory') assert.deepEqual([++refused, now], [refused, right], `${pages} pages`);
+  }
+  assert.ok(refused > 2, `${refused}`);
+});
+
 test('of two models in a guest each says its own, and a change begins anew', async () => {
   const guest = fresh();
   const other = tiny({ shape: { layers: 1 } });

@@ -123,7 +123,7 @@ function file(entries, tensors, weights) {
     u64(Object.keys(tensors).length),
     u64(Object.keys(entries).length),
   ]
-  for (const [key, value] of Object.entries(entries)) parts.push(string(key), ...entry(value));
+  for (const [key, value] of Object.entries(entries)) parts.push(string(key), Buffer.concat(entry(value)));
   let offset = 0;
   const data = [];
   for (const [name, [type, ...dims]] of Object.entries(tensors)) {
