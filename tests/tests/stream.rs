@@ -11,7 +11,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use futures::executor::block_on;
 use futures::stream::{self, Stream};
-use gguf_admission::{AdmitError, Code, Digest, Error, Header, Options, Path, Refusal, Sink, admit, admit_reader};
+use gguf_admission::{
+    AdmitError, Code, Digest, Error, Header, Model, Options, Path, Refusal, Resident, Session, SetModel, Sink, Verify,
+    admit, admit_reader,
+};
 use gguf_tests::sinks::{Call, Weights};
 use gguf_tests::verdict::sections;
 use gguf_tests::writer::Writer;
@@ -238,6 +241,21 @@ fn admit_is_send_where_its_parts_are() {
         is_send(admit(stream, options));
     }
     hold(stream::iter([Ok::<_, io::Error>(Bytes::new())]), Options::resident());
+}
+
+/// Compiles only if an error can go up through any thread, and a model be read by many at once.
+#[test]
+fn errors_and_models_go_to_any_thread() {
+    fn goes<T: Send + Sync + 'static>() {}
+    fn is_error<T: std::error::Error>() {}
+    goes::<Error>();
+    goes::<AdmitError<io::Error>>();
+    goes::<Header>();
+    goes::<Model<Resident>>();
+    goes::<SetModel<Resident>>();
+    goes::<Session<Verify>>();
+    is_error::<AdmitError<io::Error>>();
+    is_error::<AdmitError<AdmitError<io::Error>>>();
 }
 
 /// How often the header was seen, and what became of the file.

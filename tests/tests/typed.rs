@@ -188,3 +188,14 @@ fn a_tensor_type_is_its_number_and_an_unknown_number_is_kept() {
     assert_eq!(TensorType::ALL.len(), 35);
     assert_eq!((TensorType::IQ2_XXS.name(), TensorType::Unknown(4).name()), ("IQ2_XXS", "unknown"));
 }
+
+#[test]
+fn text_of_a_header_compares_with_a_literal() {
+    let mut writer = Writer::new(1, 1);
+    writer.entry_string(b"general.architecture", b"llama").tensor(b"output.weight", 32, 32);
+    writer.pad(32).data(0, 32, 32);
+    let model = admitted(&writer);
+    let tensor = model.header().tensor(0).expect("there is one");
+    assert!(tensor.name() == "output.weight" && tensor.name() != "output" && tensor.name() != "output.weighs");
+    assert!(tensor.name() == *"output.weight" && tensor.name() == b"output.weight"[..]);
+}

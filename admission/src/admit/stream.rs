@@ -20,6 +20,9 @@ use crate::sink::Sink;
 /// Memory beside the sink is the header and whatever buffer the stream yields. Dropping the future rolls the sink back;
 /// so does an error. At the first error the stream is not polled again.
 ///
+/// Anything that reads asynchronously becomes such a stream: a tokio `AsyncRead` by `tokio_util::io::ReaderStream`, the
+/// body of a request in axum by `Body::into_data_stream`, that of an answer in reqwest by `Response::bytes_stream`.
+///
 /// # Threads
 ///
 /// The future is `Send` where stream, buffers, sink and callback are. It runs on any executor.

@@ -251,6 +251,13 @@ impl PartialEq<str> for Bytes<'_> {
     }
 }
 
+/// So that `tensor.name() == "output.weight"` compiles.
+impl PartialEq<&str> for Bytes<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
 impl fmt::Display for Bytes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.decode(&mut |text| f.write_str(text))

@@ -135,7 +135,7 @@ fn is_chosen(header: &Header, name: &str) -> bool {
 /// L6: a byte-pair vocabulary has merges.
 fn merges(vocabulary: &Vocabulary<'_>, findings: &mut Findings) {
     let Some(model) = &vocabulary.model else { return };
-    if model.string().is_some_and(|name| name == *"gpt2") && vocabulary.merges.is_none() {
+    if model.string().is_some_and(|name| name == "gpt2") && vocabulary.merges.is_none() {
         let message = format_args!("the vocabulary is gpt2's, and tokenizer.ggml.merges is missing");
         findings.error(Rule::L6, model.path(), model.offset(), message);
     }
