@@ -29,34 +29,61 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<(), Failure
     rust::ensure_nightly(project)?;
     let tool = ensure_cargo_fuzz(project)?;
     let seeds = write_seeds(project)?;
-    let mut findings = Vec::new();
+    let (mut findings, mut broken) = (Vec::new(), Vec::new());
     for target in targets {
         println!("=== {target}, {seconds} s");
-        let learned = project.folder(&format!("target/fuzz/corpus/{target}"))?;
-        let found = project.folder(&format!("target/fuzz/findings/{target}"))?;
-        let before = files(&found)?;
-        let mut fuzz = libfuzzer(project, &tool, target, &[&learned, &seeds]);
-        fuzz.args([format!("-max_total_time={seconds}"), format!("-max_len={LARGEST}")]);
-        fuzz.args(["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-dict=tests/fuzz/gguf.dict"]);
-        fuzz.arg(format!("-artifact_prefix={}/", found.display()));
-        let ended = shell::run(&mut fuzz);
-        let new: Vec<_> = files(&found)?.difference(&before).cloned().collect();
-        for file in &new {
-            let (tool, file) = (project.shown(&tool), project.shown(file));
-            let again = format!("rustup run nightly {tool} run --fuzz-dir tests/fuzz {target} {file}");
-            findings.push(format!("{file}\n    again: {again}"));
-        }
-        match ended {
-            Ok(()) => minimise(project, &tool, target, &learned)?,
-            // It ended early, and left no input: it was not built, or was killed.
-            Err(failure) if new.is_empty() => return Err(failure),
-            Err(failure) => println!("{failure}"),
+        if let Err(failure) = fuzz(project, &tool, target, &seeds, seconds, &mut findings) {
+            println!("{failure}");
+            broken.push(target);
         }
     }
-    if findings.is_empty() {
-        return Ok(());
+    told(&findings, &broken)
+}
+
+/// Runs one target, and adds what it found.
+fn fuzz(
+    project: &Project,
+    tool: &Path,
+    target: &str,
+    seeds: &Path,
+    seconds: u64,
+    findings: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let learned = project.folder(&format!("target/fuzz/corpus/{target}"))?;
+    let found = project.folder(&format!("target/fuzz/findings/{target}"))?;
+    let before = files(&found)?;
+    let mut fuzz = libfuzzer(project, tool, target, &[&learned, seeds]);
+    fuzz.args([format!("-max_total_time={seconds}"), format!("-max_len={LARGEST}")]);
+    fuzz.args(["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-dict=tests/fuzz/gguf.dict"]);
+    fuzz.arg(format!("-artifact_prefix={}/", found.display()));
+    let ended = shell::run(&mut fuzz);
+    let new: Vec<_> = files(&found)?.difference(&before).cloned().collect();
+    for file in &new {
+        let (tool, file) = (project.shown(tool), project.shown(file));
+        let again = format!("rustup run nightly {tool} run --fuzz-dir tests/fuzz {target} {file}");
+        findings.push(format!("{file}\n    again: {again}"));
     }
-    Err(Failure::Failed(format!("findings:\n  {}", findings.join("\n  "))))
+    match ended {
+        Ok(()) => minimise(project, tool, target, &learned),
+        // It ended early, and left no input: it was not built, or was killed.
+        Err(failure) if new.is_empty() => Err(failure),
+        Err(failure) => {
+            println!("{failure}");
+            Ok(())
+        }
+    }
+}
+
+/// The end of a run. A target that could not run hides nothing of what the others found.
+fn told(findings: &[String], broken: &[&str]) -> Result<(), Failure> {
+    let mut lines = Vec::new();
+    if !findings.is_empty() {
+        lines.push(format!("findings:\n  {}", findings.join("\n  ")));
+    }
+    if !broken.is_empty() {
+        lines.push(format!("did not run to its end: {}", broken.join(", ")));
+    }
+    if lines.is_empty() { Ok(()) } else { Err(Failure::Failed(lines.join("\n"))) }
 }
 
 /// A target's program on these folders; its own options follow.
@@ -160,6 +187,15 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_that_could_not_run_hides_no_finding_of_another() {
+        assert!(told(&[], &[]).is_ok());
+        let said = |findings: &[String], broken: &[&str]| told(findings, broken).expect_err("no success").to_string();
+        let both = said(&["findings/twin/crash-1".into()], &["abi"]);
+        assert!(both.contains("findings/twin/crash-1") && both.contains("did not run to its end: abi"), "{both}");
+        assert!(said(&[], &["abi", "sets"]).contains("abi, sets"));
+    }
 
     #[test]
     fn the_options_are_seconds_and_a_target() {
