@@ -1,4 +1,9 @@
-"""Admits a GGUF file through ABI v2 (docs/abi-v2.md), with wasmtime: python3 admit.py FILE [SHA256]"""
+"""Admits a GGUF file through ABI v2 (docs/abi-v2.md), with wasmtime.
+
+    cargo xtask build                                        # js/guest.wasm
+    pip install -r examples/python-host/requirements.txt
+    python3 examples/python-host/admit.py FILE [SHA256]
+"""
 
 import json
 import pathlib
@@ -6,7 +11,7 @@ import sys
 
 import wasmtime
 
-MODULE = pathlib.Path(__file__).resolve().parents[2] / "js" / "guest.wasm"  # cargo xtask build
+MODULE = pathlib.Path(__file__).resolve().parents[2] / "js" / "guest.wasm"
 VERIFY, SHA256, HEADER_READY = 1, 1, 2
 
 
@@ -51,6 +56,8 @@ class Guest:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: admit.py FILE [SHA256]")
     path = pathlib.Path(sys.argv[1])
     try:
         report = Guest().admit(path.open("rb"), path.stat().st_size, *sys.argv[2:3])

@@ -9,10 +9,11 @@ import { ADMISSION_OPTIONS } from '../guest/settings.js';
 
 /**
  * @typedef {object} DeliveryOptions
- * @property {number} [length]
- * @property {AbortSignal} [signal]
- * @property {import('./progress.js').OnProgress} [onProgress]
- * @property {import('./tees.js').Tee | readonly import('./tees.js').Tee[]} [tee]
+ * @property {number} [length]  the exact length of the file in bytes, above 0. Default: what the source knows
+ * @property {AbortSignal} [signal]  its reason is what the call rejects with
+ * @property {import('./progress.js').OnProgress} [onProgress]  told at most ten times a second, and at the end
+ * @property {import('./tees.js').Tee | readonly import('./tees.js').Tee[]} [tee]  who else sees the bytes; the source
+ *   waits for each
  */
 
 /**

@@ -1,5 +1,5 @@
 // One verdict after the other.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { AdmissionError, admit, loadGuest, readHeader } from '../index.js';
 import { EXIT, Usage } from './exit.js';
@@ -113,7 +113,7 @@ function jobsOfSet(file) {
  */
 async function judged(guest, { file, sha256 }, evidence, options, progress) {
   const source = file === '-' ? process.stdin : { path: file };
-  /** @type {number | null} */ let length = null;
+  let length = lengthOf(file);
   const onProgress = (/** @type {import('../index.js').AdmissionProgress} */ { bytes, total }) => {
     length ??= total ?? null;
     progress.show(bytes, total);
@@ -157,6 +157,16 @@ async function judged(guest, { file, sha256 }, evidence, options, progress) {
       return { verdict: refused({ file, length }, error) };
     }
     return { verdict: unread(file, length, error) };
+  }
+}
+
+/** Of what is no file, or not there, nobody knows it before the end. @param {string} file */
+function lengthOf(file) {
+  try {
+    const found = file === '-' ? undefined : statSync(file);
+    return found?.isFile() ? found.size : null;
+  } catch {
+    return null; // whoever reads it will say why
   }
 }
 

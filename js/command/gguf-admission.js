@@ -5,6 +5,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { check } from './check.js';
 import { EXIT, Usage } from './exit.js';
+import { label } from './label.js';
 
 const HELP = `Usage: gguf-admission check [OPTIONS] FILE... | -
 
@@ -62,7 +63,8 @@ async function run(args) {
       return say(`gguf-admission ${JSON.parse(text).version}\n`);
     }
     const [command, ...files] = positionals;
-    if (command !== 'check') throw new Usage('the command is check');
+    if (command === undefined) throw new Usage('a command is missing: check FILE...');
+    if (command !== 'check') throw new Usage(`there is no command ${label(command)}: the only one is check`);
     return await check(files, values);
   } catch (error) {
     if (!(error instanceof Usage)) throw error;

@@ -16,20 +16,20 @@
 /**
  * @typedef {object} Tensor
  * @property {string} name
- * @property {string} type
- * @property {(number | string)[]} dims
- * @property {number} offset
- * @property {number} bytes
+ * @property {string} type      as the format names it: `F32`, `Q4_K`
+ * @property {(number | string)[]} dims  the fastest running first; above 2^53-1 as a string
+ * @property {number} offset    of its first byte, in the file
+ * @property {number} bytes     its length in the file, without padding
  */
 
 /**
  * @typedef {object} Gguf
- * @property {number} version
- * @property {number} alignment
- * @property {number} headerBytes
- * @property {number} dataOffset
- * @property {number} dataBytes
- * @property {number} trailingBytes
+ * @property {number} version        2 or 3
+ * @property {number} alignment      bytes: each tensor begins at a multiple of it, counted from `dataOffset`
+ * @property {number} headerBytes    up to the end of the last tensor's record
+ * @property {number} dataOffset     where the data begins, in the file
+ * @property {number} dataBytes      from there to the end of the last tensor
+ * @property {number} trailingBytes  behind the last padding: 0 unless the limit of this name allows some
  */
 
 /** @typedef {Partial<Record<import('./settings.js').Algorithm, string>>} Digests  in hex */
@@ -54,13 +54,14 @@
 
 /**
  * @typedef {object} Report
- * @property {string} abi
+ * @property {string} abi                the version of the interface: `2.1`
  * @property {State} state
  * @property {'verify' | 'resident'} sink
- * @property {number} position
- * @property {number | null} length
+ * @property {number} position           bytes of the file that were accepted so far
+ * @property {number | null} length      of the file in bytes; null while it is not known
  * @property {Gguf} gguf                 from `header_ready` on, as are the next four
- * @property {{ held: number, needed: number, limit: number }} memory
+ * @property {{ held: number, needed: number, limit: number }} memory  bytes of the guest's: held now, the most that
+ *   will be held, and the limit
  * @property {Entry[]} metadata
  * @property {Tensor[]} tensors
  * @property {Digests | null} digests   null before `admitted`

@@ -10,11 +10,11 @@ import { shown } from '../core/text.js';
 
 /**
  * @typedef {object} Limits
- * @property {number} [headerBytes]
- * @property {number} [metadataEntries]
- * @property {number} [tensors]
- * @property {number} [stringBytes]
- * @property {number} [arrayItems]
+ * @property {number} [headerBytes]     bytes from the start of the file to the end of the last tensor's record
+ * @property {number} [metadataEntries] how many
+ * @property {number} [tensors]         how many
+ * @property {number} [stringBytes]     bytes of one string
+ * @property {number} [arrayItems]      elements of one array
  * @property {number} [memory]          bytes that the session or model may hold
  * @property {number} [window]          bytes lent at a time
  * @property {number} [trailingBytes]   bytes allowed after the last tensor

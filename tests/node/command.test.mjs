@@ -60,6 +60,13 @@ test('the corpus is judged as the oracle judges it', () => {
   }
 });
 
+test('a command that is none is named, and turns nothing', () => {
+  assert.match(run([]).stderr, /^gguf-admission: a command is missing: check FILE/);
+  const { stderr } = run(['sh\u001b[2Jow', 'good.gguf']);
+  assert.match(stderr, /^gguf-admission: there is no command sh.*ow: the only one is check\n/);
+  assert.ok(!stderr.includes('\u001b'), stderr);
+});
+
 test('text and fields are those of the command in Rust', () => {
   const escapes = '\u001b[2J\u202e.gguf';
   put('good.gguf', good);
@@ -74,7 +81,9 @@ test('text and fields are those of the command in Rust', () => {
     ['check', '--header-only', 'good.gguf', 'short.gguf'],
   ].map(args => without(run(args).stdout));
   assert.deepEqual(texts, golden.slice(0, 3).map(without));
-  const fields = lines(run(['check', '--json', 'good.gguf', 'bad.gguf', 'missing.gguf']).stdout).map(Object.keys);
+  const told = lines(run(['check', '--json', 'good.gguf', 'bad.gguf', 'missing.gguf']).stdout);
+  assert.deepEqual(told.map(({ length }) => length), [good.length, 4, null]);
+  const fields = told.map(Object.keys);
   const wanted = 'file verdict code offset path message length digests architecture tensors findings'.split(' ');
   assert.deepEqual(fields, [wanted, wanted, wanted]);
 });
