@@ -234,7 +234,11 @@ test('whatever memory there is, a token that cannot be chosen was not evaluated'
     (await admit(guest, file, { sink: 'resident' })).activate();
     prompt(guest, 'the thing');
   };
-  const greedy = guest => (guest.call('set_sampling_config', 0, 0, 1, 0n), generated(guest, 2), logits(guest).slice(0, 8));
+  const greedy = guest => {
+    guest.call('set_sampling_config', 0, 0, 1, 0n);
+    generated(guest, 2);
+    return logits(guest).slice(0, 8);
+  };
   const free = fresh();
   await ask(free);
   const from = free.memoryBytes / 65_536;
