@@ -170,7 +170,7 @@ inEachBrowser((test, browserName) => {
           await page.resize(width, 800);
           const seen = [...(await page.overflow()), ...(await page.audit()), ...(await page.spills())];
           assert.deepEqual(seen, [], `${width} px, ${scheme}`);
-          if (!folder) continue;
+          if (!folder || browserName === 'webkit') continue; // its driver takes no pictures
           const path = `${folder}/run-${browserName}-${width}-${scheme}.png`;
           await (await page.native.$('#talk')).screenshot({ path });
         }
