@@ -31,9 +31,11 @@ import { storedAdmission } from './stored-model.js';
  * @param {object} by
  * @param {typeof import('../guest/admission.js').Admission} [by.Session]  of which make
  * @param {Parts} [by.parts]  from where what is damaged can be fetched
+ * @param {() => void} by.unshare  lets the file be changed: it is shared until then, and is not after this
  * @returns {Promise<Model>}
  */
-export async function admitFound(guest, files, found, given, { Session, parts }) {
+export async function admitFound(guest, files, found, given, { Session, parts, ...by }) {
+  let { unshare } = by;
   const evidence = proven(guest, found, await orFault(files.name, 'looked up', () => files.bytes('.evidence')));
   const heard = new Heard(given, (file, report) => headerFault(guest, file, found, evidence, report));
   const options = {
@@ -49,9 +51,11 @@ export async function admitFound(guest, files, found, given, { Session, parts })
   const about = { guest, files, found, evidence, signal, parts };
   /** @type {unknown} */ let told;
   const mend = async (/** @type {AdmissionError} */ error) => {
+    unshare();
     about.found = await mended(about, error).catch(fault => {
       throw (told = fault);
     });
+    unshare = await files.share(signal);
     return about.found.file;
   };
   try {
@@ -62,12 +66,15 @@ export async function admitFound(guest, files, found, given, { Session, parts })
     await noted(files, found, isLearnt ? { evidence: model.evidence(), digests: model.report.digests } : undefined);
     return model;
   } catch (error) {
+    unshare();
     if (error === told) throw error;
     const again = (/** @type {FileSystemFileHandle} */ file) =>
       admitFile(make, guest, file, { ...options, ...heard.callbacks(file) });
     const model = await remedied({ ...about, again: isTeed ? undefined : again }, error);
     if (!model) throw isMended(files, error);
     return model;
+  } finally {
+    unshare();
   }
 }
 

@@ -7,8 +7,8 @@ import { PATIENCE } from '../core/waiting.js';
 const held = new Map();
 /** How often it is looked whether a lock is waited for in vain, in milliseconds. */
 const LOOK = 500;
-/** How long it is waited for somebody who only looks at a file, or pins it, in milliseconds. */
-const GLANCE = 500;
+/** How long it is waited for somebody who has a file open, in milliseconds: it may be for a moment only. */
+const MOMENT = 500;
 
 /**
  * Waits until nobody else, in any tab or worker of this origin, has the lock of this name.
@@ -95,18 +95,7 @@ export async function share(name, signal) {
 }
 
 /**
- * Whether anybody shares the name now.
- *
- * @param {string} name
- */
-export async function isShared(name) {
-  const release = await requested(locksHere(), open(name), { ifAvailable: true });
-  release?.();
-  return !release;
-}
-
-/**
- * Works while nobody shares the name. Whoever shares it for a moment only is waited for.
+ * Works while nobody shares the name, nor looks at its files. Whoever shares it for a moment only is waited for.
  *
  * @template T
  * @param {string} name
@@ -116,9 +105,28 @@ export async function isShared(name) {
  */
 export async function unlessShared(name, file, work) {
   const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(isOpen(file)), GLANCE);
+  const timer = setTimeout(() => patience.abort(isOpen(file)), MOMENT);
   const asked = requested(locksHere(), open(name), { signal: patience.signal });
   const release = await asked.finally(() => clearTimeout(timer));
+  try {
+    return await unlessLookedAt(name, work);
+  } finally {
+    release?.();
+  }
+}
+
+/**
+ * Works while nobody looks at the files of the name. A third lock, for which everybody waits as long as it takes: who
+ * has it calls the file system and nobody else, and asks for no other lock.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @param {LockMode} [mode]
+ * @returns {Promise<T>}
+ */
+export async function unlessLookedAt(name, work, mode = 'exclusive') {
+  const release = await requested(locksHere(), look(name), { mode });
   try {
     return await work();
   } finally {
@@ -126,14 +134,25 @@ export async function unlessShared(name, file, work) {
   }
 }
 
+/**
+ * Works while nobody changes the files of the name; others may look at them too.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ */
+export const unlessChanged = (name, work) => unlessLookedAt(name, work, 'shared');
+
 /** @param {string} name */
 const store = name => `gguf-admission store ${name}`;
 /** @param {string} name */
 const open = name => `gguf-admission open ${name}`;
+/** @param {string} name */
+const look = name => `gguf-admission look ${name}`;
 
 /** @param {string} name */
 const isOpen = name =>
-  new AdmissionError(`${name} is open: a model reads from it, here or in another tab`, {
+  new AdmissionError(`${name} is open: it is read, by a model or an admission, here or in another tab`, {
     code: 'locked', kind: 'retry', found: name,
   });
 

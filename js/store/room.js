@@ -45,7 +45,7 @@ export async function makeRoom(bytes, options) {
     /** @type {StoredEntry[]} */ const entries = [];
     for (const entry of await listStored({ directory })) {
       const { name, pinned } = entry;
-      const mayGo = !pinned && !keep.includes(name) && (await whileFree(new StoredFile(name, place), async () => true));
+      const mayGo = !pinned && !keep.includes(name) && (await isFree(new StoredFile(name, place)));
       if (mayGo) entries.push(entry);
     }
     const most = entries.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -54,7 +54,7 @@ export async function makeRoom(bytes, options) {
       for (const { name } of entries.sort((one, other) => lastUse(one) - lastUse(other))) {
         signal?.throwIfAborted();
         const files = new StoredFile(name, place);
-        if (!(await whileFree(files, () => isRemoved(files)))) continue;
+        if (!(await whileFree(files, () => files.clear({ sparesPinned: true })))) continue;
         removed.push(name);
         if (await hasRoom(probe, bytes)) return removed;
       }
@@ -88,6 +88,9 @@ async function hasRoom(probe, bytes) {
   }
 }
 
+/** @param {StoredFile} files */
+const isFree = files => whileFree(files, () => files.unlessOpen(async () => true));
+
 /**
  * @param {StoredFile} files
  * @param {() => Promise<boolean>} work
@@ -97,23 +100,13 @@ async function whileFree(files, work) {
   const unlock = await files.tryLock();
   if (!unlock) return false;
   try {
-    return !(await files.isOpen()) && (await work());
-  } finally {
-    unlock();
-  }
-}
-
-/**
- * @param {StoredFile} files
- * @returns {Promise<boolean>} false: it was opened or pinned meanwhile
- */
-async function isRemoved(files) {
-  try {
-    return await files.clear({ sparesPinned: true });
+    return await work();
   } catch (error) {
     const isOpen = isAdmissionError(error) && error.code === 'locked';
     if (isOpen || nameOf(error) === 'NoModificationAllowedError') return false;
     throw error;
+  } finally {
+    unlock();
   }
 }
 

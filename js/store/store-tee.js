@@ -46,6 +46,7 @@ export const opfsTee = (name, options) => new OpfsTee(name, options);
 /**
  * @typedef {object} Finder  How a file is looked for.
  * @property {(stored: Stored) => boolean} [isWanted]  one that is not gives way, once there is a better one
+ * @property {(files: StoredFile) => Promise<void>} [onFound]  of one that is, before anybody else may have the name
  * @property {(files: StoredFile) => Promise<Stored | undefined>} [judgedAnew]  where there is no record of it
  * @property {(files: StoredFile) => Promise<Keeper>} [keeperOf]  where a part stays; by default none does
  */
@@ -226,12 +227,13 @@ export class OpfsTee {
   }
 
   /** @param {Finder} [by] */
-  async #find({ isWanted = () => true, judgedAnew, keeperOf } = {}) {
+  async #find({ isWanted = () => true, onFound, judgedAnew, keeperOf } = {}) {
     await this.#claim();
     const files = await this.files;
     const stored = (await files.lookup()) ?? (await files.replaced()) ?? (await judgedAnew?.(files));
     if (stored && isWanted(stored)) {
       await files.clearPart();
+      await onFound?.(files);
       this.#giveUp();
       return stored;
     }

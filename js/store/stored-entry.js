@@ -57,8 +57,7 @@ async function namesIn(directory) {
  * @param {StoredFile} files
  * @returns {Promise<StoredEntry>}
  */
-async function entryOf(files) {
-  const stored = await files.lookup();
+const entryOf = files => files.look(async stored => {
   const snapshots = await Promise.all((/** @type {const} */ (['', ...SUFFIXES])).map(suffix => files.snapshot(suffix)));
   const [file, part] = snapshots;
   const journal = part && (await journalOf(await files.bytes('.journal')));
@@ -72,7 +71,7 @@ async function entryOf(files) {
     pinned: await files.isPinned(),
     bytes: snapshots.reduce((sum, each) => sum + (each?.size ?? 0), 0),
   };
-}
+});
 
 /**
  * Keeps `makeRoom` from removing what has this name, or lets it again.
@@ -86,15 +85,10 @@ export async function pinStored(name, on = true, options = undefined) {
   if (typeof on !== 'boolean') throw misuse(`on must be true or false, found ${shown(on)}`, { path: 'on' });
   const { directory } = checkOptions(options, STORE_OPTIONS);
   const files = await StoredFile.at(name, directory);
-  return orFault(name, 'pinned', async () => {
-    // Not in the middle of a removal.
-    const unshare = await files.share();
-    try {
-      const isThere = (await Promise.all(SIGNS.map(suffix => files.snapshot(suffix)))).some(Boolean);
-      if (isThere) await files.pin(on);
-      return isThere;
-    } finally {
-      unshare();
-    }
-  });
+  // Not in the middle of a removal.
+  return orFault(name, 'pinned', () => files.look(async () => {
+    const isThere = (await Promise.all(SIGNS.map(suffix => files.snapshot(suffix)))).some(Boolean);
+    if (isThere) await files.pin(on);
+    return isThere;
+  }));
 }

@@ -1,7 +1,8 @@
 // The files of one name.
 import { checkName } from './file-name.js';
 import { VALUES_AT } from './journal.js';
-import { announce, isShared, share, takeLock, tryLock, unlessShared } from './lock.js';
+import { announce, share, takeLock, tryLock, unlessChanged, unlessLookedAt, unlessShared } from './lock.js';
+import { moved, unlessMissing } from './moved.js';
 import { openPart, whenFree } from './part.js';
 import { placeOf } from './place.js';
 import { digestsIn, knownIn, recordOf } from './record.js';
@@ -19,8 +20,6 @@ const USED = '.used';
 const PIN = '.pin';
 /** Bytes of `NAME.used`, always: one that is written over another leaves nothing of it. */
 const USED_SIZE = 128;
-/** Bytes that are copied at a time, where files cannot be moved. */
-const PIECE = 1024 * 1024;
 /**
  * A name in a directory, and the files that belong to it:
  *
@@ -35,7 +34,8 @@ const PIECE = 1024 * 1024;
  *
  * A file that is stored stays until the next one is whole, and is known to be that: for that time both take room. After
  * a crash at any moment there is a file with its record, or a part whose journal proves its first bytes or holds its
- * record, or something that the next call deletes. All but `lookup` is for the owner of the name's lock.
+ * record, or something that the next call deletes. All but `look`, `lookup` and `share` is for the owner of the name's
+ * lock.
  */
 export class StoredFile {
   #directory;
@@ -102,18 +102,13 @@ export class StoredFile {
     return share(this.#lockName, signal);
   }
 
-  /** Whether anybody reads from the file, or looks at it, now. */
-  isOpen() {
-    return isShared(this.#lockName);
-  }
-
   /** @returns {Promise<(() => void) | undefined>} the lock, if it is to be had at once */
   tryLock() {
     return tryLock(this.#lockName);
   }
 
   /**
-   * Works while nobody has the file open. Where a model reads from it, that is an error of the code `locked`.
+   * Works while nobody has the file open. Where somebody reads from it, that is an error of the code `locked`.
    *
    * @template T
    * @param {() => Promise<T>} work
@@ -123,7 +118,22 @@ export class StoredFile {
   }
 
   /** @returns {Promise<Stored | undefined>} */
-  async lookup() {
+  lookup() {
+    return this.look(async stored => stored);
+  }
+
+  /**
+   * Looks up what is stored, and at what lies beside it, while nobody changes that.
+   *
+   * @template T
+   * @param {(stored: Stored | undefined) => Promise<T>} see  it must not look up anything itself
+   * @returns {Promise<T>}
+   */
+  look(see) {
+    return unlessChanged(this.#lockName, async () => see(await this.#stored()));
+  }
+
+  async #stored() {
     const known = await knownIn(await this.bytes(RECORD));
     const file = known && (await this.#existing(this.#name));
     // It may go away in between.
@@ -201,7 +211,7 @@ export class StoredFile {
   async demote() {
     if (await this.lookup()) return;
     const file = (await this.#isHalfPromoted()) && (await this.#existing(this.#name));
-    if (file) await this.#move(file, this.#name, PART);
+    if (file) await moved(this.#directory, file, this.#name, this.#name + PART);
   }
 
   /**
@@ -264,10 +274,10 @@ export class StoredFile {
       const before = await knownIn(await this.bytes(RECORD));
       const isMended = JSON.stringify(before?.digests) === JSON.stringify(known.digests) && before?.id === known.id;
       if (!isMended) for (const suffix of [RECORD, EVIDENCE, USED]) await this.#remove(suffix);
-      await this.#move(part, this.#name + PART, '');
+      await moved(this.#directory, part, this.#name + PART, this.#name);
     }
     if (evidence) await this.putEvidence(evidence);
-    await this.record(known);
+    await this.#put(RECORD, await recordOf(known));
     await this.#remove(JOURNAL);
   }
 
@@ -277,7 +287,8 @@ export class StoredFile {
    * @param {Known} known
    */
   async record(known) {
-    await this.#put(RECORD, await recordOf(known));
+    const record = await recordOf(known);
+    await unlessLookedAt(this.#lockName, () => this.#put(RECORD, record));
   }
 
   /** @param {Uint8Array} values */
@@ -337,31 +348,6 @@ export class StoredFile {
   }
 
   /**
-   * @param {FileSystemFileHandle} file
-   * @param {string} name    that it has
-   * @param {string} suffix  that it gets, behind the name
-   */
-  async #move(file, name, suffix) {
-    const to = this.#name + suffix;
-    const { move } = /** @type {{ move?: (name: string) => Promise<void> }} */ (/** @type {unknown} */ (file));
-    if (move) return whenFree(() => move.call(file, to));
-    // An engine that cannot move files: for the time of the copy both take room, and the copy counts for nothing until
-    // its record is written.
-    const from = await file.getFile();
-    const copy = await openPart(await this.#directory.getFileHandle(to, { create: true }));
-    try {
-      for (let at = 0; at < from.size; at += PIECE) {
-        await copy.write(new Uint8Array(await from.slice(at, at + PIECE).arrayBuffer()), at);
-      }
-      await copy.finish();
-    } catch (error) {
-      await copy.discard();
-      throw error;
-    }
-    await whenFree(() => this.#directory.removeEntry(name).catch(unlessMissing));
-  }
-
-  /**
    * @param {Suffix} suffix
    * @param {Uint8Array} bytes
    */
@@ -381,12 +367,4 @@ export class StoredFile {
   #existing(name) {
     return this.#directory.getFileHandle(name).catch(unlessMissing);
   }
-}
-
-/**
- * @param {unknown} error
- * @returns {undefined}
- */
-function unlessMissing(error) {
-  if (!(error instanceof DOMException) || error.name !== 'NotFoundError') throw error;
 }

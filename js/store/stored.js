@@ -89,6 +89,8 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   const stop = new AbortController();
   const { signal } = stop;
   const unhear = [follow(stop, admission.signal)];
+  /** While a stored file is read it is neither removed nor replaced. */
+  let unshare = () => {};
   try {
     if (fault) throw fault.reason;
     await tees.claimBefore(tee, signal);
@@ -99,10 +101,12 @@ export async function admitStoredFile(guest, name, source, given, Session) {
     }
     found = await tee.find(signal, {
       isWanted: file => isWanted(file, admission),
+      onFound: async files => void (unshare = await files.share(signal)),
       judgedAnew: files => judgedAnew(guest, files, signal),
       keeperOf: async files => (storing = await Storing.of(guest, files, admission, Session)),
     });
   } catch (error) {
+    unshare();
     if (tee.isOptional && isStoreFault(error)) {
       const model = await admitFile(Session ?? Admission, guest, source, admission);
       return { model: withStore(model, error), found: false };
@@ -121,7 +125,7 @@ export async function admitStoredFile(guest, name, source, given, Session) {
   const canDoWithout = tee.isOptional && tees.isAlone(tee);
   if (!canDoWithout) await giveUp(source, admission);
   try {
-    const model = await admitFound(guest, await tee.files, found, admission, { Session, parts });
+    const model = await admitFound(guest, await tee.files, found, admission, { Session, parts, unshare });
     if (canDoWithout) await giveUp(source, admission);
     return { model: withStore(model), found: true };
   } catch (error) {
@@ -131,6 +135,8 @@ export async function admitStoredFile(guest, name, source, given, Session) {
     }
     if (canDoWithout) await giveUp(source, admission, error);
     throw error;
+  } finally {
+    unshare();
   }
 }
 

@@ -77,8 +77,10 @@ for (const hasSync of [true, false]) {
         newOrigin(directory);
         const survivor = await findStored('m.gguf');
         if (survivor) assert.deepEqual(bytesOf('m.gguf'), file, `call ${at}`);
+        // One that was on its way to its name, whole and judged, is stored by the next call.
+        const isWhole = ['m.gguf', 'm.gguf.part'].some(name => bytesOf(name)?.length === file.length);
         const { model, found } = await admitStored(guest, 'm.gguf', file);
-        assert.equal(found, survivor !== undefined);
+        assert.ok(found ? isWhole : !survivor, `call ${at}`);
         model.release();
         assertNothingLeft(['m.gguf', 'm.gguf.digests', 'm.gguf.evidence']);
         assert.deepEqual(bytesOf('m.gguf'), file);
