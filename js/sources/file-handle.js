@@ -31,15 +31,23 @@ function sizeOf(handle) {
 }
 
 /**
- * A file handle: through a synchronous handle of our own where there are such (a worker, a file of the origin's private
- * file system, nobody else writing), else as a File.
+ * A file handle: through a synchronous handle of our own where there are such, else as a File.
  *
  * @param {FileSystemFileHandle} file
  * @returns {Promise<Source>}
  */
-export async function fileHandleSource(file) {
+export const fileHandleSource = async file => (await readAtOnce(file)) ?? blobSource(await file.getFile());
+
+/**
+ * A file handle, read at once: in a worker, a file of the origin's private file system, nobody else writing. Until it
+ * is closed nobody can remove or replace the file.
+ *
+ * @param {FileSystemFileHandle} file
+ * @returns {Promise<DirectSource | undefined>}
+ */
+export async function readAtOnce(file) {
   const { createSyncAccessHandle } =
     /** @type {{ createSyncAccessHandle?: (options: object) => Promise<SyncAccessHandle> }} */ (file);
   const handle = await createSyncAccessHandle?.call(file, { mode: 'read-only' }).catch(() => undefined);
-  return handle ? syncHandleSource(handle, () => handle.close()) : blobSource(await file.getFile());
+  return handle && syncHandleSource(handle, () => handle.close());
 }

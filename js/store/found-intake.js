@@ -3,9 +3,11 @@ import { deliver } from '../admit/deliver.js';
 import { admissionOf } from '../admit/file.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
 import { AdmissionError, isAdmissionError } from '../core/errors.js';
+import { blobSource } from '../sources/blob.js';
+import { readAtOnce } from '../sources/file-handle.js';
 import { proofOf } from './evidence.js';
 import { GROUP } from './journal.js';
-import { READ_GROUPS, groupsOf } from './opened-model.js';
+import { groupsOf } from './opened-model.js';
 
 /** @typedef {import('../admit/options.js').AdmitOptions} AdmitOptions */
 /** @typedef {import('../guest/guest.js').Guest} Guest */
@@ -51,10 +53,13 @@ export function admitWatched(about, options) {
 class FoundSource {
   /** @type {FoundIntake | undefined} */ intake;
   #file;
-  /** @type {Blob | undefined} */ #snapshot;
+  /** @type {import('../sources/direct.js').DirectSource | undefined} where it can be read at once */ #direct;
+  /** @type {Blob | undefined} where it cannot */ #snapshot;
+  /** @type {Source | undefined} of the snapshot, from the group on that is read next */ #stream;
+  #next = NaN;
   #position = 0;
   /** @type {Uint8Array} */ #group = new Uint8Array(0);
-  /** @type {{ first: number, bytes: Uint8Array }} groups that were read ahead */ #ahead = emptied();
+  /** One for all groups: a new one each time costs as much as the reading. */ #room = new Uint8Array(GROUP);
 
   /** @param {import('./stored-file.js').Stored} found */
   constructor({ file, length }) {
@@ -63,7 +68,8 @@ class FoundSource {
   }
 
   async open() {
-    this.#snapshot = await this.#file.getFile();
+    this.#direct = await readAtOnce(this.#file);
+    this.#snapshot = this.#direct ? undefined : await this.#file.getFile();
   }
 
   /** @param {number} most */
@@ -77,21 +83,20 @@ class FoundSource {
   }
 
   /**
-   * A group as it lies on the disk.
+   * A group as it lies on the disk, good until the next is asked for.
    *
    * @param {number} index
    */
   async groupAt(index) {
+    const { length } = this;
+    const room = this.#room.subarray(0, Math.min(GROUP, length - index * GROUP));
+    if (this.#direct) return readAt(this.#direct, room, index * GROUP);
     const snapshot = /** @type {Blob} */ (this.#snapshot);
-    const { first, bytes } = this.#ahead;
-    const start = (index - first) * GROUP;
-    if (start >= 0 && start < bytes.length) return bytes.subarray(start, start + GROUP);
     try {
-      this.#ahead = { first: index, bytes: await groupsOf(snapshot, index, READ_GROUPS) };
+      return await this.#readOn(snapshot, room, index);
     } catch {
-      return groupsOf(snapshot, index, 1); // it may be another one that cannot be read
+      return groupsOf(snapshot, index, 1); // a stream reads ahead: it may be another group that cannot be read
     }
-    return this.#ahead.bytes.subarray(0, GROUP);
   }
 
   /**
@@ -99,15 +104,53 @@ class FoundSource {
    * @param {number} group  where it goes on
    */
   async goOnWith(file, group) {
-    this.#snapshot = await file.getFile();
-    this.#ahead = emptied();
+    this.#file = file;
     this.#position = group * GROUP;
+    await this.open();
   }
 
-  async close() {}
+  async close() {
+    this.#next = NaN;
+    await Promise.all([this.#direct?.close(), this.#stream?.close()]);
+    this.#direct = this.#stream = undefined;
+  }
+
+  /**
+   * One after the other: to ask for each costs more than to read it.
+   *
+   * @param {Blob} snapshot
+   * @param {Uint8Array} room
+   * @param {number} index
+   */
+  async #readOn(snapshot, room, index) {
+    if (this.#next !== index) {
+      await this.#stream?.close();
+      this.#stream = blobSource(snapshot.slice(index * GROUP));
+    }
+    this.#next = NaN;
+    for (let done = 0; done < room.length; ) {
+      const bytes = await this.#stream?.read(room.length - done);
+      if (!bytes) return room.subarray(0, done);
+      room.set(bytes, done);
+      done += bytes.length;
+    }
+    this.#next = index + 1;
+    return room;
+  }
 }
 
-const emptied = () => ({ first: 0, bytes: new Uint8Array(0) });
+/**
+ * @param {import('../sources/direct.js').DirectSource} direct
+ * @param {Uint8Array} room
+ * @param {number} offset
+ */
+function readAt(direct, room, offset) {
+  let done = 0;
+  for (let count = -1; count !== 0 && done < room.length; done += count) {
+    count = direct.readSync(room.subarray(done), offset + done);
+  }
+  return room.subarray(0, done);
+}
 
 /**
  * Sessions to which no group is given that differs from what was stored, and a tee none of its bytes. The header's
@@ -163,7 +206,7 @@ class FoundIntake {
   async good(index) {
     for (;;) {
       const read = await this.#source.groupAt(index).then(bytes => ({ bytes }), error => ({ error }));
-      if ('bytes' in read && (this.state !== 'open' || this.#isProven(index, read.bytes))) return read.bytes;
+      if ('bytes' in read && this.#isGood(index, read.bytes)) return read.bytes;
       await this.#again(index, 'error' in read ? read.error : isDamaged(index));
     }
   }
@@ -206,12 +249,24 @@ class FoundIntake {
     if (this.#isMended) throw error; // the disk spoils it as soon as it is written
     this.#isMended = true;
     this.release();
+    await this.#source.close();
     await this.#source.goOnWith(await this.#about.mend(error), group);
     this.#admission = new this.#about.Session(this.#about.guest, this.#options);
     for (let index = 0; index < group; index++) {
       const bytes = await this.#source.groupAt(index);
       await this.#admission.write(/** @type {Uint8Array<ArrayBuffer>} */ (bytes), signal);
     }
+  }
+
+  /**
+   * One behind the header is compared as it passes, but one that is cut short is not whole ever.
+   *
+   * @param {number} index
+   * @param {Uint8Array} bytes
+   */
+  #isGood(index, bytes) {
+    const isWhole = bytes.length === Math.min(GROUP, this.#about.found.length - index * GROUP);
+    return isWhole && (this.state !== 'open' || this.#isProven(index, bytes));
   }
 
   /**

@@ -20,7 +20,7 @@ const TENSOR_RANGE = { start: whole(0), end: whole(0) };
 /** Groups that were proven and are held: tensors that lie beside each other share one. */
 const HELD_GROUPS = 4;
 /** Groups that are read at once: to ask for each costs as much as to read it. One that is held holds them all. */
-export const READ_GROUPS = 8;
+const READ_GROUPS = 8;
 
 /**
  * A stored model of which the guest holds the header only. A tensor is read from the disk when it is asked for, and

@@ -108,6 +108,24 @@ test('a disk that spoils what is mended, too, is told of, and not mended for eve
   assert.deepEqual(bytesOf('m.gguf'), model);
 });
 
+test('a file that is cut short while it is read ends the call', async () => {
+  for (const hasSync of [true, false]) {
+    await damaged();
+    directory.hasSync = hasSync;
+    let looks = 0;
+    directory.onCall = call => {
+      // The look at its size, and then the one that reads.
+      if (call !== 'getFile' && call !== 'createSyncAccessHandle') return;
+      const file = /** @type {any} */ (directory.files.get('m.gguf'));
+      if (++looks === 3) file.bytes = file.bytes.slice(0, 4 * MIB + 9);
+    };
+    const tee = recorder();
+    const fault = await faultOf(admitStored(guest, 'm.gguf', observed(model).stream, { tee }));
+    assert.deepEqual([fault.kind, tee.closed.length, tee.aborted.length], ['retry', 0, 1]);
+    assert.equal(isMisled(tee), false);
+  }
+});
+
 test('options that refuse a sound file refuse it as without a tee; an abort is heard', async () => {
   await damaged();
   const server = await serving(model);
@@ -130,6 +148,7 @@ test('options that refuse a sound file refuse it as without a tee; an abort is h
 
 test('a file that another call removes while a tee watches is told as changed', async () => {
   await damaged();
+  directory.hasSync = false; // a handle that is open keeps the file from being removed
   // What is left of it cannot be read any more.
   Object.assign(/** @type {object} */ (directory.files.get('m.gguf')), { lost: 5 * MIB });
   const tee = recorder({ write: offset => (offset === 2 * MIB ? removeStored('m.gguf') : undefined) });
