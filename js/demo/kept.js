@@ -15,7 +15,7 @@ const GIB = 2 ** 30;
 const CHARACTERS = 60;
 
 /** Whether this browser, on this page, stores files. */
-export const canKeep = 'locks' in navigator && 'storage' in navigator && 'getDirectory' in navigator.storage;
+const canKeep = 'locks' in navigator && 'storage' in navigator && 'getDirectory' in navigator.storage;
 
 /**
  * @param {Choice['source']} source  a file or an address, or those of all shards

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = page => readFileSync(join(root, page), 'utf8');
 const markdown = folder =>
   readdirSync(join(root, folder)).filter(name => name.endsWith('.md')).map(name => join(folder, name));
-const crates = ['admission', 'abi-v1', 'abi-v2', 'web', 'candle'].map(folder => `${folder}/README.md`);
+const crates = ['admission', 'abi-v1', 'abi-v2', 'web', 'candle', 'cli'].map(folder => `${folder}/README.md`);
 const pages = [...markdown('.'), ...markdown('docs'), 'js/README.md', ...crates];
 
 /** The page without its blocks of code. */
@@ -40,3 +40,8 @@ for (const page of ['CONTRIBUTING.md', 'docs/security.md']) {
     assert.deepEqual(missing.map(([, , top, rest]) => `${top}/${rest}`), []);
   });
 }
+
+test('the page of the candle crate names the version of candle that it is built with', () => {
+  const [, version] = /^candle-core = \{ version = "([\d.]+)"/m.exec(read('candle/Cargo.toml'));
+  assert.ok(read('candle/README.md').includes(`\`candle-core\` ${version}`), version);
+});

@@ -37,7 +37,7 @@ function requestFor(from) {
 /**
  * Whoever asks knows what the bytes have to be: of which version of the file they are does not matter.
  */
-export class FileParts {
+class FileParts {
   #request;
   #options;
 
