@@ -9,9 +9,9 @@ import { GROUP, VALUE, VALUES_AT, journalHead, journalOf } from './journal.js';
 /**
  * `NAME.part` of an earlier call, and what this one adds to it.
  *
- * On disk a group of the part comes before its value in the journal: what the journal proves is there, unless a disk
- * lost it, which the value shows. With a synchronous handle both grow together. As a stream the part comes to be when
- * it is closed, and its journal after that.
+ * A group of the part is written, and if there is time for it flushed, before its value in the journal. What the
+ * journal proves is there, unless a disk lost it, which the value shows. With a synchronous handle both grow together.
+ * As a stream the part comes to be when it is closed, and its journal after that.
  *
  * @implements {Part}
  */
@@ -31,6 +31,8 @@ export class KeptPart {
   #noted = 0;
   /** When all was flushed last. */
   #flushedAt = -Infinity;
+  /** How long it is not flushed again, in milliseconds. */
+  #pause = 0;
   #isReserved = false;
   #isTouched = false;
   /** @type {Part | undefined} */ #part;
@@ -217,20 +219,26 @@ export class KeptPart {
 
   /** @param {Part} part */
   async #note(part) {
+    const began = performance.now();
+    const isDue = began - this.#flushedAt >= this.#pause;
+    if (isDue) part.flush?.();
     await this.#journal?.write(this.#values.subarray(this.#noted * VALUE), VALUES_AT + this.#noted * VALUE);
     this.#noted = this.#values.length / VALUE;
-    if (performance.now() - this.#flushedAt < FLUSH_PAUSE) return;
-    part.flush?.();
+    if (!isDue) return;
     this.#journal?.flush?.();
     this.#flushedAt = performance.now();
+    this.#pause = Math.min(FLUSH_PAUSE, SPARING * (this.#flushedAt - began));
   }
 }
 
 /**
- * Milliseconds between two flushes of part and journal. A kill of worker, tab or browser costs nothing of what was
- * written, flushed or not; only a machine that stops does: then what came since. A flush for each group would double
- * the time that storing takes where bytes come from a disk.
+ * A group is flushed before its value is written, then the value: while that takes a twentieth of the time at most.
+ * Where bytes come faster, from a disk say, some groups have to wait for their flush, a second at most. Their values do
+ * not: what was written outlives a kill of worker, tab or browser, flushed or not, and without its value it is worth
+ * nothing. Of a machine that stops what came since the last flush may be lost, which the values show.
  */
+const SPARING = 20;
+/** Milliseconds. */
 const FLUSH_PAUSE = 1000;
 const NAMES = /** @type {import('../guest/settings.js').Algorithm[]} */ (Object.keys(ALGORITHMS));
 

@@ -72,11 +72,12 @@ for (const [hasSync, hasMove, loses, older] of DISKS) {
 }
 
 test('what a machine loses that stops between two flushes is found, and fetched again', async t => {
-  const now = performance.now();
+  let now = performance.now();
   t.mock.method(performance, 'now', () => now);
   const disk = new FakeDirectory();
   newOrigin(disk);
   disk.losesUnflushed = true;
+  disk.onCall = name => void (now += name === 'flush' ? 50 : 0); // a slow disk, and bytes that come all at once
   let reached = 0;
   const stop = (/** @type {Uint8Array} */ { length }) => void ((reached += length) > 2.5 * MIB && disk.crashAt(1));
   const crashed = admitStored(await freshGuest(), 'm.gguf', server.url, { ...options, tee: { write: stop } });
