@@ -116,8 +116,8 @@ def main(arguments):
             size = model.write(file, chosen.model)
         print(f"{chosen.out}: {size} bytes")
     elif chosen.artefact is not None:
-        expected = artefact.write(chosen.out, chosen.artefact)
-        print(f"{chosen.out}: {len(expected)} files")
+        files, sets, profiles = map(len, artefact.write(chosen.out, chosen.artefact).values())
+        print(f"{chosen.out}: {files} files, {sets} sets, {profiles} files for the profile")
     else:
         listed = write_corpus(chosen.outdir, chosen.large)
         print(f"{chosen.outdir}: {len(listed)} cases")
