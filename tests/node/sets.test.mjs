@@ -170,3 +170,25 @@ test('a model that v1 loaded joins no set, and leads none', () => {
   assert.equal(join(host, second, loaded), STATUS.state);
   assert.equal(host.exports.active(), loaded);
 });
+
+test('names that fork at each of their bits, more often than one walk keeps in mind, are told apart', () => {
+  const host = new Host();
+  const stem = '@'.repeat(1000);
+  const deep = (no, last) => {
+    const leaf = (length, bit) => `${stem.slice(0, length - 1)}${String.fromCharCode(0x40 ^ (1 << bit))}${no}`;
+    const names = Array.from({ length: 6 * stem.length }, (_, at) => leaf(Math.floor(at / 6) + 1, at % 6));
+    const file = gguf({
+      entries: [['split.no', 'u16', no], ['split.count', 'u16', 4], ['split.tensors.count', 'i32', 100_000]],
+      tensors: [...names, last].map(name => ({ name, type: 'I8', dims: [1] })),
+    });
+    const handle = host.begin(file.length, VERIFY, { limits: { name_bytes: 4096 } });
+    assert.equal(host.feed(handle, file.subarray(0, file.headerBytes)), STATE.header_ready);
+    return handle;
+  };
+  const [lead, second] = [deep(0, `${stem}x`), deep(1, `${stem}y`)];
+  assert.equal(join(host, lead, lead), STATE.header_ready);
+  assert.equal(join(host, second, lead), STATE.header_ready);
+  const third = deep(2, `${stem}y`);
+  assert.equal(join(host, third, lead), STATUS.set);
+  assert.equal(host.report(third).error.path, `tensors[${6 * stem.length}].name`);
+});

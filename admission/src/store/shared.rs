@@ -8,7 +8,8 @@ use super::bytes::Bytes;
 use super::names::{Link, Names, Node, bit_of};
 use super::pages::Pages;
 
-/// Forks that one walk keeps in mind: more than a name of 63 bytes has bits. A deeper one begins another walk.
+/// Forks that one walk keeps in mind, in 4 KiB of stack: more than a name of 63 bytes has bits. A deeper one begins
+/// another walk: 64 of them for a name of 4,096 bytes, the longest that limit NAME_BYTES allows.
 const FORKS: usize = 512;
 
 /// The records of one kind of a header.
@@ -179,30 +180,35 @@ mod tests {
         }
     }
 
-    /// A stem from which a name leaves at each of its bits, and `count` names at its end.
-    fn deep(stem: usize, count: usize, tail: impl Fn(usize) -> String) -> Vec<Vec<u8>> {
-        let leaves = (0..stem).flat_map(|at| (1..7).map(move |bit| (at, bit))).map(|(at, bit)| {
-            let mut name = vec![b'~'; at + 1];
+    /// A stem of one byte over and over, from which a name leaves at each of its bits, and `count` names at its end.
+    fn deep(byte: u8, stem: usize, count: usize, tail: impl Fn(usize) -> String) -> Vec<Vec<u8>> {
+        let leaves = (0..stem).flat_map(|at| (0..6).map(move |bit| (at, bit))).map(|(at, bit)| {
+            let mut name = vec![byte; at + 1];
             name[at] ^= 1 << bit;
             name.extend(tail(0).bytes());
             name
         });
-        let ends = (0..count).map(|number| [vec![b'~'; stem], tail(number).into_bytes()].concat());
+        let ends = (0..count).map(|number| [vec![byte; stem], tail(number).into_bytes()].concat());
         leaves.chain(ends).collect()
     }
 
     #[test]
     fn the_cost_is_that_of_the_names_however_deep_their_trees_are() {
-        let count = if cfg!(miri) { 20 } else { 2_000 };
-        // More levels than a walk keeps in mind, too.
-        for stem in [57, 400] {
-            let even = deep(stem, count, |number| format!("{:05}", 2 * number));
-            let mut odd = deep(stem, count, |number| format!("{:05}", 2 * number + 1));
+        let count = if cfg!(miri) { 20 } else { 500 };
+        // By a bit that is 0 the stem goes on first, by one that is 1 last; with more forks than a walk keeps in mind.
+        for (byte, stem) in [(b'@', 57), (b'?', 57), (b'@', 200), (b'?', 200), (b'U', 200)] {
+            let even = deep(byte, stem, count, |number| format!("{:05}", 2 * number));
+            let mut odd = deep(byte, stem, count, |number| format!("{:05}", 2 * number + 1));
             check(&even, &odd);
             odd.push(even[even.len() - 3].clone());
             odd.push(even[5].clone());
+            odd.push(even[6 * stem - 1].clone());
             check(&even, &odd);
             check(&odd, &even);
+            for name in [0, 3 * stem, 6 * stem - 1, even.len() - 1] {
+                check(&odd[..6 * stem], &even[name..=name]);
+                check(&even, &[&odd[..6 * stem], &even[name..=name]].concat());
+            }
             check(&even, &even);
         }
     }
