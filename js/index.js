@@ -16,6 +16,7 @@ export { opfsTee } from './store/store-tee.js';
 export { admitStored } from './store/admit-stored.js';
 export { openStored } from './store/open-stored.js';
 export { OpenedModel } from './store/opened-model.js';
+export { OpenedSet } from './store/opened-set.js';
 export { makeRoom, persistStored } from './store/room.js';
 export { listStored, pinStored } from './store/stored-entry.js';
 export { findStored, removeStored } from './store/stored.js';
@@ -60,6 +61,7 @@ export { GuestWorker, loadGuestWorker } from './worker/guest-worker.js';
 /** @typedef {import('./store/stored.js').StoredOptions} StoredOptions */
 /** @typedef {import('./store/opened-model.js').TensorRange} TensorRange */
 /** @typedef {import('./worker/remote-opened.js').RemoteOpenedModel} RemoteOpenedModel */
+/** @typedef {import('./worker/remote-opened.js').RemoteOpenedSet} RemoteOpenedSet */
 /** @typedef {import('./store/stored-file.js').Stored} Stored */
 /** @typedef {import('./admit/tees.js').Tee} Tee */
 /** @typedef {import('./guest/report.js').Tensor} Tensor */

@@ -89,7 +89,7 @@ class Passed {
  * @param {number} count  of the set's shards
  * @param {number} given
  */
-const isIncomplete = (key, count, given) =>
+export const isIncomplete = (key, count, given) =>
   new AdmissionError(`the model has ${count} shards, and ${given} were given`, {
     code: 'set', kind: 'rejected', path: `metadata[${key}].value`, expected: String(count), found: String(given),
     state: 'header_ready',

@@ -7,32 +7,31 @@ import { placeIn, places } from './header.js';
 /** @typedef {import('./model.js').AdmittedModel} AdmittedModel */
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./report.js').SetReport} SetReport */
+/** @typedef {import('./report.js').ModelReport} ModelReport */
 
 /**
- * An admitted model that came in several files. It has what a `Model` has, over all of them; each is in `shards`, as
- * the model that its own file is.
- *
- * @implements {AdmittedModel}
+ * @typedef {object} Shard
+ * @property {number} handle
+ * @property {ModelReport} report
+ * @property {() => void} refresh
+ * @property {(key: string | number) => any} metadata
+ * @property {() => Uint8Array<ArrayBuffer>} evidence
+ * @property {(group: number, bytes: Uint8Array) => boolean} checkGroup
+ * @property {() => void} release
  */
-export class ModelSet {
-  /** @type {readonly Model[]} in the order of the sources: the first has the metadata */ shards;
-  /** @type {SetReport} the first shard's, with the tensors of all and each one's report */ report;
-  /** @type {Map<string, number> | undefined} */ #names;
 
-  /** @param {readonly Model[]} shards  that have joined one set */
+/**
+ * What is known of a model in several files, however each of them is read.
+ *
+ * @template {Shard} M  of each file
+ */
+export class ShardSet {
+  /** @type {readonly M[]} in the order of the sources: the first has the metadata */ shards;
+  /** @type {SetReport} the first shard's, with the tensors of all and each one's report */ report;
+
+  /** @param {readonly M[]} shards  that have joined one set */
   constructor(shards) {
     ({ shards: this.shards, report: this.report } = lookedAt('shards', () => together([...shards])));
-  }
-
-  /** @returns {boolean | undefined} of `admitStored`: whether all files are stored */
-  get stored() {
-    const [first] = this.shards;
-    return first.stored === undefined ? undefined : this.shards.every(({ stored }) => stored);
-  }
-
-  /** Why one of them is not, where it need not be. */
-  get storeFault() {
-    return this.shards.find(({ storeFault }) => storeFault)?.storeFault;
   }
 
   /** The first shard's handle in the guest; 0 once it is released. */
@@ -48,21 +47,6 @@ export class ModelSet {
    */
   metadata(keyOrIndex) {
     return this.#lead.metadata(keyOrIndex);
-  }
-
-  /**
-   * The bytes of a tensor of a resident set, in whichever shard: a view, good until the next call into the guest.
-   *
-   * @param {string | number} nameOrIndex  an index into `report.tensors`
-   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the model has no such tensor
-   */
-  tensor(nameOrIndex) {
-    const { tensors } = this.report;
-    this.#names ??= places(tensors.map(({ name }) => name));
-    const index = placeIn(this.#names, nameOrIndex);
-    if (index === undefined) return undefined;
-    const { shard, name } = tensors[index];
-    return this.shards[shard].tensor(name);
   }
 
   /**
@@ -85,16 +69,6 @@ export class ModelSet {
    */
   checkGroup(group, bytes, shard) {
     return this.#shard(shard).checkGroup(group, bytes);
-  }
-
-  /** Makes this the active model: ABI v1's exports speak of its first shard. */
-  activate() {
-    this.#lead.activate();
-  }
-
-  /** @returns {boolean} */
-  get isActive() {
-    return this.#lead.isActive;
   }
 
   /** Frees all shards. Doing it twice is harmless. */
@@ -124,19 +98,86 @@ export class ModelSet {
   }
 }
 
-/** @param {readonly Model[]} shards */
+/** Where the tensors of a set are. */
+export class Places {
+  #tensors;
+  /** @type {Map<string, number> | undefined} */ #names;
+
+  /** @param {SetReport} report */
+  constructor({ tensors }) {
+    this.#tensors = tensors;
+  }
+
+  /**
+   * @param {string | number} nameOrIndex
+   * @returns {{ shard: number, name: string } | undefined} undefined when the model has no such tensor
+   */
+  of(nameOrIndex) {
+    this.#names ??= places(this.#tensors.map(({ name }) => name));
+    const index = placeIn(this.#names, nameOrIndex);
+    return index === undefined ? undefined : this.#tensors[index];
+  }
+}
+
+/**
+ * An admitted model that came in several files. It has what a `Model` has, over all of them; each is in `shards`, as
+ * the model that its own file is.
+ *
+ * @extends {ShardSet<Model>}
+ * @implements {AdmittedModel}
+ */
+export class ModelSet extends ShardSet {
+  #places = new Places(this.report);
+
+  /** @returns {boolean | undefined} of `admitStored`: whether all files are stored */
+  get stored() {
+    const [first] = this.shards;
+    return first.stored === undefined ? undefined : this.shards.every(({ stored }) => stored);
+  }
+
+  /** Why one of them is not, where it need not be. */
+  get storeFault() {
+    return this.shards.find(({ storeFault }) => storeFault)?.storeFault;
+  }
+
+  /**
+   * The bytes of a tensor of a resident set, in whichever shard: a view, good until the next call into the guest.
+   *
+   * @param {string | number} nameOrIndex  an index into `report.tensors`
+   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined when the model has no such tensor
+   */
+  tensor(nameOrIndex) {
+    const found = this.#places.of(nameOrIndex);
+    return found && this.shards[found.shard].tensor(found.name);
+  }
+
+  /** Makes this the active model: ABI v1's exports speak of its first shard. */
+  activate() {
+    this.shards[0].activate();
+  }
+
+  /** @returns {boolean} */
+  get isActive() {
+    return this.shards[0].isActive;
+  }
+}
+
+/**
+ * @template {Shard} M
+ * @param {readonly M[]} shards
+ */
 function together(shards) {
   for (const shard of shards) shard.refresh(); // of a shard that was first only some had joined
   return { shards, report: setReport(shards.map(({ report }) => report)) }; // while all of them live
 }
 
 /**
- * @param {import('./report.js').ModelReport[]} shards
+ * @param {ModelReport[]} shards
  * @returns {SetReport}
  */
 function setReport(shards) {
   const [lead] = shards;
-  const sum = (/** @type {(report: import('./report.js').ModelReport) => number} */ of) =>
+  const sum = (/** @type {(report: ModelReport) => number} */ of) =>
     shards.reduce((all, report) => all + of(report), 0);
   return {
     ...lead,

@@ -1,7 +1,8 @@
 import { HEADER_READ } from '../admit/deliver.js';
+import { isIncomplete } from '../admit/joins.js';
 import { ADMIT_OPTIONS } from '../admit/options.js';
-import { AdmissionError, misuse } from '../core/errors.js';
-import { checkOptions } from '../core/options.js';
+import { AdmissionError, isAdmissionError, misuse, ofShard } from '../core/errors.js';
+import { checkOptions, lookedAt } from '../core/options.js';
 import { Admission } from '../guest/admission.js';
 import { hasEvidence } from '../guest/group.js';
 import { guestIn } from '../guest/header.js';
@@ -10,6 +11,7 @@ import { orFault } from './fault.js';
 import { judgedAnew, learnt } from './judged-anew.js';
 import { noted } from './noted.js';
 import { OpenedModel, provenGroup } from './opened-model.js';
+import { OpenedSet } from './opened-set.js';
 import { STORE_OPTIONS } from './store-tee.js';
 import { StoredFile } from './stored-file.js';
 
@@ -32,14 +34,82 @@ export const OPEN_OPTIONS = { ...STORE_OPTIONS, limits, signal };
  *
  * A file without sound evidence, one that version 0.2.0 stored say, is read once to make it.
  *
+ * @overload
  * @param {Guest} guest  of ABI 2.1
  * @param {string} name
  * @param {OpenOptions} [options]
  * @returns {Promise<OpenedModel | undefined>} undefined where nothing of this name is stored
  */
+/**
+ * Opens a stored model in several files: all of its shards, in the order of the list.
+ *
+ * @overload
+ * @param {Guest} guest  of ABI 2.1
+ * @param {readonly string[]} names  as `shardsOf` gives them
+ * @param {OpenOptions} [options]
+ * @returns {Promise<OpenedSet | undefined>} undefined where one of them is not stored
+ */
+/**
+ * @param {Guest} guest
+ * @param {string | readonly string[]} name
+ * @param {OpenOptions} [options]
+ * @returns {Promise<any>}
+ */
 export async function openStored(guest, name, options) {
-  const { directory, limits, signal } = checkOptions(options, OPEN_OPTIONS);
+  const checked = checkOptions(options, OPEN_OPTIONS);
   if (!hasEvidence(guestIn(guest))) throw misuse('openStored needs a guest of ABI 2.1', { code: 'guest' });
+  const names = lookedAt('name', () => (Array.isArray(name) ? [...name] : undefined));
+  return names ? openedSet(guest, names, checked) : openedFile(guest, /** @type {any} */ (name), checked);
+}
+
+/**
+ * @param {Guest} guest
+ * @param {readonly string[]} names
+ * @param {OpenOptions} options
+ */
+async function openedSet(guest, names, options) {
+  if (names.length === 0) throw misuse('a set has one name at least', { path: 'name' });
+  /** @type {OpenedModel[]} */ const shards = [];
+  let index = 0;
+  try {
+    for (; index < names.length; index++) {
+      const shard = await openedFile(guest, names[index], options);
+      if (shard) shards.push(shard);
+      else break;
+    }
+    if (shards.length < names.length) {
+      for (const shard of shards) shard.release();
+      return undefined;
+    }
+    for (index = 0; index < shards.length; index++) join(guest, shards, index);
+    return new OpenedSet(shards);
+  } catch (error) {
+    for (const shard of shards) shard.release();
+    throw isAdmissionError(error) ? ofShard(error, index, names.length) : error;
+  }
+}
+
+/**
+ * @param {Guest} guest
+ * @param {readonly OpenedModel[]} shards
+ * @param {number} index
+ */
+function join(guest, shards, index) {
+  const [lead] = shards;
+  const { metadata } = lead.report;
+  const key = metadata.findIndex(entry => entry.key === 'split.count');
+  if (shards.length === 1 && key < 0) return; // a file that is not split
+  guest.join(shards[index].handle, lead.handle);
+  if (index === 0 && metadata[key].value !== shards.length) throw isIncomplete(key, metadata[key].value, shards.length);
+}
+
+/**
+ * @param {Guest} guest
+ * @param {string} name
+ * @param {OpenOptions} options
+ * @returns {Promise<OpenedModel | undefined>}
+ */
+async function openedFile(guest, name, { directory, limits, signal }) {
   const files = await StoredFile.at(name, directory);
   const unshare = await files.share(signal);
   try {

@@ -69,6 +69,12 @@ export class OpenedModel extends Header {
     return (this.#report ??= { ...super.report, digests: this.#record, recorded });
   }
 
+  /** @override */
+  refresh() {
+    super.refresh();
+    this.#report = undefined;
+  }
+
   /**
    * The bytes of a tensor, or some of them: the caller's to keep. Where the disk has spoilt them, that is an error of
    * the code `damaged`, with the offset of the MiB: `admitStored` mends the file.
@@ -97,7 +103,7 @@ export class OpenedModel extends Header {
 
   /** The evidence of the file: 32 bytes for each group of 2^20 bytes. A copy. */
   evidence() {
-    return this.#evidence.slice();
+    return new Uint8Array(this.#evidence);
   }
 
   /**

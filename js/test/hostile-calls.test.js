@@ -117,6 +117,7 @@ const CALLS = () => ({
   admitStored: [guest, 'm', file, {}],
   openStored: [guest, 'm', {}],
   OpenedModel: [guest, 1, {}],
+  OpenedSet: [[]],
   makeRoom: [0, {}],
   persistStored: [],
   listStored: [{}],
@@ -198,6 +199,7 @@ test('whatever a guest, a session, a header or a model can be asked', { timeout:
   await everyMethod('ModelSet', () => pkg.admit(guest, [new Blob([file])], settings));
   (await pkg.admitStored(guest, 'opened', file)).model.release();
   await everyMethod('OpenedModel', () => pkg.openStored(guest, 'opened'));
+  await everyMethod('OpenedSet', () => pkg.openStored(guest, ['opened']));
   await everyMethod('Host', () => pkg.hostFor(guest));
 });
 

@@ -20,6 +20,7 @@ import { notStarted, startedWorker } from './started-worker.js';
 /** @typedef {import('./remote-model.js').RemoteModel} RemoteModel */
 /** @typedef {import('./remote-model-set.js').RemoteModelSet} RemoteModelSet */
 /** @typedef {import('./remote-opened.js').RemoteOpenedModel} RemoteOpenedModel */
+/** @typedef {import('./remote-opened.js').RemoteOpenedSet} RemoteOpenedSet */
 /** @typedef {import('./started-worker.js').Started} Started */
 /** @typedef {import('./remote-model.js').RemoteHeader} RemoteHeader */
 /** @typedef {Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>} WorkerLike */
@@ -139,9 +140,23 @@ export class GuestWorker {
   /**
    * As `openStored(guest, name, options)`, in the worker.
    *
+   * @overload
    * @param {string} name
    * @param {import('../store/open-stored.js').OpenOptions} [options]
    * @returns {Promise<RemoteOpenedModel | undefined>}
+   */
+  /**
+   * As `openStored(guest, names, options)`, in the worker: a model in several files.
+   *
+   * @overload
+   * @param {readonly string[]} names
+   * @param {import('../store/open-stored.js').OpenOptions} [options]
+   * @returns {Promise<RemoteOpenedSet | undefined>}
+   */
+  /**
+   * @param {string | readonly string[]} name
+   * @param {import('../store/open-stored.js').OpenOptions} [options]
+   * @returns {Promise<any>}
    */
   openStored(name, options) {
     return openRemotely(name, options, (port, line) => {

@@ -53,11 +53,51 @@ export class RemoteOpenedModel extends RemoteHeader {
   }
 }
 
+/** A stored model in several files whose headers are in a worker's guest: an `OpenedSet`, with promises. */
+export class RemoteOpenedSet extends RemoteOpenedModel {
+  #line;
+
+  /**
+   * @param {Line} line  the model's own
+   * @param {import('../guest/report.js').SetReport} report
+   */
+  constructor(line, report) {
+    super(line, report);
+    this.#line = line;
+    /** The first shard's, with the tensors of all and each one's report. */
+    this.report = report;
+  }
+
+  /**
+   * The evidence of one shard's file.
+   *
+   * @override
+   * @param {number} [shard]  its place in the list; a set of one needs none
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  evidence(shard) {
+    return this.#line.ask('evidence', [shard]);
+  }
+
+  /**
+   * Whether `bytes`, which are copied to the worker, are group `group` of one shard's file.
+   *
+   * @override
+   * @param {number} group
+   * @param {Uint8Array} bytes
+   * @param {number} [shard]  its place in the list; a set of one needs none
+   * @returns {Promise<boolean>}
+   */
+  checkGroup(group, bytes, shard) {
+    return this.#line.ask('checkGroup', [group, bytes, shard]);
+  }
+}
+
 /**
- * @param {string} name
+ * @param {string | readonly string[]} name
  * @param {import('../store/open-stored.js').OpenOptions | undefined} given
  * @param {(port: MessagePort, line: Line) => void} connect  gives the other end of the line to the worker
- * @returns {Promise<RemoteOpenedModel | undefined>}
+ * @returns {Promise<any>} undefined where nothing is stored
  */
 export async function openRemotely(name, given, connect) {
   const { signal, ...settings } = checkOptions(given, OPEN_OPTIONS);
@@ -69,7 +109,7 @@ export async function openRemotely(name, given, connect) {
   signal?.addEventListener('abort', abort);
   try {
     const report = await line.ask('open', [name, settings]);
-    if (report) return new RemoteOpenedModel(line, report);
+    if (report) return 'shards' in report ? new RemoteOpenedSet(line, report) : new RemoteOpenedModel(line, report);
     line.end(undefined);
     return undefined;
   } catch (error) {

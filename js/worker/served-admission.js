@@ -6,6 +6,7 @@ import { OpfsTee } from '../store/store-tee.js';
 import { PulledSource } from '../sources/pulled.js';
 import { openStored } from '../store/open-stored.js';
 import { OpenedModel } from '../store/opened-model.js';
+import { OpenedSet } from '../store/opened-set.js';
 import { admitStored } from '../store/admit-stored.js';
 import { unpacked } from './crossing.js';
 import { Freight, Line } from './line.js';
@@ -13,7 +14,7 @@ import { RemoteTee } from './remote-tee.js';
 
 /** @typedef {import('../guest/guest.js').Guest} Guest */
 /** @typedef {import('./remote-admission.js').Order} Order */
-/** @typedef {import('../guest/header.js').Header | import('../guest/model-set.js').ModelSet} Made */
+/** @typedef {import('../guest/header.js').Header | import('../guest/model-set.js').ModelSet | OpenedSet} Made */
 
 export class ServedAdmission {
   #guest;
@@ -39,7 +40,8 @@ export class ServedAdmission {
       metadata: key => (this.#looked ?? this.#living).metadata(key),
       tensor: async (key, range) => {
         const made = this.#living;
-        const bytes = made instanceof OpenedModel ? await made.tensor(key, range) : this.#model.tensor(key)?.slice();
+        const isOpened = made instanceof OpenedModel || made instanceof OpenedSet;
+        const bytes = isOpened ? await made.tensor(key, range) : this.#model.tensor(key)?.slice();
         return bytes && new Freight(bytes, [bytes.buffer]);
       },
       evidence: shard => {
@@ -76,7 +78,7 @@ export class ServedAdmission {
   }
 
   /**
-   * @param {string} name
+   * @param {any} name  or names
    * @param {import('../store/open-stored.js').OpenOptions} settings
    * @returns {Promise<import('../guest/report.js').Report | undefined>} nothing where nothing is stored
    */
