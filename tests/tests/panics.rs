@@ -26,8 +26,18 @@ impl Panics {
 }
 
 impl Sink for Panics {
+    fn requires(&self, _: &Plan<'_>) -> u64 {
+        self.at("requires");
+        0
+    }
+
     fn check(&self, _: &Plan<'_>) -> Result<(), Error> {
         self.at("check");
+        Ok(())
+    }
+
+    fn prepare(&mut self, _: usize) -> Result<(), Error> {
+        self.at("prepare");
         Ok(())
     }
 
@@ -59,7 +69,7 @@ impl Sink for Panics {
 #[test]
 fn a_sink_that_panics_in_any_call_is_rolled_back_once_and_the_session_is_over() {
     let file = file_of(&[64, 5], 32);
-    for call in ["check", "reserve", "write", "whole", "commit"] {
+    for call in ["requires", "check", "reserve", "prepare", "write", "whole", "commit"] {
         let rollbacks = Rc::new(Cell::new(0));
         let sink = Panics { call, rollbacks: Rc::clone(&rollbacks) };
         let mut session = Session::new(sink, None, Limits::new(Storage::Resident)).expect("no length");
