@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { gguf } from '../../js/test/support/gguf.js';
+import { shards } from '../../js/test/support/shards.js';
 import { JS, Project, exampleOf, shell, whyNot } from './project.mjs';
 
 const MIB = 1024 * 1024;
@@ -98,6 +99,18 @@ test("the README's example with tensors runs in Node", { skip }, async () => {
   await project.write('tensors.js', await exampleOf('tensorTee'));
   const said = await shell(process.execPath, ['tensors.js', model], project.folder);
   assert.equal(said, '2 tensors\n0 a.weight I8 [ 300 ] 300\n1 none I8 [ 0 ] 0\nadmitted\n');
+});
+
+test('its examples of a set and of evidence run in Node', { skip }, async () => {
+  const paths = await Promise.all(
+    shards(3).map((file, no) => project.write(`set-0000${no + 1}-of-00003.gguf`, file)),
+  );
+  await project.write('set.js', await exampleOf('shardsOf'));
+  const said = await shell(process.execPath, ['set.js', paths[1]], project.folder);
+  assert.match(said, /^3 shards with 3 tensors: \[(\s+'[0-9a-f]{64}',?){3}\s+\]\n200000 bytes in shard 0\n$/);
+  const model = await project.write('evidence.gguf', gguf({ tensors: [{ bytes: 2 * MIB }] }));
+  await project.write('evidence.js', await exampleOf('checkGroup'));
+  assert.equal(await shell(process.execPath, ['evidence.js', model], project.folder), '96 true\n');
 });
 
 test('both entries can be imported, and a file that is not exported cannot', { skip }, async () => {
