@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use gguf_admission::{Digest, Profile};
 
-/// Of threads. Each takes 1 MiB.
+/// Of threads. Each takes at most 1 MiB.
 const JOBS: RangeInclusive<i64> = 1..=1024;
 
 /// Stands below the help of each command.

@@ -13,13 +13,16 @@ const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 #[test]
 fn blake3_and_evidence_are_the_naive_ones_around_every_border() {
     let folder = Folder::new();
-    let lengths = [97, GROUP, GROUP + 1, 2 * GROUP, 2 * GROUP + 12_345];
-    let mut files: Vec<Vec<u8>> = lengths.iter().map(|length| file(*length)).collect();
+    // Of groups, and of the pieces that they are read in: 64 KiB with few threads, more with many.
+    let piece = GROUP / 16;
+    let pieces = [piece, piece + 1, 3 * piece + 7, GROUP - 1, GROUP + 5 * piece];
+    let lengths = [97, GROUP, GROUP + 1, 2 * GROUP, 2 * GROUP + 12_345].into_iter().chain(pieces);
+    let mut files: Vec<Vec<u8>> = lengths.map(file).collect();
     files.push(long_header(GROUP + 20, 100).0);
     let truth = naive(SCRATCH, files.iter().map(Vec::as_slice));
     for (bytes, naive) in files.iter().zip(truth) {
         folder.put("a.gguf", bytes);
-        for jobs in ["1", "2", "7"] {
+        for jobs in ["1", "2", "7", "16", "64"] {
             let (text, _, code) = folder.run(&["check", "--json", "--blake3", "--jobs", jobs, "a.gguf"]);
             let said: Value = serde_json::from_str(&text).expect("JSON");
             assert_eq!(
