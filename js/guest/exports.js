@@ -50,6 +50,13 @@ export const V2_EXPORTS = [
   'begin', 'limit', 'digests', 'expect_digest', 'window', 'push_chunk', 'finish', 'position', 'report', 'metadata',
   'tensor', 'activate', 'active', 'release', 'last_error',
 ];
+const OF_2_1 = ['evidence', 'expect_evidence', 'lend_group', 'check_group', 'profile', 'join'];
+
+/** All that take a number: what WebAssembly makes of one that does not fit would be another handle. */
+const ABI = new Set([...V1_EXPORTS, ...V2_EXPORTS, ...OF_2_1]);
+
+/** @param {string} name  of an export */
+export const isOfAbi = name => ABI.has(name);
 
 /**
  * Whether these are the exports of a guest.

@@ -4,8 +4,8 @@ import { lookedAt } from '../core/options.js';
 import { asBytes } from '../core/pieces.js';
 import { shown } from '../core/text.js';
 import { refusal, trapped } from './answer.js';
-import { exportsIn } from './exports.js';
-import { digestWords, long, word } from './numbers.js';
+import { exportsIn, isOfAbi } from './exports.js';
+import { abiNumber, anyNumber, digestWords, long, word } from './numbers.js';
 import { sinkId } from './settings.js';
 
 /** @typedef {import('./report.js').Report} Report */
@@ -42,11 +42,10 @@ export class Guest {
    * @returns {Uint8Array<ArrayBuffer>} a fresh view
    */
   view(ptr, len) {
-    return new Uint8Array(
-      /** @type {ArrayBuffer} */ (this.#exports.memory.buffer),
-      word('view', ptr),
-      word('view', len),
-    );
+    const end = word('view', ptr) + word('view', len);
+    const { memoryBytes } = this;
+    if (end > memoryBytes) throw misuse(`byte ${end} is behind the guest's memory of ${memoryBytes} bytes`);
+    return new Uint8Array(/** @type {ArrayBuffer} */ (this.#exports.memory.buffer), ptr, len);
   }
 
   // ABI v2
@@ -242,17 +241,14 @@ export class Guest {
    * Calls an export, whichever. A negative answer is a status: it becomes an `AdmissionError`.
    *
    * @param {string} name
-   * @param {...(number | bigint)} args  a bigint for each 64-bit number
+   * @param {...(number | bigint)} args  a bigint for each 64-bit number. Numbers for the ABI's own exports are whole, 0
+   *   or above; an export of the runtime's takes what WebAssembly makes of them
    * @returns {number | bigint} a bigint where the export answers 64 bits
    */
   call(name, ...args) {
     const call = typeof name === 'string' && /** @type {Record<string, any>} */ (this.#exports)[name];
     if (typeof call !== 'function') throw misuse(`this guest exports no function ${shown(name)}`, { code: 'guest' });
-    for (const arg of args) {
-      if (typeof arg !== 'number' && typeof arg !== 'bigint') {
-        throw misuse(`${name} takes numbers and bigints, found ${shown(arg)}`);
-      }
-    }
+    for (const arg of args) isOfAbi(name) ? abiNumber(name, arg) : anyNumber(name, arg);
     return this.#answered(name, () => call(...args));
   }
 
@@ -367,7 +363,7 @@ export class Guest {
   #raw(name, ...args) {
     const call = /** @type {undefined | ((...args: (number | bigint)[]) => number | bigint)} */ (this.#exports[name]);
     if (!call) throw misuse(`this guest has no ${name}: its ABI is older`, { code: 'guest' });
-    for (const arg of args) if (typeof arg !== 'bigint') word(name, arg);
+    for (const arg of args) abiNumber(name, arg);
     return this.#answered(name, () => call(...args));
   }
 

@@ -24,6 +24,26 @@ export function long(call, value) {
   throw misuse(`${call} takes whole numbers from 0 to ${Number.MAX_SAFE_INTEGER}, found ${shown(value)}`);
 }
 
+/**
+ * A number for an export whose types are not known here. No export takes more than 64 bits.
+ *
+ * @param {string} call
+ * @param {number | bigint} value
+ */
+export function anyNumber(call, value) {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'bigint' && (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value)) {
+    return value;
+  }
+  throw misuse(`${call} takes numbers, and bigints of 64 bits; found ${shown(value)}`);
+}
+
+/**
+ * @param {string} call  of the ABI
+ * @param {number | bigint} value
+ */
+export const abiNumber = (call, value) => (typeof value === 'bigint' ? anyNumber(call, value) : word(call, value));
+
 /** @param {readonly bigint[]} words  of a digest */
 export function digestWords(words) {
   const isWord = (/** @type {unknown} */ value) => typeof value === 'bigint' && BigInt.asUintN(64, value) === value;

@@ -17,6 +17,26 @@ const PLACES = /** @type {[string, WithGuest][]} */ ([
 ]);
 
 for (const [where, withGuest] of PLACES) {
+  test(`${where}: a number that does not fit is no other handle, offset or place`, () => withGuest(async guest => {
+    const handle = await guest.call('begin', -1n, 1);
+    for (const odd of [handle + 2 ** 32, handle + 0.5, handle - 2 ** 32, NaN, 2 ** 64]) {
+      for (const name of ['release', 'position', 'limit', 'join', 'evidence']) {
+        const args = name === 'limit' ? [7, 4096n] : name === 'join' ? [handle] : [];
+        assert.equal((await faultOf(async () => guest.call(name, odd, ...args))).code, 'argument', `${name} ${odd}`);
+      }
+    }
+    for (const odd of [2n ** 64n, -(2n ** 63n) - 1n]) {
+      assert.equal((await faultOf(async () => guest.call('push_chunk', handle, odd, 5))).code, 'argument');
+    }
+    assert.equal(await guest.call('position', handle), 0n);
+    assert.equal(await guest.call('limit', handle, 7, -1n), 1n << 20n);
+    assert.equal(await guest.call('release', handle), 0);
+    // A slice that is none: the value of a limit.
+    const other = await guest.call('begin', -1n, 1);
+    assert.equal((await faultOf(async () => guest.callRead('limit', other, 6, -1n))).code, 'argument');
+    await guest.call('release', other);
+  }));
+
   test(`${where}: a file goes in by calls of exports alone`, () => withGuest(async guest => {
     assert.equal(await guest.call('active'), 0);
     const handle = await guest.call('begin', BigInt(file.length), 2);
@@ -45,7 +65,7 @@ for (const [where, withGuest] of PLACES) {
     for (const [call, says] of /** @type {[() => unknown, RegExp][]} */ ([
       [() => guest.call('no_such_export'), /no_such_export/],
       [() => guest.call('memory'), /no function/],
-      [() => guest.call('active', '1'), /numbers and bigints/],
+      [() => guest.call('active', '1'), /takes whole numbers/],
       [() => guest.call('begin', 1, 2), /begin/],
       [() => guest.callRead('active'), /no slice/],
       [() => guest.callWrite('window', [1, 2], 1), /Uint8Array/],

@@ -144,6 +144,10 @@ test('numbers that WebAssembly would take for others are misuse, and nothing is 
       assert.deepEqual([fault.code, fault.kind], ['argument', 'misuse'], `${name} of ${String(value)}`);
     }
   }
+  for (const [ptr, len] of [[0, guest.memoryBytes + 1], [guest.memoryBytes, 1], [2 ** 32 - 1, 2 ** 32 - 1]]) {
+    assert.equal((await faultOf(() => guest.view(ptr, len))).code, 'argument', `${ptr}, ${len}`);
+  }
+  assert.equal(guest.view(guest.memoryBytes, 0).length, 0);
   assert.equal(guest.limit(handle, 7), 1 << 20);
   assert.equal(guest.pushChunk(handle, 0, 20), 1);
   assert.equal(guest.position(handle), 20);
