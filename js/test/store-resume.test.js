@@ -253,6 +253,18 @@ test('a page, to log in say, in the place of the rest or of the file leaves what
   assert.equal(await ended(server.url, model), proven);
 });
 
+test('a model that its server calls a web page begins anew, where it cannot go on', async () => {
+  const headers = { etag: undefined, 'content-type': 'text/html' };
+  const server = await serving(model, { breakAfter: BROKEN, headers }, { headers });
+  await faultOf(admitStored(guest, 'm.gguf', server.url, options));
+  assertNothingLeft(KEPT);
+  assert.equal(await ended(server.url, model), 0);
+  /** @type {Uint8Array} */ (bytesOf('m.gguf'))[MIB] ^= 1;
+  const whole = await serving(model, { headers, range: false });
+  assert.equal((await faultOf(admitStored(guest, 'm.gguf', whole.url, options))).code, 'damaged');
+  assertNothingLeft();
+});
+
 test('a download may break again and again, and again', async () => {
   const broken = { breakAfter: 1.5 * MIB };
   const server = await serving(model, broken, broken, broken, {});

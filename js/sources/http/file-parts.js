@@ -3,7 +3,7 @@ import { follow } from '../../core/waiting.js';
 import { isAdmissionError, messageOf, sourceFault } from '../../core/errors.js';
 import { shown } from '../../core/text.js';
 import { contentType, httpFault, isPage, isPassing, pageFault } from './answer.js';
-import { bodyOf } from './body.js';
+import { bodyOf, lookedInto } from './body.js';
 import { contentRange, isEncoded, retryAfter } from './headers.js';
 import { Line, drop } from './line.js';
 import { isRequest, isResponse, requestOf, requestTo } from './request.js';
@@ -92,11 +92,12 @@ class FileParts {
     // Across origins Content-Range may be hidden.
     const isOther = range && (range.start !== start || range.end !== end - 1);
     if (status !== 206 || isOther || isEncoded(headers)) {
-      await drop(response);
+      const type = contentType(headers);
+      const { isModel, body } = response.ok && isPage(type) ? await line.heard(lookedInto(bodyOf(response))) : NO_PAGE;
+      await (body ? body.close() : drop(response));
       if (isPassing(status)) throw new Busy(httpFault(response), retryAfter(headers));
       if (!response.ok) throw httpFault(response);
-      const type = contentType(headers);
-      if (isPage(type)) throw pageFault(type, 'a part of the file', { offset: start });
+      if (!isModel) throw pageFault(type, 'a part of the file', { offset: start });
       throw sourceFault('the server does not send a part of the file', {
         code: 'range', offset: start, expected: `bytes ${start}-${end - 1}`,
         found: shown(headers.get('content-range') ?? status),
@@ -120,6 +121,8 @@ class FileParts {
     return bytes;
   }
 }
+
+const NO_PAGE = { isModel: true, body: undefined };
 
 /**
  * @param {unknown} error

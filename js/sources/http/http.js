@@ -3,10 +3,10 @@ import { follow } from '../../core/waiting.js';
 import { isAdmissionError, messageOf, nameOf, sourceFault } from '../../core/errors.js';
 import { signal as checkSignal } from '../../core/options.js';
 import { contentType, httpFault, isPage, isPassing, pageFault, statusOf, told } from './answer.js';
-import { bodyOf } from './body.js';
+import { bodyOf, lookedInto } from './body.js';
 import { isSameFile, placeOf } from './earlier.js';
 import { contentLength, contentRange, isEncoded, retryAfter } from './headers.js';
-import { Line, Silence, drop, isNetworkFault } from './line.js';
+import { CAUTIOUS_READ, Line, Silence, drop, isNetworkFault } from './line.js';
 import { isRequest, isResponse, requestOf, requestTo } from './request.js';
 import { judgedRest } from './rest.js';
 import { STALL_TIMEOUT, Tries } from './tries.js';
@@ -17,12 +17,6 @@ import { shown } from '../../core/text.js';
 /** @typedef {import('../source.js').SourceOptions} SourceOptions */
 /** @typedef {import('./rest.js').Broken} Broken */
 /** @typedef {import('./earlier.js').Earlier} Earlier */
-
-/**
- * Most bytes that a read waits for where the download cannot go on. A read hands out nothing before it has all that it
- * waits for: of a line that slows down all at once it would look like silence, and nothing could be done about it.
- */
-const CAUTIOUS_READ = 64 * 1024;
 
 /**
  * A Response, a Request or a URL.
@@ -44,7 +38,7 @@ export class HttpSource {
   #request;
   #response;
   #isGiven;
-  /** @type {ReturnType<typeof bodyOf>} */ #body;
+  /** @type {import('./body.js').Body | undefined} */ #body;
   #position = 0;
   /** Bytes of the body that were given before. */ #skip = 0;
   #type = '';
@@ -117,8 +111,7 @@ export class HttpSource {
     if (this.#earlier && (await this.#openAt(this.#earlier))) return;
     if (!this.#response) await this.#take((this.#response = await this.#first()));
     this.#judgeFirst(this.#response);
-    // What is kept is not given up for a page to log in, say: it is there when the file is.
-    if (this.#earlier && isPage(this.#type)) throw pageFault(this.#type, 'a GGUF file', { offset: 0 });
+    if (this.#earlier && isPage(this.#type)) await this.#refusePage();
   }
 
   /**
@@ -239,6 +232,13 @@ export class HttpSource {
     await body?.close();
     await this.#take((this.#response = response));
     return true;
+  }
+
+  /** What is kept is not given up for a page to log in, say: it is there when the file is. */
+  async #refusePage() {
+    const { isModel, body } = await this.#line.heard(lookedInto(this.#body));
+    if (!isModel) throw pageFault(this.#type, 'a GGUF file', { offset: 0 });
+    this.#body = body;
   }
 
   /** Whether there may be more than a body that ended in good order. */

@@ -3,6 +3,12 @@ import { follow, patiently, unlessAborted } from '../../core/waiting.js';
 import { nameOf, sourceFault, whyOf } from '../../core/errors.js';
 import { placeOf, shown } from '../../core/text.js';
 
+/**
+ * Most bytes that a read waits for where the download cannot go on. A read hands out nothing before it has all that it
+ * waits for: of a line that slows down all at once it would look like silence, and nothing could be done about it.
+ */
+export const CAUTIOUS_READ = 64 * 1024;
+
 /** What a line is that has been silent for too long. */
 export class Silence extends Error {
   /**
