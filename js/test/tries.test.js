@@ -261,6 +261,21 @@ test('a page instead of the rest is told as such, whatever version it has', asyn
   );
 });
 
+test('an error as a text, or no content, instead of the rest is not called another version of the file', async () => {
+  const body = new TextEncoder().encode('{"error":"expired"}');
+  for (const [status, type] of /** @type {const} */ ([
+    [200, 'application/json; charset=utf-8'], [200, 'application/problem+json'], [200, 'text/plain'], [204, ''],
+  ])) {
+    for (const etag of [undefined, '"other"']) {
+      const answer = { status, body: status === 204 ? new Uint8Array(0) : body, range: false };
+      const headers = { etag, 'content-type': type };
+      const fault = await refused({}, { breakAfter: 90_000 }, { ...answer, headers });
+      assert.deepEqual([fault.code, fault.kind], ['range', 'source'], `${status} ${type} ${etag}: ${fault.message}`);
+      assert.match(fault.message, new RegExp(`sent something else: ${status}`));
+    }
+  }
+});
+
 test('the package\'s own requests are not kept in the HTTP cache; a Request keeps its mode', async () => {
   const { fetch: real } = globalThis;
   /** @type {string[]} */ const modes = [];

@@ -31,6 +31,9 @@ export const contentType = headers => (headers.get('content-type') ?? '').toLowe
 /** @param {string} type */
 export const isPage = type => /^(text\/html|application\/xhtml)/.test(type);
 
+/** What no model is sent as: JSON, XML, text. @param {string} type */
+export const isText = type => /^(text\/|application\/([\w.-]+\+)?(json|xml)\b)/.test(type);
+
 /**
  * @param {string} type
  * @param {string} wanted  what the page came in the place of

@@ -1,7 +1,7 @@
 // The rest of a download that broke.
 import { sourceFault } from '../../core/errors.js';
 import { shown } from '../../core/text.js';
-import { contentType, isPage, pageFault, statusOf, told } from './answer.js';
+import { contentType, isPage, isText, pageFault, statusOf, told } from './answer.js';
 import { contentLength, contentRange, isEncoded } from './headers.js';
 import { compared, isProven, versionOf } from './version.js';
 
@@ -56,6 +56,10 @@ export function judgedRest(response, begun, broken) {
   // A page to log in, say: it has a version of its own, too.
   const type = contentType(headers);
   if (status !== 206 && isPage(type) && !isPage(begun.type)) throw pageFault(type, 'the rest of the file', { offset });
+
+  // An error as a text, or no content at all: it may have a version of its own just so.
+  const isOther = status !== 200 || (isText(type) && !isText(begun.type));
+  if (status !== 206 && isOther) throw noRange(`it sent something else: ${status} ${shown(type)}`.trimEnd());
 
   const version = versionOf(headers);
   const names = compared(first, version);
