@@ -2,6 +2,7 @@
 
 mod support;
 
+use gguf_tests::shards::{Says, shard};
 use gguf_tests::writer::Writer;
 use serde_json::{Value, json};
 use support::{Folder, GOOD, gguf_admit, run};
@@ -47,26 +48,14 @@ fn vocabulary() -> Vec<u8> {
     writer.bytes
 }
 
-/// Shard `no` of `count`, of a set of `total` tensors.
-fn shard(no: u16, count: u16, total: i32, names: &[&str]) -> Vec<u8> {
-    let mut writer = Writer::new(names.len() as u64, 3);
-    writer.key(b"split.no", 2).bytes.extend(no.to_le_bytes());
-    writer.key(b"split.count", 2).bytes.extend(count.to_le_bytes());
-    writer.key(b"split.tensors.count", 5).bytes.extend(total.to_le_bytes());
-    for name in names {
-        writer.tensor(name.as_bytes(), 32, 32);
-    }
-    writer.pad(32);
-    for index in 0..names.len() {
-        writer.data(index, 32, 32);
-    }
-    writer.bytes
-}
-
 #[test]
 fn a_set_is_checked_as_one_from_any_of_its_shards() {
     let folder = Folder::new();
-    let shards = [shard(0, 3, 4, &["a", "b"]), shard(1, 3, 4, &["c"]), shard(2, 3, 4, &["d"])];
+    let shards = [
+        shard(Says { no: 0, count: 3, total: 4 }, &["a", "b"]),
+        shard(Says { no: 1, count: 3, total: 4 }, &["c"]),
+        shard(Says { no: 2, count: 3, total: 4 }, &["d"]),
+    ];
     let name = |no: usize| format!("m-{:05}-of-00003.gguf", no + 1);
     shards.iter().enumerate().for_each(|(no, bytes)| folder.put(&name(no), bytes));
     for jobs in ["1", "4"] {
@@ -86,12 +75,12 @@ fn a_set_is_checked_as_one_from_any_of_its_shards() {
     assert_eq!((&said[1]["verdict"], &said[0]["digests"]["sha256"]), (&json!("admitted"), &Value::Null), "{text}");
     // Each of these is sound by itself, and does not belong here.
     for (no, other, path) in [
-        (0, shard(1, 3, 4, &["a", "b"]), "metadata[0].value"),
-        (1, shard(1, 2, 4, &["c"]), "metadata[1].value"),
-        (1, shard(0, 3, 4, &["c"]), "metadata[0].value"),
-        (2, shard(2, 3, 5, &["d"]), "metadata[2].value"),
-        (2, shard(2, 3, 4, &["d", "e"]), "metadata[2].value"),
-        (2, shard(2, 3, 4, &["a"]), "tensors[0].name"),
+        (0, shard(Says { no: 1, count: 3, total: 4 }, &["a", "b"]), "metadata[0].value"),
+        (1, shard(Says { no: 1, count: 2, total: 4 }, &["c"]), "metadata[1].value"),
+        (1, shard(Says { no: 0, count: 3, total: 4 }, &["c"]), "metadata[0].value"),
+        (2, shard(Says { no: 2, count: 3, total: 5 }, &["d"]), "metadata[2].value"),
+        (2, shard(Says { no: 2, count: 3, total: 4 }, &["d", "e"]), "metadata[2].value"),
+        (2, shard(Says { no: 2, count: 3, total: 4 }, &["a"]), "tensors[0].name"),
     ] {
         folder.put(&name(no), &other);
         for options in [&["--set"][..], &["--set", "--header-only"], &["--set", "--blake3"]] {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { gguf } from './support/gguf.mjs';
 
 const root = new URL('../../', import.meta.url);
 const page = await readFile(new URL('docs/migration.md', root), 'utf8');
@@ -29,25 +30,8 @@ function apply(text, diff) {
   return parts.join(side('+'));
 }
 
-/** A file with one tensor of 100,000 bytes: it takes several windows. */
-function sample() {
-  const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
-  const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-  const header = Buffer.concat([
-    Buffer.from('GGUF'),
-    u32(3),
-    u64(1),
-    u64(0),
-    u64(1),
-    Buffer.from('w'),
-    u32(1),
-    u64(100_000),
-    u32(24),
-    u64(0),
-  ]);
-  const padding = Buffer.alloc(-header.length & 31);
-  return Buffer.concat([header, padding, Buffer.alloc(100_000, 'weights')]);
-}
+/** It takes several windows. */
+const sample = () => gguf({ tensors: [{ name: 'w', type: 'I8', dims: [100_000] }] });
 
 async function behaves(source, streams) {
   const { load } = await import(`data:text/javascript,${encodeURIComponent(source)}`);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { gguf } from './support/gguf.mjs';
 
 const root = new URL('../../', import.meta.url);
 const compiled = async path => WebAssembly.compile(await readFile(new URL(path, root)));
@@ -18,21 +19,8 @@ test('a runtime that links both crates exports all of both ABIs, its own calls, 
 test('a call of the runtime reads the model that either ABI made active', async () => {
   const { exports: guest } = await WebAssembly.instantiate(runtime, {});
   assert.equal(guest.generate(10), -1n, 'no model');
-  const u32 = value => Buffer.from(Uint32Array.of(value).buffer);
-  const u64 = value => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-  const header = Buffer.concat([
-    Buffer.from('GGUF'),
-    u32(3),
-    u64(1),
-    u64(0),
-    u64(1),
-    Buffer.from('w'),
-    u32(1),
-    u64(64),
-    u32(24),
-    u64(0),
-  ]);
-  const file = weight => Buffer.concat([header, Buffer.alloc(-header.length & 31), Buffer.alloc(64, weight)]);
+  const file = weight =>
+    gguf({ tensors: [{ name: 'w', type: 'I8', dims: [64] }], fill: view => view.fill(weight) });
 
   const transfer = file(3);
   const ptr = guest.alloc(transfer.length);
