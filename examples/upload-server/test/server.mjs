@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
-const program = process.env.GGUF_UPLOAD_SERVER ?? join(root, 'target/upload-server/debug/upload-server');
+export const program = process.env.GGUF_UPLOAD_SERVER ?? join(root, 'target/upload-server/debug/upload-server');
 
 /** A sound file of 16 MiB, shaped like a real model. */
 export const model = (() => {
