@@ -92,7 +92,7 @@ export class Admission {
     return this.#handle;
   }
 
-  /** @returns {State} */
+  /** @returns {State} after the last call: `open`, `header_ready`, `receiving`, `admitted` or `failed` */
   get state() {
     return this.#state;
   }
@@ -102,7 +102,7 @@ export class Admission {
     return this.#position;
   }
 
-  /** @returns {Report} */
+  /** @returns {Report} of the file as far as it is in, made anew at each look; after `release` an error `handle` */
   get report() {
     return this.#guest.report(this.#handle);
   }

@@ -156,7 +156,7 @@ export class ModelSet extends ShardSet {
     this.shards[0].activate();
   }
 
-  /** @returns {boolean} */
+  /** @returns {boolean} whether it is the model that the calls of ABI v1 speak of; see `activate` */
   get isActive() {
     return this.shards[0].isActive;
   }

@@ -93,7 +93,7 @@ export class Model extends Header {
     this.#guest.activate(this.handle);
   }
 
-  /** @returns {boolean} */
+  /** @returns {boolean} whether it is the model that the calls of ABI v1 speak of; see `activate` */
   get isActive() {
     return this.handle !== 0 && this.#guest.active() === this.handle;
   }

@@ -10,6 +10,8 @@ import { V1Host } from './transfer.js';
 /** @typedef {import('./loaded.js').Host} Host */
 
 /**
+ * Loads through ABI v2 where the guest has it, else through v1, whose most is 128 MiB a file.
+ *
  * @param {WebAssembly.Exports | WebAssembly.Instance | import('../guest/guest.js').Guest} exports
  * @returns {Host}
  */

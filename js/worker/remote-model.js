@@ -101,7 +101,7 @@ export class RemoteModel extends RemoteHeader {
     return this.#line.ask('activate');
   }
 
-  /** @returns {Promise<boolean>} */
+  /** @returns {Promise<boolean>} whether it is the model that the calls of ABI v1 speak of; see `activate` */
   isActive() {
     return this.#line.ask('isActive');
   }
