@@ -34,8 +34,27 @@ export function textOf(value) {
 }
 
 /**
- * Origin and path of an address. What stands behind them may be a secret: the signature of a signed address, say.
+ * Origin and path of an address. What else there is may be a secret: the signature of a signed address, say, or a
+ * name and a password. Also of a text that is no address, or not quite.
  *
  * @param {string | URL} address
  */
-export const placeOf = address => shown(textOf(address).replace(/[?#].*/s, ''), 200);
+export const placeOf = address => shown(textOf(address).replace(/[?#].*/s, '').replace(SECRETS, '$1'), 200);
+
+/** What stands before the host. */
+const SECRETS = /^(\s*[a-z][a-z\d+.-]*:[/\\]*)[^/\\]*@/i;
+
+/**
+ * Why no engine fetches an address. Its own words, and the error behind it, show the whole of it.
+ *
+ * @param {string | URL} address
+ * @returns {'it is no URL' | 'it holds a name or a password' | undefined}
+ */
+export function whyUnfetched(address) {
+  try {
+    const { username, password } = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return username === '' && password === '' ? undefined : 'it holds a name or a password';
+  } catch {
+    return 'it is no URL';
+  }
+}

@@ -1,7 +1,7 @@
 // A guest, from wherever its module is.
 import { AdmissionError, isAdmissionError, messageOf, whyOf } from '../core/errors.js';
 import { nodeFs } from '../core/node.js';
-import { placeOf, shown } from '../core/text.js';
+import { placeOf, shown, whyUnfetched } from '../core/text.js';
 import { notAGuest } from './exports.js';
 import { Guest } from './guest.js';
 
@@ -74,6 +74,8 @@ async function compile(from) {
 
 /** @param {string | URL} from */
 async function fetched(from) {
+  const fault = whyUnfetched(from);
+  if (fault) throw notAGuest(`${placeOf(from)} cannot be fetched: ${fault}`);
   try {
     return await fetch(from);
   } catch (cause) {

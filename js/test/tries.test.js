@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, mock, test } from 'node:test';
-import { admit } from '../index.js';
+import { admit, loadGuest, loadGuestWorker } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
 import { recorder } from './support/streams.js';
@@ -360,4 +360,17 @@ test('no query of an address is told, neither the one that was given nor one tha
     ['./model.gguf?key=SECRET', 'hf://model?key=SECRET'].map(url => faultOf(admit(guest, url, { retries: 0 }))),
   );
   for (const fault of [denied, broken, relative, scheme]) assert.doesNotMatch(everything(fault), /SECRET/);
+  // Nor a name and a password.
+  const host = 'user:SECRET@127.0.0.1:1';
+  for (const address of [`http://${host}/m`, ` HTTP:${host}/m`, `http:\\\\${host}/m`, `http://${host}:x/m`]) {
+    for (const call of [
+      () => admit(guest, address),
+      () => loadGuest(address),
+      () => loadGuestWorker({ guest: address }),
+    ]) {
+      const fault = await faultOf(call);
+      assert.equal(fault.kind, 'misuse', `${call} ${address}: ${fault}`);
+      assert.doesNotMatch(everything(fault), /SECRET/, `${call} ${address}`);
+    }
+  }
 });

@@ -1,8 +1,9 @@
 // The guest off the main thread: admission, hashing and storing happen in a dedicated worker.
 import { ASYNC_DISPOSE } from '../core/disposal.js';
 import { PATIENCE, patiently, unlessAborted } from '../core/waiting.js';
-import { AdmissionError, isAdmissionError } from '../core/errors.js';
+import { AdmissionError, isAdmissionError, misuse } from '../core/errors.js';
 import { checkOptions, object } from '../core/options.js';
+import { placeOf, whyUnfetched } from '../core/text.js';
 import { ROOM_OPTIONS, persistStored } from '../store/room.js';
 import { findStored, removeStored } from '../store/stored.js';
 import { listStored, pinStored } from '../store/stored-entry.js';
@@ -316,12 +317,24 @@ export class GuestWorker {
  */
 
 /** @type {Readonly<Record<keyof WorkerOptions, import('../core/options.js').Check>>} */
-const WORKER_OPTIONS = { guest: value => value, worker: workerIn };
+const WORKER_OPTIONS = { guest: moduleIn, worker: workerIn };
 
 /** @type {import('../core/options.js').Check} */
 function workerIn(value, name, refuse) {
   for (const method of ['postMessage', 'terminate', 'addEventListener']) object(method)(value, name, refuse);
   return value;
+}
+
+/**
+ * An address is the page's, not the worker's.
+ *
+ * @type {import('../core/options.js').Check}
+ */
+function moduleIn(value, name) {
+  if (typeof value !== 'string' && !(value instanceof URL)) return value;
+  const fault = whyUnfetched(value);
+  if (fault) throw misuse(`${name} cannot be fetched: ${placeOf(value)}: ${fault}`, { path: name });
+  return new URL(value, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }
 
 /**
@@ -333,14 +346,10 @@ function workerIn(value, name, refuse) {
  */
 export async function loadGuestWorker(options) {
   const { guest, worker } = checkOptions(options, WORKER_OPTIONS);
-  const from =
-    typeof guest === 'string' || guest instanceof URL
-      ? new URL(guest, globalThis.document?.baseURI ?? globalThis.location?.href).href
-      : guest;
   const started = worker ? undefined : startedWorker();
   try {
     const guestWorker = new GuestWorker(worker ?? /** @type {Started} */ (started).worker);
-    await guestWorker.load(from);
+    await guestWorker.load(guest);
     return guestWorker;
   } catch (error) {
     const isNoStart = started && isAdmissionError(error) && error.code === 'worker';

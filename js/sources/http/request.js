@@ -1,6 +1,6 @@
 // The request that fetches a file.
 import { misuse } from '../../core/errors.js';
-import { placeOf } from '../../core/text.js';
+import { placeOf, whyUnfetched } from '../../core/text.js';
 
 /**
  * A request of the package's own. A model does not belong into the HTTP cache, where it may push out all else: who
@@ -12,7 +12,7 @@ export function requestTo(location) {
   try {
     return new Request(location, { cache: 'no-store' });
   } catch {
-    if (hasCredentials(location)) {
+    if (whyUnfetched(location) === 'it holds a name or a password') {
       throw misuse('a URL must hold no name and no password: give a Request with the header Authorization');
     }
     // Without its cause, which shows the whole address.
@@ -25,17 +25,7 @@ export function requestTo(location) {
  *
  * @param {Response} response
  */
-export const requestOf = ({ url }) => (/^https?:/.test(url) && !hasCredentials(url) ? requestTo(url) : undefined);
-
-/** @param {string | URL} location */
-function hasCredentials(location) {
-  try {
-    const { username, password } = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
-    return username !== '' || password !== '';
-  } catch {
-    return false;
-  }
-}
+export const requestOf = ({ url }) => (/^https?:/.test(url) && !whyUnfetched(url) ? requestTo(url) : undefined);
 
 /**
  * @param {unknown} value
