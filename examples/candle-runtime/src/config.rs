@@ -5,8 +5,39 @@ use gguf_admission::{Code, Error, Header, Path, Value};
 use crate::tensors;
 use crate::tokens::Tokens;
 
-/// The architecture, in `general.architecture`.
-const ARCHITECTURE: &str = "gemma3";
+/// The networks that are known, by `general.architecture`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Gemma 3. It has norms of queries, of keys and of what a layer adds, and layers that see a window.
+    Gemma3,
+    /// Llama 1 and 2, and what is built as they are. It has none of these, and rotates neighbours as pairs.
+    Llama,
+}
+
+impl Kind {
+    const ALL: [Kind; 2] = [Kind::Gemma3, Kind::Llama];
+
+    /// The word in a file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Gemma3 => "gemma3",
+            Kind::Llama => "llama",
+        }
+    }
+
+    /// The kind in a header, which is refused by its name where it is not known.
+    fn of(header: &Header) -> Result<Kind, Error> {
+        const KEY: &str = "general.architecture";
+        let known = Kind::ALL.map(Kind::name).join(" and ");
+        let Some(Value::String(found)) = header.value(KEY) else {
+            return Err(refused(header, KEY, &format!("this runtime runs {known}")));
+        };
+        Kind::ALL.into_iter().find(|kind| found.compare(kind.name().as_bytes()).is_eq()).ok_or_else(|| {
+            let why = format!("this runtime runs {known}, not {found}");
+            refused(header, KEY, &why).with(format_args!("{known}"), format_args!("{found}"))
+        })
+    }
+}
 
 /// Layers of Gemma 3 27B, which divides its scores by another number than the others: no entry of a file says so, and
 /// readers know it by this.
@@ -21,9 +52,11 @@ pub(crate) const CHUNK: usize = 64;
 /// Bytes of a number that the network computes with.
 const FLOAT: u64 = size_of::<f32>() as u64;
 
-/// The numbers of a Gemma 3 network.
+/// The numbers of a network.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What it is.
+    pub kind: Kind,
     /// Layers.
     pub layers: usize,
     /// Numbers that stand for a token between the layers.
@@ -52,7 +85,7 @@ pub struct Config {
     pub vocabulary: usize,
     /// The longest context that the model was made for, in tokens.
     pub longest: usize,
-    /// What bends the gate: Gemma's is GELU by way of tanh.
+    /// What bends the gate: GELU by way of tanh in Gemma, SiLU in Llama.
     pub activation: fn(f32) -> f32,
 }
 
@@ -61,45 +94,56 @@ impl Config {
     /// tensor that is missing, has another shape, a type without a kernel, or that the network does not have, and for
     /// another tokeniser than SentencePiece's.
     pub fn of(header: &Header) -> Result<Config, Error> {
-        let keys = Keys { header };
-        keys.text("general.architecture", ARCHITECTURE)?;
+        let kind = Kind::of(header)?;
+        let (keys, gemma) = (Keys { header, kind }, kind == Kind::Gemma3);
+        let (width, heads) =
+            (keys.number("embedding_length", 1, 1 << 20)?, keys.number("attention.head_count", 1, 1 << 10)?);
+        // A file of Llama may lack both: each head has keys of its own, and the heads share the width.
+        let has = |key| gemma || keys.find(key).is_some();
+        let kv_heads = has("attention.head_count_kv").then(|| keys.number("attention.head_count_kv", 1, 1 << 10));
+        let head = has("attention.key_length").then(|| keys.number("attention.key_length", 2, 1 << 12));
+        let base = keys.float_or("rope.freq_base", if gemma { 1_000_000.0 } else { 10_000.0 })?;
         let config = Config {
+            kind,
             layers: keys.number("block_count", 1, 1 << 10)?,
-            width: keys.number("embedding_length", 1, 1 << 20)?,
+            width,
             hidden: keys.number("feed_forward_length", 1, 1 << 20)?,
-            heads: keys.number("attention.head_count", 1, 1 << 10)?,
-            kv_heads: keys.number("attention.head_count_kv", 1, 1 << 10)?,
-            head: keys.number("attention.key_length", 2, 1 << 12)?,
+            heads,
+            kv_heads: kv_heads.unwrap_or(Ok(heads))?,
+            head: head.unwrap_or(Ok(width / heads))?,
             epsilon: keys.float("attention.layer_norm_rms_epsilon")?,
-            base: keys.float_or("rope.freq_base", 1_000_000.0)?,
-            window_base: keys.float_or("rope.freq_base_swa", 10_000.0)?,
+            base,
+            window_base: if gemma { keys.float_or("rope.freq_base_swa", 10_000.0)? } else { base },
             stretch: keys.float_or("rope.scaling.factor", 1.0)?,
-            window: keys.number("attention.sliding_window", 1, 1 << 30)?,
-            pattern: keys.number_or("attention.sliding_window_pattern", 6)?,
+            window: if gemma { keys.number("attention.sliding_window", 1, 1 << 30)? } else { usize::MAX },
+            pattern: if gemma { keys.number_or("attention.sliding_window_pattern", 6)? } else { 1 },
             vocabulary: Tokens::count(header)?,
             longest: keys.number("context_length", 1, 1 << 20)?,
-            activation: gelu,
+            activation: if gemma { gelu } else { silu },
         };
         if !config.heads.is_multiple_of(config.kv_heads) {
             return Err(keys.refused("attention.head_count_kv", "the query heads are no multiple of the key heads"));
         }
-        if config.layers == QUERIES_SCALED_OTHERWISE {
+        if gemma && config.layers == QUERIES_SCALED_OTHERWISE {
             let why = "a network of so many layers scales its queries in a way that is not done here";
             return Err(keys.refused("block_count", why));
         }
-        if !config.head.is_multiple_of(2) {
+        if !config.head.is_multiple_of(2) || !(2..=1 << 12).contains(&config.head) {
             return Err(keys.refused("attention.key_length", "a head is rotated in pairs, so its length is even"));
         }
-        if keys.find("attention.value_length").is_some()
-            && keys.number("attention.value_length", 2, 1 << 12)? != config.head
-        {
-            return Err(keys.refused("attention.value_length", "values are as long as keys"));
+        for key in ["attention.value_length", "rope.dimension_count"] {
+            if keys.find(key).is_some() && keys.number(key, 2, 1 << 12)? != config.head {
+                return Err(keys.refused(key, "values are as long as keys, which are rotated whole"));
+            }
         }
-        keys.absent("final_logit_softcapping")?;
-        keys.absent("attn_logit_softcapping")?;
-        keys.absent("expert_count")?;
+        for key in ["final_logit_softcapping", "attn_logit_softcapping", "expert_count", "attention.scale"] {
+            keys.absent(key)?;
+        }
+        if !gemma {
+            keys.absent("attention.sliding_window")?;
+        }
         if keys.find("rope.scaling.type").is_some() {
-            keys.text("gemma3.rope.scaling.type", "linear")?;
+            expect_text(header, &keys.name("rope.scaling.type"), "linear")?;
         }
         tensors::check(header, &config)?;
         Ok(config)
@@ -147,14 +191,24 @@ pub(crate) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + (ROOT * x * (1.0 + 0.044_715 * x * x)).tanh())
 }
 
+/// SiLU, which is what Llama has there.
+fn silu(x: f32) -> f32 {
+    x / (1.0 + (-x).exp())
+}
+
+/// The entries whose keys begin with the architecture.
 struct Keys<'a> {
     header: &'a Header,
+    kind: Kind,
 }
 
 impl Keys<'_> {
-    /// Index and value of `gemma3.key`.
+    fn name(&self, key: &str) -> String {
+        format!("{}.{key}", self.kind.name())
+    }
+
     fn find(&self, key: &str) -> Option<Value<'_>> {
-        self.header.value(&format!("{ARCHITECTURE}.{key}"))
+        self.header.value(&self.name(key))
     }
 
     fn number(&self, key: &str, least: u32, most: u32) -> Result<usize, Error> {
@@ -186,13 +240,8 @@ impl Keys<'_> {
         }
     }
 
-    /// That the value of `key`, in full, is this text.
-    fn text(&self, key: &str, wanted: &str) -> Result<(), Error> {
-        expect_text(self.header, key, wanted)
-    }
-
     fn refused(&self, key: &str, why: &str) -> Error {
-        refused(self.header, &format!("{ARCHITECTURE}.{key}"), why)
+        refused(self.header, &self.name(key), why)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A runtime behind the WebAssembly interface: Gemma 3 on candle, one module without imports.
+//! A runtime behind the WebAssembly interface: Gemma 3 and Llama on candle, one module without imports.
 //!
 //! A host streams a model in through the interface of version 2, activates it, and then asks for text with the exports
 //! of this module. The model's bytes are written once, to the place where candle's kernels read them.
@@ -18,7 +18,7 @@ mod tensors;
 mod tokens;
 mod vocabulary;
 
-pub use config::Config;
+pub use config::{Config, Kind};
 pub use engine::{Engine, PROMPT_BYTES};
 pub use network::{Network, Precision};
 pub use runnable::Runnable;

@@ -1,4 +1,4 @@
-//! Gemma 3 over candle's tensors: the weights stay as they were admitted, and candle multiplies by them.
+//! The network over candle's tensors: the weights stay as they were admitted, and candle multiplies by them.
 //!
 //! Everything between the products is computed here, in f32 that this file allocates: keys and values of the context
 //! are reserved whole before the first token, so that a context that does not fit is an answer.
@@ -10,7 +10,7 @@ use candle_core::{Device, Storage, Tensor};
 use gguf_admission::{Code, Error};
 use gguf_admission_candle::Weights;
 
-use crate::config::{CHUNK, Config};
+use crate::config::{CHUNK, Config, Kind};
 use crate::memory::{ask, reserve, reserved};
 use crate::tensors::{EMBEDDING, OUTPUT, OUTPUT_NORM, name};
 
@@ -53,15 +53,15 @@ struct Layer {
     query: Matrix,
     key: Matrix,
     value: Matrix,
-    query_norm: Vec<f32>,
-    key_norm: Vec<f32>,
+    query_norm: Option<Vec<f32>>,
+    key_norm: Option<Vec<f32>>,
     out: Matrix,
-    after_attention_norm: Vec<f32>,
+    after_attention_norm: Option<Vec<f32>>,
     forward_norm: Vec<f32>,
     gate: Matrix,
     up: Matrix,
     down: Matrix,
-    after_forward_norm: Vec<f32>,
+    after_forward_norm: Option<Vec<f32>>,
     keys: Vec<f32>,
     values: Vec<f32>,
 }
@@ -74,25 +74,27 @@ impl Network {
         let matrix = |name: &str, rows: usize, columns: usize| Matrix::new(weights, name, rows, columns, precision);
         let (width, hidden, query, key, head) =
             (config.width, config.hidden, config.query(), config.key(), config.head);
+        let gemma = config.kind == Kind::Gemma3;
         let mut layers = reserved(config.layers)?;
         for layer in 0..config.layers {
             let matrix = |part: &str, rows: usize, columns: usize| matrix(&name(layer, part), rows, columns);
             let norm = |part: &str, length: usize| norm(weights, &name(layer, part), length);
+            let gemmas = |part: &str, length: usize| gemma.then(|| norm(part, length)).transpose();
             layers.push(Layer {
                 sees_all: config.sees_all(layer),
                 attention_norm: norm("attn_norm", width)?,
                 query: matrix("attn_q", query, width)?,
                 key: matrix("attn_k", key, width)?,
                 value: matrix("attn_v", key, width)?,
-                query_norm: norm("attn_q_norm", head)?,
-                key_norm: norm("attn_k_norm", head)?,
+                query_norm: gemmas("attn_q_norm", head)?,
+                key_norm: gemmas("attn_k_norm", head)?,
                 out: matrix("attn_output", width, query)?,
-                after_attention_norm: norm("post_attention_norm", width)?,
+                after_attention_norm: gemmas("post_attention_norm", width)?,
                 forward_norm: norm("ffn_norm", width)?,
                 gate: matrix("ffn_gate", hidden, width)?,
                 up: matrix("ffn_up", hidden, width)?,
                 down: matrix("ffn_down", width, hidden)?,
-                after_forward_norm: norm("post_ffw_norm", width)?,
+                after_forward_norm: gemmas("post_ffw_norm", width)?,
                 keys: Vec::new(),
                 values: Vec::new(),
             });
@@ -191,22 +193,24 @@ impl Network {
     }
 
     fn forward(&mut self, tokens: &[u32], wants_logits: bool) {
-        let Config { width, head, heads, kv_heads, epsilon, window, activation, .. } = self.config;
+        let Config { kind, width, head, heads, kv_heads, epsilon, window, activation, .. } = self.config;
         let (start, query_size, key_size) = (self.position, self.config.query(), self.config.key());
         let ids = Tensor::new(tokens, &Device::Cpu).expect(CHECKED);
         let mut x = floats(&self.embedding.embedding(&ids).expect(CHECKED));
-        let root = (width as f32).sqrt();
-        x.iter_mut().for_each(|x| *x *= root);
+        if kind == Kind::Gemma3 {
+            let root = (width as f32).sqrt();
+            x.iter_mut().for_each(|x| *x *= root);
+        }
         let angles = [0, 1].map(|kind| angles(&self.turns[kind], start, tokens.len()));
         for layer in &mut self.layers {
             let angles = &angles[usize::from(!layer.sees_all)];
             let h = normed(&x, &layer.attention_norm, epsilon);
             let mut queries = layer.query.multiply(&h);
             let mut keys = layer.key.multiply(&h);
-            norm_each(&mut queries, &layer.query_norm, epsilon);
-            norm_each(&mut keys, &layer.key_norm, epsilon);
-            rotate(&mut queries, query_size, head, angles);
-            rotate(&mut keys, key_size, head, angles);
+            norm_if(&mut queries, &layer.query_norm, epsilon);
+            norm_if(&mut keys, &layer.key_norm, epsilon);
+            rotate(&mut queries, query_size, head, angles, kind);
+            rotate(&mut keys, key_size, head, angles, kind);
             layer.keys.extend_from_slice(&keys);
             layer.values.extend_from_slice(&layer.value.multiply(&h));
             let mut attended = vec![0.0; queries.len()];
@@ -228,13 +232,13 @@ impl Network {
                 }
             }
             let mut y = layer.out.multiply(&attended);
-            norm_each(&mut y, &layer.after_attention_norm, epsilon);
+            norm_if(&mut y, &layer.after_attention_norm, epsilon);
             add(&mut x, &y);
             let h = normed(&x, &layer.forward_norm, epsilon);
             let mut gate = layer.gate.multiply(&h);
             gate.iter_mut().zip(layer.up.multiply(&h)).for_each(|(gate, up)| *gate = activation(*gate) * up);
             let mut y = layer.down.multiply(&gate);
-            norm_each(&mut y, &layer.after_forward_norm, epsilon);
+            norm_if(&mut y, &layer.after_forward_norm, epsilon);
             add(&mut x, &y);
         }
         self.position += tokens.len();
@@ -331,6 +335,13 @@ fn normed(x: &[f32], weights: &[f32], epsilon: f32) -> Vec<f32> {
     normed
 }
 
+/// As `norm_each`, where there is such a norm.
+fn norm_if(x: &mut [f32], weights: &Option<Vec<f32>>, epsilon: f32) {
+    if let Some(weights) = weights {
+        norm_each(x, weights, epsilon);
+    }
+}
+
 /// Divides each run of numbers by the root of its mean square, and multiplies it by the weights.
 fn norm_each(x: &mut [f32], weights: &[f32], epsilon: f32) {
     for x in x.chunks_exact_mut(weights.len()) {
@@ -346,13 +357,23 @@ fn angles(turns: &[f64], start: usize, tokens: usize) -> Vec<(f32, f32)> {
     (start..start + tokens).flat_map(angle).map(|(sine, cosine)| (sine as f32, cosine as f32)).collect()
 }
 
-/// Rotates the pairs of each head: the first half of its numbers with the second.
-fn rotate(x: &mut [f32], size: usize, head: usize, angles: &[(f32, f32)]) {
+/// Rotates the pairs of each head: the first half of its numbers with the second, or neighbours, as the weights of this
+/// kind of network are laid out.
+fn rotate(x: &mut [f32], size: usize, head: usize, angles: &[(f32, f32)], kind: Kind) {
+    let turn = |a: &mut f32, b: &mut f32, (sine, cosine): &(f32, f32)| {
+        (*a, *b) = (*a * cosine - *b * sine, *a * sine + *b * cosine);
+    };
     for (x, angles) in x.chunks_exact_mut(size).zip(angles.chunks_exact(head / 2)) {
         for x in x.chunks_exact_mut(head) {
-            let (first, second) = x.split_at_mut(head / 2);
-            for ((a, b), (sine, cosine)) in first.iter_mut().zip(second).zip(angles) {
-                (*a, *b) = (*a * cosine - *b * sine, *a * sine + *b * cosine);
+            match kind {
+                Kind::Gemma3 => {
+                    let (first, second) = x.split_at_mut(head / 2);
+                    first.iter_mut().zip(second).zip(angles).for_each(|((a, b), angle)| turn(a, b, angle));
+                }
+                Kind::Llama => {
+                    let (pairs, _) = x.as_chunks_mut::<2>();
+                    pairs.iter_mut().zip(angles).for_each(|([a, b], angle)| turn(a, b, angle));
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The tensors of a Gemma 3 network: their names and shapes.
+//! The tensors of a network: their names and shapes.
 
 use gguf_admission::{Code, Error, Header, Path};
 
-use crate::config::Config;
+use crate::config::{Config, Kind};
 
 /// A tensor of a layer, by its name behind `blk.N.`.
 pub(crate) enum Part {
@@ -11,23 +11,27 @@ pub(crate) enum Part {
 }
 
 /// The parts of a layer, a norm with its length, a matrix with its rows and columns.
-pub(crate) fn parts(config: &Config) -> [Part; 13] {
+pub(crate) fn parts(config: &Config) -> impl Iterator<Item = Part> {
     let (width, hidden, query, key, head) = (config.width, config.hidden, config.query(), config.key(), config.head);
-    [
+    let every = [
         Part::Norm("attn_norm", width),
         Part::Matrix("attn_q", query, width),
         Part::Matrix("attn_k", key, width),
         Part::Matrix("attn_v", key, width),
-        Part::Norm("attn_q_norm", head),
-        Part::Norm("attn_k_norm", head),
         Part::Matrix("attn_output", width, query),
-        Part::Norm("post_attention_norm", width),
         Part::Norm("ffn_norm", width),
         Part::Matrix("ffn_gate", hidden, width),
         Part::Matrix("ffn_up", hidden, width),
         Part::Matrix("ffn_down", width, hidden),
+    ];
+    let gemma = [
+        Part::Norm("attn_q_norm", head),
+        Part::Norm("attn_k_norm", head),
+        Part::Norm("post_attention_norm", width),
         Part::Norm("post_ffw_norm", width),
-    ]
+    ];
+    let more = (config.kind == Kind::Gemma3).then_some(gemma);
+    every.into_iter().chain(more.into_iter().flatten())
 }
 
 /// The full name of a part.

@@ -86,10 +86,21 @@ test('any number in any entry', async () => {
   const real = ['attention.layer_norm_rms_epsilon', 'rope.freq_base', 'rope.freq_base_swa', 'rope.scaling.factor']
     .map(name => `gemma3.${name}`);
   const seen = {};
+  const count = async change => {
+    const how = await judged(tiny(change));
+    seen[how] = (seen[how] ?? 0) + 1;
+  };
   for (const name of [...names, ...ids, ...real]) {
     for (const value of [...(real.includes(name) ? [1] : numbers), ...others, ...floats]) {
-      const how = await judged(tiny({ entries: { [name]: value } }));
-      seen[how] = (seen[how] ?? 0) + 1;
+      await count({ entries: { [name]: value } });
+    }
+  }
+  // What Llama reads otherwise, with the length of a head and without.
+  const lengths = { 'llama.attention.key_length': undefined, 'llama.attention.value_length': undefined };
+  for (const name of ['attention.head_count', 'attention.head_count_kv', 'rope.dimension_count', 'rope.freq_base']) {
+    for (const value of [...numbers, ...floats, undefined]) {
+      const entry = { [`llama.${name}`]: value };
+      for (const without of [{}, lengths]) await count({ kind: 'llama', entries: { ...without, ...entry } });
     }
   }
   assert.ok(seen.runs > 40 && seen.limit > 200, JSON.stringify(seen));

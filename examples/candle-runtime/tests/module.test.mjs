@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { AdmissionError, admit } from '../../../js/index.js';
 import { loadModel } from '../../../js/v1.js';
 import { confined, fresh, generated, imports, logits, prompt, said } from './runtime.mjs';
-import { stretched, tiny } from './tiny.mjs';
+import { exact, tiny } from './tiny.mjs';
 
 const MIB = 2 ** 20;
 const REAL = fileURLToPath(new URL('../../../target/models/gemma-3-270m-q4_k_m.gguf', import.meta.url));
@@ -166,10 +166,11 @@ test('a prompt in pieces is the prompt in one, and its last token is not among t
   assert.deepEqual(generated(guest, 1), whole);
 });
 
-test('positions are stretched as the file says, by an independent computation', async () => {
-  const { ids, rows } = json('./stretched.json');
-  const off = async factor => {
-    const { guest } = await running(stretched(factor));
+test('the logits of exact files are those of an independent computation', async () => {
+  /** How far the worst logit is off where the file is made so. */
+  const off = async (name, change) => {
+    const { ids, rows } = json(`./${name}.json`);
+    const { guest } = await running(exact[name](change));
     let worst = 0;
     for (const [at, id] of ids.entries()) {
       guest.call('feed', id);
@@ -180,11 +181,13 @@ test('positions are stretched as the file says, by an independent computation', 
     }
     return worst;
   };
-  const worst = await off(8);
-  assert.ok(worst < 1e-3, `off by ${worst}`);
-  // The test of the test: another factor is seen.
-  const other = await off(1);
-  assert.ok(other > 0.02, `only ${other} off`);
+  // The test of the test: another factor, another number of keys and another base are seen.
+  for (const [name, other] of [['stretched', 1], ['grouped', 1], ['llama', 10_000]]) {
+    const [worst, wrong] = [await off(name), await off(name, other)];
+    console.log(`${name}: off by at most ${worst}; made otherwise by ${wrong}`);
+    assert.ok(worst < 1e-3, `${name}: off by ${worst}`);
+    assert.ok(wrong > 0.02, `${name}: only ${wrong} off`);
+  }
 });
 
 test('sampling: the same seed chooses the same, another seed another, and top_k 1 the most likely', async () => {
@@ -212,7 +215,14 @@ test('sampling: the same seed chooses the same, another seed another, and top_k 
 
 test('a model that cannot be run is refused at its header, with its place', async () => {
   const cases = {
-    'another architecture': { entries: { 'general.architecture': 'llama' } },
+    'another architecture': { entries: { 'general.architecture': 'qwen2' } },
+    'entries of another architecture': { entries: { 'general.architecture': 'llama' } },
+    'norms that it does not have': { kind: 'llama', tensors: { 'blk.0.attn_q_norm.weight': ['F32', 32] } },
+    'a window that it does not have': { kind: 'llama', entries: { 'llama.attention.sliding_window': 8 } },
+    'heads that are longer than they are rotated': { kind: 'llama', entries: { 'llama.rope.dimension_count': 16 } },
+    'a head of no length': {
+      kind: 'llama', shape: { heads: 100 }, entries: { 'llama.attention.key_length': undefined },
+    },
     'no layers': { entries: { 'gemma3.block_count': 0 } },
     'a number that is missing': { entries: { 'gemma3.embedding_length': undefined } },
     'a number of another type': { entries: { 'gemma3.embedding_length': { f32: 64 } } },

@@ -1,8 +1,8 @@
-"""The truth that the runtime is held to: Gemma 3 in numpy, over weights that gguf-py dequantised. It shares no code with it.
+"""The truth that the runtime is held to: Gemma 3 and Llama in numpy, over weights that gguf-py dequantised. It shares no code with it.
 
 python3 tests/reference.py MODEL.gguf tests/tokens.json > tests/reference.json   (gguf and numpy from PyPI)
 
-node tests/write-tiny.mjs TINY.gguf && python3 tests/reference.py TINY.gguf > tests/stretched.json
+node tests/write-tiny.mjs NAME TINY.gguf && python3 tests/reference.py TINY.gguf > tests/NAME.json
 """
 
 import json
@@ -49,16 +49,20 @@ class Network:
     the layers that see the whole context, and in no other."""
 
     def __init__(self, reader):
+        kind = reader.fields["general.architecture"]
+        kind = bytes(kind.parts[kind.data[0]]).decode()
+        self.is_gemma = kind == "gemma3"
+
         def number(key, default=None):
-            field = reader.fields.get(f"gemma3.{key}")
+            field = reader.fields.get(f"{kind}.{key}")
             return default if field is None else field.parts[field.data[0]].tolist()[0]
 
         self.layers = number("block_count")
-        self.head = number("attention.key_length")
+        self.head = number("attention.key_length") or number("embedding_length") // number("attention.head_count")
         self.epsilon = number("attention.layer_norm_rms_epsilon")
         self.window = number("attention.sliding_window")
-        self.pattern = number("attention.sliding_window_pattern", 6)
-        self.base = number("rope.freq_base", 1e6)
+        self.pattern = number("attention.sliding_window_pattern", 6) if self.is_gemma else 1
+        self.base = number("rope.freq_base", 1e6 if self.is_gemma else 1e4)
         self.factor = number("rope.scaling.factor", 1)
 
 
@@ -66,9 +70,13 @@ def norm(x, weight, epsilon):
     return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + epsilon) * weight
 
 
-def rotate(x, base, factor):
-    """x: tokens, heads, numbers of a head; the first half of the numbers pairs with the second."""
+def rotate(x, base, factor, neighbours):
+    """x: tokens, heads, numbers of a head; the first half of the numbers pairs with the second, or each with the next."""
     half = x.shape[-1] // 2
+    if neighbours:
+        apart = np.concatenate([x[..., 0::2], x[..., 1::2]], axis=-1)
+        turned = rotate(apart, base, factor, False)
+        return np.stack([turned[..., :half], turned[..., half:]], axis=-1).reshape(x.shape)
     angle = np.arange(x.shape[0])[:, None, None] / factor * base ** (-np.arange(half) / half)
     a, b = x[..., :half], x[..., half:]
     return np.concatenate([a * np.cos(angle) - b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)], axis=-1)
@@ -78,32 +86,42 @@ def gelu(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
 def evaluate(network, embedding, weights, tokens):
     """The logits behind the last token."""
     count, size = len(tokens), network.head
     distance = np.arange(count)[:, None] - np.arange(count)[None, :]
-    x = embedding[tokens].astype(np.float64) * np.sqrt(embedding.shape[1])
+    gemma = network.is_gemma
+    x = embedding[tokens].astype(np.float64) * (np.sqrt(embedding.shape[1]) if gemma else 1)
     for layer in range(network.layers):
         part = lambda name: weights[f"blk.{layer}.{name}.weight"]
         norm_by = lambda x, name: norm(x, part(name), network.epsilon)
+        norm_if = lambda x, name: norm_by(x, name) if gemma else x
         sees_all = layer % network.pattern == network.pattern - 1
         base, factor = (network.base, network.factor) if sees_all else (1e4, 1)
         h = norm_by(x, "attn_norm")
         heads = lambda name: (h @ part(name).T).reshape(count, -1, size)
-        query = rotate(norm_by(heads("attn_q"), "attn_q_norm"), base, factor)
-        key = rotate(norm_by(heads("attn_k"), "attn_k_norm"), base, factor)
-        value = heads("attn_v")
-        score = np.einsum("thd,sd->hts", query, key[:, 0]) / np.sqrt(size)
+        query = rotate(norm_if(heads("attn_q"), "attn_q_norm"), base, factor, not gemma)
+        key = rotate(norm_if(heads("attn_k"), "attn_k_norm"), base, factor, not gemma)
+        # Heads that follow each other share keys and values.
+        share = lambda x: np.repeat(x, query.shape[1] // x.shape[1], axis=1)
+        key, value = share(key), share(heads("attn_v"))
+        score = np.einsum("thd,shd->hts", query, key) / np.sqrt(size)
         hidden = (distance < 0) if sees_all else (distance < 0) | (distance >= network.window)
         score = np.where(hidden, -np.inf, score)
         score = np.exp(score - score.max(axis=-1, keepdims=True))
         score /= score.sum(axis=-1, keepdims=True)
-        seen = np.einsum("hts,sd->thd", score, value[:, 0]).reshape(count, -1)
-        x = x + norm_by(seen @ part("attn_output").T, "post_attention_norm")
+        seen = np.einsum("hts,shd->thd", score, value).reshape(count, -1)
+        x = x + norm_if(seen @ part("attn_output").T, "post_attention_norm")
         h = norm_by(x, "ffn_norm")
-        forward = (gelu(h @ part("ffn_gate").T) * (h @ part("ffn_up").T)) @ part("ffn_down").T
-        x = x + norm_by(forward, "post_ffw_norm")
-    return embedding @ norm(x[-1], weights["output_norm.weight"], network.epsilon).astype(np.float32)
+        bend = gelu if gemma else silu
+        forward = (bend(h @ part("ffn_gate").T) * (h @ part("ffn_up").T)) @ part("ffn_down").T
+        x = x + norm_if(forward, "post_ffw_norm")
+    output = weights.get("output.weight", embedding)
+    return output.astype(np.float32) @ norm(x[-1], weights["output_norm.weight"], network.epsilon).astype(np.float32)
 
 
 main(*sys.argv[1:])

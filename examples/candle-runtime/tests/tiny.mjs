@@ -1,4 +1,4 @@
-// A model of the shape of Gemma 3, with random weights and some hundred tokens: small enough for ABI v1.
+// Models of the shape of Gemma 3 or of Llama, with random weights and some hundred tokens: small enough for ABI v1.
 
 const ALIGNMENT = 32;
 const SHAPE = { layers: 2, width: 64, hidden: 128, heads: 2, keyHeads: 1, head: 32 };
@@ -26,28 +26,34 @@ const TYPES = {
  * @param {object} [change]
  * @param {Record<string, any>} [change.entries]  in the place of others; undefined leaves one out
  * @param {Record<string, any>} [change.tensors]  `[type, ...dims]` in the place of others
+ * @param {'gemma3' | 'llama'} [change.kind]
  * @param {Partial<typeof SHAPE>} [change.shape]  other numbers, in the entries and in the tensors
  * @param {any[][]} [change.tokens]  text, kind and score of each
  * @param {string} [change.type]  of all matrices
  * @param {(size: number, type: string) => Uint8Array} [change.weights]  bytes of a tensor
  * @returns {Uint8Array<ArrayBuffer>}
  */
-export function tiny({ entries = {}, tensors = {}, shape = {}, tokens = vocabulary(), type, weights = blocks } = {}) {
+export function tiny({
+  kind = 'gemma3', entries = {}, tensors = {}, shape = {}, tokens = vocabulary(), type, weights = blocks,
+} = {}) {
   state = 1;
   const whole = { ...SHAPE, ...shape };
   const all = {
-    'general.architecture': 'gemma3',
-    'gemma3.block_count': whole.layers,
-    'gemma3.embedding_length': whole.width,
-    'gemma3.feed_forward_length': whole.hidden,
-    'gemma3.attention.head_count': whole.heads,
-    'gemma3.attention.head_count_kv': whole.keyHeads,
-    'gemma3.attention.key_length': whole.head,
-    'gemma3.attention.sliding_window': 8,
-    'gemma3.attention.sliding_window_pattern': 2,
-    'gemma3.context_length': 128,
-    'gemma3.attention.layer_norm_rms_epsilon': { f32: 1e-6 },
-    'gemma3.rope.freq_base': { f32: 1e6 },
+    'general.architecture': kind,
+    [`${kind}.block_count`]: whole.layers,
+    [`${kind}.embedding_length`]: whole.width,
+    [`${kind}.feed_forward_length`]: whole.hidden,
+    [`${kind}.attention.head_count`]: whole.heads,
+    [`${kind}.attention.head_count_kv`]: whole.keyHeads,
+    [`${kind}.attention.key_length`]: whole.head,
+    [`${kind}.attention.value_length`]: whole.head,
+    [`${kind}.context_length`]: 128,
+    [`${kind}.attention.layer_norm_rms_epsilon`]: { f32: 1e-6 },
+    ...(kind === 'gemma3' && {
+      'gemma3.attention.sliding_window': 8,
+      'gemma3.attention.sliding_window_pattern': 2,
+      'gemma3.rope.freq_base': { f32: 1e6 },
+    }),
     'tokenizer.ggml.model': 'llama',
     'tokenizer.ggml.tokens': { strings: tokens.map(([text]) => text) },
     'tokenizer.ggml.scores': { f32s: tokens.map(([, , score]) => score) },
@@ -58,26 +64,40 @@ export function tiny({ entries = {}, tensors = {}, shape = {}, tokens = vocabula
     'tokenizer.ggml.add_space_prefix': { bool: false },
     ...entries,
   };
-  const named = { ...network(tokens.length, whole, type), ...tensors };
+  const named = { ...network(tokens.length, whole, type, kind), ...tensors };
   for (const list of [all, named]) for (const key of Object.keys(list)) if (list[key] === undefined) delete list[key];
   return file(all, named, weights);
 }
 
-/**
- * One whose positions are stretched in the layers that see all, with weights of f32: nothing is rounded, so that its
- * logits can be held to `reference.py`'s. Factor 1 leaves the positions as they are.
- */
-export const stretched = (factor = 8) => {
-  const entries = {
-    'gemma3.rope.scaling.type': 'linear',
-    'gemma3.rope.scaling.factor': { f32: factor },
-    'gemma3.rope.freq_base': { f32: 100 },
-  }
-  const named = Object.entries(network(vocabulary().length));
-  return tiny({ entries, tensors: Object.fromEntries(named.map(([name, [, ...dims]]) => [name, ['F32', ...dims]])) });
-}
+/** Files with weights of f32: nothing is rounded, so that their logits can be held to `reference.py`'s. */
+export const exact = {
+  /** Its positions are stretched in the layers that see all. Factor 1 leaves them as they are. */
+  stretched: (factor = 8) =>
+    tiny({ type: 'F32', entries: {
+      'gemma3.rope.scaling.type': 'linear',
+      'gemma3.rope.scaling.factor': { f32: factor },
+      'gemma3.rope.freq_base': { f32: 100 },
+    } }),
+  /** Some heads share keys and values. */
+  grouped: (keyHeads = 2) => tiny({ type: 'F32', shape: { heads: 4, keyHeads } }),
+  /** So do these; and the matrix behind the last layer is another than the first one. */
+  llama: (base = 100) => {
+    const tensors = { 'output.weight': ['F32', SHAPE.width, vocabulary().length] };
+    // It says how long a head is by what the heads share.
+    const entries = {
+      'llama.rope.freq_base': { f32: base },
+      'llama.attention.key_length': undefined,
+      'llama.attention.value_length': undefined,
+    };
+    const shape = { heads: 4, keyHeads: 2, head: SHAPE.width / 4 };
+    return tiny({ kind: 'llama', type: 'F32', shape, tensors, entries });
+  },
+};
 
-function network(count, { layers, width, hidden, heads, keyHeads, head } = SHAPE, type) {
+/** The norms that Gemma alone has. */
+const GEMMA = ['attn_q_norm', 'attn_k_norm', 'post_attention_norm', 'post_ffw_norm'];
+
+function network(count, { layers, width, hidden, heads, keyHeads, head }, type, kind) {
   const tensors = { 'token_embd.weight': [type ?? 'Q8_0', width, count], 'output_norm.weight': ['F32', width] };
   for (let layer = 0; layer < layers; layer++) {
     const parts = {
@@ -95,7 +115,9 @@ function network(count, { layers, width, hidden, heads, keyHeads, head } = SHAPE
       ffn_down: [type ?? 'F32', hidden, width],
       post_ffw_norm: ['F32', width],
     };
-    for (const [part, tensor] of Object.entries(parts)) tensors[`blk.${layer}.${part}.weight`] = tensor;
+    for (const [part, tensor] of Object.entries(parts)) {
+      if (kind === 'gemma3' || !GEMMA.includes(part)) tensors[`blk.${layer}.${part}.weight`] = tensor;
+    }
   }
   return tensors;
 }

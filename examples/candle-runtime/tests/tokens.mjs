@@ -1,5 +1,5 @@
 // Asks llama.cpp (node-llama-cpp from npm, in any folder) for the ids of texts of many kinds, and writes tokens.json.
-// node tests/tokens.mjs MODEL.gguf > tests/tokens.json
+// node tests/tokens.mjs MODEL.gguf > tests/tokens.json, and of the vocabulary of Llama 2 to tests/tokens-llama.json
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
 
 const texts = [
@@ -161,6 +161,6 @@ for (let text = 0; text < 40; text++) texts.push(character(blocks[roll(blocks.le
 
 const llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.error, build: 'never' })
 const model = await llama.loadModel({ modelPath: process.argv[2], vocabOnly: true })
-const lines = texts.map((text) => JSON.stringify({ text, ids: [2, ...model.tokenize(text)] }))
+const lines = texts.map((text) => JSON.stringify({ text, ids: [model.tokens.bos, ...model.tokenize(text)] }))
 console.log(`[\n${lines.join(',\n')}\n]`)
 process.exit(0)

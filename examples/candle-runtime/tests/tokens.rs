@@ -2,14 +2,12 @@
 
 mod common;
 
-use common::{ids, json, model};
+use common::{ids, json, model, vocabulary};
 use gguf_candle_runtime::Tokens;
 
-#[test]
-fn the_ids_of_every_text_are_those_of_llama_cpp() {
-    let Some(model) = model() else { return };
-    let tokens = Tokens::of(model.header()).expect("this tokeniser");
-    let texts = json("tokens.json");
+/// That each text of a list becomes the ids of the list.
+fn assert_same(tokens: &Tokens, list: &str) {
+    let texts = json(list);
     let texts = texts.as_array().expect("texts");
     let wrong = texts.iter().filter(|text| {
         let said = text["text"].as_str().expect("a text");
@@ -21,6 +19,18 @@ fn the_ids_of_every_text_are_those_of_llama_cpp() {
         ours != theirs
     });
     assert_eq!(wrong.count(), 0, "of {}", texts.len());
+}
+
+#[test]
+fn the_ids_of_every_text_are_those_of_llama_cpp() {
+    let Some(model) = model() else { return };
+    assert_same(&Tokens::of(model.header()).expect("this tokeniser"), "tokens.json");
+}
+
+#[test]
+fn so_they_are_with_the_vocabulary_of_llama_2() {
+    let Some(model) = vocabulary("llama-spm") else { return };
+    assert_same(&Tokens::of(model.header()).expect("this tokeniser"), "tokens-llama.json");
 }
 
 #[test]

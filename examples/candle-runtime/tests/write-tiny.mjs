@@ -1,5 +1,6 @@
-// Writes the file whose logits `reference.py` computes: node tests/write-tiny.mjs TINY.gguf
+// Writes a file whose logits `reference.py` computes: node tests/write-tiny.mjs stretched|grouped|llama TINY.gguf
 import { writeFileSync } from 'node:fs';
-import { stretched } from './tiny.mjs';
+import { exact } from './tiny.mjs';
 
-writeFileSync(process.argv[2], stretched());
+const [name, path] = process.argv.slice(2);
+writeFileSync(path, exact[name]());

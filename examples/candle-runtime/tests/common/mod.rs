@@ -10,12 +10,21 @@ use serde_json::Value;
 
 /// The real model, or `None`, and said so, where it was not fetched.
 pub(crate) fn model() -> Option<Model<Runnable>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/models/gemma-3-270m-q4_k_m.gguf");
-    let Ok(file) = File::open(path) else {
+    admitted("gemma-3-270m-q4_k_m.gguf", Storage::Resident)
+}
+
+/// A real vocabulary, of the files without tensors that llama.cpp brings for its tests.
+pub(crate) fn vocabulary(name: &str) -> Option<Model<Runnable>> {
+    admitted(&format!("vocab/ggml-vocab-{name}.gguf"), Storage::Verify)
+}
+
+fn admitted(name: &str, storage: Storage) -> Option<Model<Runnable>> {
+    let path = format!("{}/../../target/models/{name}", env!("CARGO_MANIFEST_DIR"));
+    let Ok(file) = File::open(&path) else {
         println!("skipped: no {path}; `cargo xtask model` fetches it");
         return None;
     };
-    Some(admit_reader(file, Options::into_sink(Runnable::open(Storage::Resident))).expect("a good file"))
+    Some(admit_reader(file, Options::into_sink(Runnable::open(storage))).expect("a good file"))
 }
 
 /// A file beside the tests.
