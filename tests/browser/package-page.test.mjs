@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before } from 'node:test';
-import { Project, examples, shell, vite, whyNot } from '../package/project.mjs';
+import { Project, exampleOf, shell, vite, whyNot } from '../package/project.mjs';
 import { onDemoPage } from './demo-page.mjs';
 import { middle, small } from './pages/models.js';
 import { inEachBrowser } from './suite.mjs';
@@ -23,7 +23,7 @@ const page = (/** @type {string} */ head) =>
 if (!whyNot) {
   before(async () => {
     project = await Project.create(join(TARGET, 'package'));
-    const [, example] = await examples();
+    const example = await exampleOf('loadGuestWorker');
     await project.write('main.js', example);
     await project.write(
       'plain.html',
