@@ -224,7 +224,7 @@ test('whatever memory there is, the first calls on a model answer', async () => 
   assert.equal(count, 1 + 3 * 10_001);
   const to = free.memoryBytes / 65_536;
   let refused = 0;
-  for (let pages = from; pages <= to; pages++) {
+  for (let pages = from; pages <= to; pages += 2) {
     const guest = confined(pages);
     (await admit(guest, file, { sink: 'resident' })).activate();
     const how = answer(() => ask(guest));
@@ -233,7 +233,7 @@ test('whatever memory there is, the first calls on a model answer', async () => 
     // And the next time, while the first prompt is still held.
     assert.ok([count, 'memory'].includes(answer(() => ask(guest))));
   }
-  assert.ok(refused > 20, `${refused} of ${to - from} answers`);
+  assert.ok(refused > 10, `${refused} of ${to - from} answers`);
 });
 
 test('whatever memory there is, a token that cannot be chosen was not evaluated', async () => {
