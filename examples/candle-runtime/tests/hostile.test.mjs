@@ -287,8 +287,16 @@ test('of two models in a guest each says its own, and a change begins anew', asy
   assert.equal(answer(() => guest.callRead('logits')), 'state');
   prompt(guest, TEXT);
   assert.deepEqual(spoken(guest), right);
-  // One that is let go of while another talks, and one that fails to come in.
+  // One that is let go of while another talks, one that is given up half-way, and one that is refused.
   two.release();
+  const stop = new AbortController();
+  const half = new ReadableStream({
+    pull(stream) {
+      stream.enqueue(other.slice(0, other.length >> 1));
+      stop.abort();
+    },
+  });
+  await assert.rejects(admit(guest, half, { sink: 'resident', signal: stop.signal }), { name: 'AbortError' });
   await assert.rejects(admit(guest, tiny({ entries: { 'general.architecture': 'llama' } }), { sink: 'resident' }));
   guest.call('feed', 5);
   assert.equal(typeof guest.call('generate_next_token'), 'number');

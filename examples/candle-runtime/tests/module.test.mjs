@@ -30,15 +30,17 @@ const refused = (code, call) => assert.throws(call, error => {
 test('the module imports nothing', () => assert.deepEqual(imports, []));
 
 test('the same model through load_model and through windows gives the same tokens and logits', async () => {
-  const file = tiny();
   const text = 'the end and the thing\n\nzażółć 🦙';
-  const { guest: streamed } = await running(file);
-  const whole = fresh();
-  loadModel(whole, file);
-  assert.deepEqual(prompt(whole, text), prompt(streamed, text));
-  for (let step = 0; step < 40; step++) {
-    assert.equal(whole.call('generate_next_token'), streamed.call('generate_next_token'));
-    assert.deepEqual(logits(whole), logits(streamed));
+  for (const kind of /** @type {const} */ (['gemma3', 'llama'])) {
+    const file = tiny({ kind });
+    const { guest: streamed } = await running(file);
+    const whole = fresh();
+    loadModel(whole, file);
+    assert.deepEqual(prompt(whole, text), prompt(streamed, text));
+    for (let step = 0; step < 40; step++) {
+      assert.equal(whole.call('generate_next_token'), streamed.call('generate_next_token'));
+      assert.deepEqual(logits(whole), logits(streamed));
+    }
   }
 });
 
