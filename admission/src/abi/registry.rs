@@ -394,5 +394,5 @@ fn past_the_end(what: &str, index: i64, count: usize) -> Error {
 }
 
 fn unknown(handle: i32) -> Error {
-    Error::new(Code::Handle, format_args!("there is no session or model {handle}: it has ended, or was never"))
+    Error::new(Code::Handle, format_args!("there is no session or model {handle}: it has ended, or never was"))
 }
