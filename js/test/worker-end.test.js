@@ -57,7 +57,7 @@ test('a guest that cannot be loaded, or a worker that cannot be started, is an e
   const foreign = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
   assert.equal((await faultOf(loadGuestWorker({ worker: new Thread(), guest: foreign }))).code, 'guest');
   // And no worker was started: Node has none.
-  assert.equal((await faultOf(loadGuestWorker({ guest: 'http://[' }))).name, 'TypeError');
+  assert.equal((await faultOf(loadGuestWorker({ guest: 'http://[' }))).path, 'guest');
   const thread = new Thread();
   const loading = loadGuestWorker({ worker: thread });
   void thread.crash();

@@ -1,7 +1,7 @@
 // The page's side of one admission: it hands over what can cross, and answers what the worker asks.
 import { ADMIT_OPTIONS, HEADER_OPTIONS, SET_OPTIONS } from '../admit/options.js';
 import { Asking } from '../core/asking.js';
-import { isAdmissionError, ofShard } from '../core/errors.js';
+import { isAdmissionError, nameOf, ofShard } from '../core/errors.js';
 import { readOptions } from '../core/options.js';
 import { PATIENCE, patiently } from '../core/waiting.js';
 import { OpfsTee, clearAfterCrash } from '../store/store-tee.js';
@@ -69,7 +69,20 @@ export async function admitRemotely(from, given, connect, asked = 'model') {
   /** @type {Line | undefined} */ let line;
   /** @type {(() => void)[]} */ const unhear = [];
   // A source of the page's may know better what an error of the guest means.
-  const explained = (/** @type {unknown} */ error) => (isSet ? shardExplained : explainedBy)(sources, error);
+  const explained = (/** @type {unknown} */ error) => {
+    const isNothing = hasThrownNothing && nameOf(error) === 'AbortError';
+    return isNothing ? undefined : (isSet ? shardExplained : explainedBy)(sources, error);
+  };
+  // The worker aborts with what `onProgress` throws, and nothing would be a reason of the engine's.
+  let hasThrownNothing = false;
+  const told = async (/** @type {import('../admit/progress.js').ProgressEvent} */ event) => {
+    try {
+      await asking.ask('call', () => onProgress?.(event));
+    } catch (reason) {
+      hasThrownNothing ||= reason === undefined;
+      throw reason;
+    }
+  };
   try {
     const conflict = local.begin();
     const taken = (list ?? [from]).map((from, index) => packedOrFault(from, { ...options, ...shards?.[index] }));
@@ -88,7 +101,7 @@ export async function admitRemotely(from, given, connect, asked = 'model') {
         const header = { metadata: (/** @type {string | number} */ key) => line.ask('metadata', [key]) };
         await asking.ask('question', () => onHeader?.(report, header));
       },
-      progress: async event => void (await asking.ask('call', () => onProgress?.(event))),
+      progress: told,
       ...local.answers(line, explained, signal),
       ...sourceAnswers(sources, parts, line, asking),
     })));
