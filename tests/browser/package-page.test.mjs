@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before } from 'node:test';
@@ -32,6 +33,17 @@ if (!whyNot) {
         <script type="module" src="main.js"></script>`,
       ),
     );
+    // Not from the example's server, which is nobody's.
+    const storing = (await exampleOf('findStored')).replace('https://example.org/model.gguf', './model.gguf');
+    await project.write('storing.js', storing);
+    await writeFile(join(project.folder, 'model.gguf'), middle());
+    await project.write(
+      'storing.html',
+      page(
+        `<script type="importmap">{ "imports": { "gguf-admission": "./node_modules/gguf-admission/index.js" } }</script>
+        <script type="module" src="storing.js"></script>`,
+      ),
+    );
     await project.write('index.html', page('<script type="module" src="./main.js"></script>'));
     if (!bundler) return;
     await shell(
@@ -59,6 +71,14 @@ inEachBrowser(test => {
     });
 
   test('without a bundler', given => admitsFiles(given, 'plain.html'), { skip: whyNot ?? false });
+
+  test('a page that stores a file finds it when it is opened again', async given => {
+    const name = `../../files/${relative(TARGET, project.folder)}/storing.html`;
+    for (const said of ['stored: ', 'found: ']) {
+      await onDemoPage(given, name, page =>
+        page.until('the end', async () => (await page.text('#status')).startsWith(said)));
+    }
+  }, { skip: whyNot ?? false, needs: ['private files'] });
 
   test('bundled by Vite', async given => {
     assert.ok(existsSync(join(project.folder, 'dist/index.html')));
