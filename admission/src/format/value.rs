@@ -127,8 +127,13 @@ impl<'a> Array<'a> {
     /// The elements of an array of strings, in order; an error where it is one of something else.
     pub fn strings(&self) -> Result<impl ExactSizeIterator<Item = Bytes<'a>> + use<'a>, Error> {
         self.expect(ValueType::String)?;
+        Ok(self.texts())
+    }
+
+    /// The elements, in order, of an array that is one of strings.
+    pub(crate) fn texts(&self) -> impl ExactSizeIterator<Item = Bytes<'a>> + use<'a> {
         let (pages, mut at, mut run) = (self.pages, self.at, self.pages.run(self.at));
-        Ok((0..self.count()).map(move |_| {
+        (0..self.count()).map(move |_| {
             let text = match split_string(run) {
                 Some((text, behind)) => {
                     run = behind;
@@ -143,7 +148,7 @@ impl<'a> Array<'a> {
             };
             at = text.offset().saturating_add(text.len());
             text
-        }))
+        })
     }
 
     /// The bits of the elements, in order, of an array whose elements have 4 bytes.

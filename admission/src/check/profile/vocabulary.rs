@@ -144,10 +144,10 @@ fn merges(vocabulary: &Vocabulary<'_>, findings: &mut Findings) {
 /// L5 and L9, in one walk over the tokens.
 fn tokens(vocabulary: &Vocabulary<'_>, findings: &mut Findings) {
     let Some(field) = &vocabulary.tokens else { return };
-    let Some(tokens) = field.array().and_then(|array| array.strings().ok()) else { return };
+    let Some(tokens) = field.array().filter(|array| array.of() == ValueType::String) else { return };
     let mut types =
         vocabulary.token_type.and_then(|field| field.array()).filter(is_integers).map(|array| array.words());
-    for (id, token) in tokens.enumerate() {
+    for (id, token) in tokens.texts().enumerate() {
         let ty = types.as_mut().and_then(Iterator::next).unwrap_or(0);
         let offset = Some(token.offset().saturating_sub(8));
         if !byte_is_named(token, ty) {
