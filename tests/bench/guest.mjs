@@ -12,7 +12,12 @@ export const NONE = 0;
 /** @typedef {import('./file.mjs').File} File */
 
 export class Guest {
-  #exports = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(MODULE)), {}).exports;
+  #exports;
+
+  /** @param {string | URL} [module]  that of another build */
+  constructor(module = MODULE) {
+    this.#exports = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(module)), {}).exports;
+  }
 
   get memoryBytes() {
     return this.#exports.memory.buffer.byteLength;
