@@ -56,7 +56,7 @@ fn root() -> PathBuf {
 
 fn listed(folder: &Path) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["package", "--list", "--allow-dirty", "--offline", "--quiet"])
+        .args(["package", "--list", "--allow-dirty", "--quiet"])
         .current_dir(folder)
         .output()
         .expect("cargo runs");
