@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, mock, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { admit, loadGuest, loadGuestWorker } from '../index.js';
 import { assertNoSession, faultOf, freshGuest } from './support/guest.js';
 import { gguf } from './support/gguf.js';
@@ -127,8 +128,11 @@ test('a wait before the first answer is aborted at once', async () => {
   ])) {
     const abort = new AbortController();
     const url = await at(manner);
-    setTimeout(() => abort.abort(reason), 50);
-    assert.equal(await faultOf(admit(guest, url, { retryDelay: 60_000, signal: abort.signal })), reason);
+    const fault = faultOf(admit(guest, url, { retryDelay: 60_000, signal: abort.signal }));
+    while (server.requests.length === 0) await pause(1);
+    await pause(50);
+    abort.abort(reason);
+    assert.equal(await fault, reason);
     assert.equal(server.requests.length, 1);
   }
 });

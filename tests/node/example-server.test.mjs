@@ -76,7 +76,7 @@ test('of an upload that breaks nothing stays, and the server goes on', async () 
   const sending = begin('broken.gguf', file.length, file.subarray(0, 2_000_000));
   while (incoming().length === 0) await pause(10);
   sending.destroy();
-  for (const end = Date.now() + 10_000; incoming().length > 0; await pause(10)) assert.ok(Date.now() < end, 'gone');
+  while (incoming().length > 0) await pause(10);
   assert.equal((await put('broken.gguf', file)).status, 201);
 });
 

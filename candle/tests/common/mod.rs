@@ -1,6 +1,8 @@
 //! Files of random tensors, and candle's own reading of a file to hold ours to.
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod types;
+
 use std::io::{Read, Seek, SeekFrom};
 
 use candle_core::Device;
@@ -11,26 +13,9 @@ use gguf_admission_candle::Weights;
 use gguf_tests::dice::Dice;
 use gguf_tests::writer::Writer;
 
-pub(crate) const ALIGNMENT: usize = 32;
+pub(crate) use types::TYPES;
 
-/// Every type that candle has: number, elements and bytes of a block.
-pub(crate) const TYPES: [(u32, u64, u64); 15] = [
-    (0, 1, 4),
-    (1, 1, 2),
-    (2, 32, 18),
-    (3, 32, 20),
-    (6, 32, 22),
-    (7, 32, 24),
-    (8, 32, 34),
-    (9, 32, 36),
-    (10, 256, 84),
-    (11, 256, 110),
-    (12, 256, 144),
-    (13, 256, 176),
-    (14, 256, 210),
-    (15, 256, 292),
-    (30, 1, 2),
-];
+pub(crate) const ALIGNMENT: usize = 32;
 
 /// A file with these tensors, all of random bytes; names are `t0`, `t1` and so on.
 pub(crate) fn file(tensors: &[(u32, Vec<u64>)], seed: u64) -> Vec<u8> {

@@ -189,19 +189,15 @@ test('vocabularies that make no sense', async () => {
   }
 });
 
-test('tokens that all have one hash are found as fast as others', async () => {
+test('tokens that all have one hash are found', async () => {
   const texts = collisions(1 << 16);
   const tokens = [...vocabulary(), ...texts.map(text => [text, 1, 1])];
   const file = tiny({ tokens });
   const guest = fresh();
   (await admit(guest, file, { sink: 'resident' })).activate();
-  const begin = process.cpuUsage();
   assert.equal(guest.call('end_token'), 1);
   const id = vocabulary().length + 12_345;
   assert.equal(Buffer.from(guest.callRead('token_text', id)).toString(), texts[12_345]);
-  const { user } = process.cpuUsage(begin);
-  // It takes about 0.1 s. If each were compared with all before it, it would take a minute.
-  assert.ok(user < 5e6, `${user / 1e6} s`);
 });
 
 test('whatever memory there is, the first calls on a model answer', async () => {
