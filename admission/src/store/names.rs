@@ -282,13 +282,13 @@ fn first_difference(one: Bytes<'_>, other: Bytes<'_>, range: Range<u64>) -> Opti
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::store::pages::PAGE;
     use std::collections::HashMap;
 
     /// The names one behind the other, from byte `at` on, and whether each of them was new.
-    pub(in crate::store) fn build(at: usize, names: &[Vec<u8>]) -> (Pages, Names, Vec<bool>) {
+    fn build(at: usize, names: &[Vec<u8>]) -> (Pages, Names, Vec<bool>) {
         let (mut pages, mut index, mut fresh) = (Pages::default(), Names::default(), Vec::new());
         pages.reserve(at).unwrap();
         pages.append(&vec![0; at]);

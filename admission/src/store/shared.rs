@@ -124,12 +124,18 @@ impl<'a> Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::names;
     use std::collections::HashSet;
 
     fn build(names: &[Vec<u8>]) -> (Pages, Names) {
-        let (pages, index, fresh) = names::tests::build(0, names);
-        assert!(fresh.into_iter().all(|is_fresh| is_fresh), "a name is there twice");
+        let (mut pages, mut index) = (Pages::default(), Names::default());
+        for name in names {
+            let start = pages.len();
+            pages.reserve(name.len() + 8).unwrap();
+            pages.append(&(name.len() as u64).to_le_bytes());
+            pages.append(name);
+            index.reserve(1, usize::MAX).unwrap();
+            assert!(index.insert(&pages, start, &mut 0), "{name:?} is there twice");
+        }
         (pages, index)
     }
 
